@@ -1,0 +1,81 @@
+"""What we raise, and `contained`, the one place that refuses to raise.
+
+    ApmError
+    ├── ConfigError     a setting is unknown, ill-typed or impossible; names the value and the cure
+    ├── InstallError    install() called twice with different settings, or too late
+    └── StoreError      the store cannot be used: unwritable folder, newer schema, network file system
+        └── QuestionError   a question to the store is malformed (a URL parameter, a range)
+"""
+
+from __future__ import annotations
+
+import logging
+from types import TracebackType
+
+log = logging.getLogger("apm_agent")
+
+
+class ApmError(Exception):
+    """Base of everything apm-agent raises at install time or on the command line; never during a request."""
+
+
+class ConfigError(ApmError, ValueError):
+    """A setting is unknown, ill-typed or impossible."""
+
+
+class InstallError(ApmError, RuntimeError):
+    """The agent is already installed with other settings."""
+
+
+class StoreError(ApmError):
+    """The store cannot be used; the message names the file and the cure."""
+
+
+class QuestionError(StoreError, ValueError):
+    """A question to the store is malformed; the message names the value and what is allowed."""
+
+
+class contained:  # noqa: N801  (reads as a verb: with contained("ending a transaction"))
+    """Swallow and log once whatever our own code raises while the application runs.
+
+    ``with contained("stopping a profiler"): ...`` logs the first failure of each kind and carries on. It holds
+    `Exception` only: `KeyboardInterrupt`, `SystemExit` (a server's worker time-out), `GeneratorExit` and
+    `CancelledError` belong to the application. An instance keeps no state of one use, so it may be shared by
+    threads and entered again while open. The only broad handler of the package.
+    """
+
+    __slots__ = ("what",)
+
+    #: (what, error text) → how often; shown on the Health page.
+    seen: dict[tuple[str, str], int] = {}  # noqa: RUF012
+    _MOST = 200
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        if kind is None:
+            return False
+        if not isinstance(error, Exception):
+            return False
+        self.note(error)
+        return True
+
+    def note(self, error: Exception) -> None:
+        """Count the failure, log it the first time; never raises."""
+        try:
+            key = (self.what, f"{type(error).__name__}: {error}"[:200])
+            seen = contained.seen
+            count = seen.get(key)
+            if count is None and len(seen) >= self._MOST:
+                return
+            seen[key] = (count or 0) + 1
+            if count is None:
+                log.warning("apm-agent failed while %s and carried on", self.what, exc_info=error)
+        except Exception:
+            return

@@ -1,0 +1,1 @@
+"""The nouns of the house: plain data that imports nothing of ours."""

@@ -1,0 +1,77 @@
+"""Whose code a file is: the user's own, an installed package, the standard library or ours."""
+
+from __future__ import annotations
+
+import os
+import sys
+import sysconfig
+
+APP, LIB, STD, AGENT = "app", "lib", "std", "agent"
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_MARKS = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
+_STD = tuple(
+    {
+        os.path.realpath(path) + os.sep
+        for path in (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), os.path.dirname(os.__file__))
+        if path
+    }
+    | {os.path.dirname(os.__file__) + os.sep}
+)
+
+
+class Origin:
+    """Tells files apart under one application root, and shortens their paths for people.
+
+    `root` is the folder the user's code lies in ("" for any that is not installed). Installed code under the
+    root (a virtualenv inside the project) is still ``lib``.
+    """
+
+    def __init__(self, root: str = "") -> None:
+        self.root = os.path.join(os.path.abspath(root), "") if root else ""
+        self._known: dict[str, str] = {}
+
+    def of(self, path: str) -> str:
+        """One of ``app``, ``lib``, ``std``, ``agent`` for a code object's file name."""
+        known = self._known.get(path)
+        if known is None:
+            if len(self._known) > 20_000:
+                self._known.clear()
+            known = self._known[path] = self._tell(path)
+        return known
+
+    def _tell(self, path: str) -> str:
+        # The example applications are a user's code wherever they lie.
+        if path.startswith(_PACKAGE) and f"{os.sep}example_apps{os.sep}" not in path:
+            return AGENT
+        if any(mark in path for mark in _MARKS) and f"{os.sep}example_apps{os.sep}" not in path:
+            return LIB
+        if path.startswith("<frozen") or path.startswith(_STD):
+            return STD
+        if path.startswith("<"):  # exec'd or generated: namedtuple, dataclass, templates compiled from strings
+            return LIB
+        if self.root and not os.path.abspath(path).startswith(self.root):
+            return LIB
+        return APP
+
+    def short(self, path: str) -> str:
+        """The path as people write it: relative to the root, or to the folder packages are imported from."""
+        for mark in _MARKS:
+            at = path.rfind(mark)
+            if at >= 0:
+                return path[at + len(mark) :]
+        for folder in _STD:
+            if path.startswith(folder):
+                return path[len(folder) :]
+        full = os.path.abspath(path) if not path.startswith("<") else path
+        if self.root and full.startswith(self.root):
+            return full[len(self.root) :]
+        return self._below_import_path(full)
+
+    def _below_import_path(self, full: str) -> str:
+        best = ""
+        for entry in [os.getcwd(), *sys.path]:
+            folder = os.path.join(os.path.abspath(entry), "")
+            if full.startswith(folder) and len(folder) > len(best) and folder != os.sep:
+                best = folder
+        return full[len(best) :]

@@ -1,0 +1,118 @@
+"""A record: a finished transaction as plain text and numbers, what the writer hands to the store.
+
+Everything the request's thread could not afford is done by now: places are frames, SQL is normalised, context is
+scrubbed, insights are found. Offsets are nanoseconds from the transaction's start.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from apm_agent.model.callgraph import Callgraph
+from apm_agent.model.insight import Insight
+from apm_agent.model.profile import Frame, Stack
+
+#: Where time can go, in the order every page shows it. `python` is what no span and no GC pause claims.
+TIME_KINDS = ("python", "db", "http", "template", "cache", "wait", "queue", "gc")
+
+#: Why a transaction's detail (spans, samples) was kept.
+KEPT = ("slow", "failed", "first", "insight", "uniform")
+
+
+class SpanRecord(NamedTuple):
+    """A span: index of its parent in the list (None: the transaction), own time, normalised SQL for kind `db`."""
+
+    parent: int | None
+    kind: str
+    name: str
+    offset_ns: int
+    duration_ns: int
+    self_ns: int
+    statement: str | None
+    where: Frame | None
+    tags: dict[str, Any] | None
+    open: bool
+
+
+class SampleRecord(NamedTuple):
+    """A look at a stack: offset, weight, the stack outermost first, and its state (see `model.profile`)."""
+
+    offset_ns: int
+    weight_ns: int
+    stack: Stack
+    state: int
+
+
+class FailureRecord(NamedTuple):
+    """An exception: class, scrubbed message, innermost own frame."""
+
+    type: str
+    message: str
+    where: Frame | None
+
+
+@dataclass(slots=True)
+class Record:
+    """One finished transaction, ready to be kept. `None` means not known."""
+
+    id: int
+    kind: str
+    name: str
+    started_at: int
+    duration_ns: int
+    method: str | None = None
+    path: str | None = None
+    view: str | None = None
+    status: int | None = None
+    failure: FailureRecord | None = None
+    queue_ns: int | None = None
+    first_byte_ns: int | None = None
+    cpu_ns: int | None = None
+    rss_before: int | None = None
+    rss_after: int | None = None
+    rss_curve: list[tuple[int, int]] | None = None
+    overlap: int = 0
+    #: ns by TIME_KINDS; `queue` is before the start and not part of the duration
+    times: dict[str, int] = field(default_factory=dict)
+    queries: int = 0
+    spans: list[SpanRecord] = field(default_factory=list)
+    #: spans past the limit: (kind, name, count, ns)
+    lost: list[tuple[str, str, int, int]] = field(default_factory=list)
+    samples: list[SampleRecord] = field(default_factory=list)
+    #: samples past the limit, without their time: (stack, state) → ns
+    weights: dict[tuple[Stack, int], int] = field(default_factory=dict)
+    lost_samples: int = 0
+    #: (offset, ns, generation)
+    gc_pauses: list[tuple[int, int, int]] = field(default_factory=list)
+    context: dict[str, Any] | None = None
+    callgraph: Callgraph | None = None
+    insights: list[Insight] = field(default_factory=list)
+    kept: str | None = None
+
+    @property
+    def failed(self) -> bool:
+        """An exception ended it, or it answered 5xx."""
+        return self.failure is not None or (self.status is not None and self.status >= 500)
+
+    @property
+    def rss_kept(self) -> int | None:
+        """Resident bytes this transaction alone added; None when others overlapped it or it is not known."""
+        if self.overlap or self.rss_before is None or self.rss_after is None:
+            return None
+        return self.rss_after - self.rss_before
+
+
+@dataclass(slots=True, frozen=True)
+class Process:
+    """The process that records, as the store knows it."""
+
+    service: str
+    environment: str
+    release: str
+    host: str
+    pid: int
+    started_at: int
+    python: str
+    server: str = ""
+    app_root: str = ""

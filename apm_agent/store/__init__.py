@@ -1,0 +1,1 @@
+"""Keeps: schema, writes, rollups and retention of the one SQLite file."""

@@ -1,0 +1,27 @@
+"""The one context variable: the innermost open span, or the transaction itself, of the running context."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+
+from apm_agent.model.span import Span
+from apm_agent.model.transaction import Transaction
+
+# It is only ever `set`, never `reset(token)`: a token is bound to the context it came from, and generators,
+# async generators and cancelled tasks are routinely finished from another one.
+current: ContextVar[Span | Transaction | None] = ContextVar("apm_agent_current", default=None)
+
+
+def transaction_of(here: Span | Transaction | None) -> Transaction | None:
+    """The live transaction a span belongs to; None when it has ended (late work is not its child)."""
+    if here is None:
+        return None
+    transaction = here if here.__class__ is Transaction else here.transaction  # type: ignore[union-attr]
+    if transaction is None or transaction.ended:  # type: ignore[union-attr]
+        return None
+    return transaction  # type: ignore[return-value]
+
+
+def current_transaction() -> Transaction | None:
+    """The transaction this code runs in, or None outside of one or with the agent off."""
+    return transaction_of(current.get())

@@ -1,0 +1,148 @@
+"""Begins, ends, opens and closes: the hot path, one function each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from sys import exc_info
+from typing import Any, Protocol
+
+from apm_agent.clock import Clock, system
+from apm_agent.errors import contained
+from apm_agent.model.span import Span
+from apm_agent.model.transaction import Transaction
+from apm_agent.tracing import failure as failures
+from apm_agent.tracing.caller import place_of_caller
+from apm_agent.tracing.current import current, transaction_of
+
+Sink = Callable[[Transaction], None]
+
+
+class Profiler(Protocol):
+    """Watches a transaction from begin to end."""
+
+    def start(self, transaction: Transaction) -> None: ...
+    def stop(self, transaction: Transaction) -> None: ...
+
+
+_beginning = contained("beginning a transaction")
+_ending = contained("ending a transaction")
+_handing = contained("handing a transaction on")
+_MOST_LINES = 100
+
+
+class Tracer:
+    """Begins and ends transactions and hands the finished ones to its sink."""
+
+    __slots__ = ("max_spans", "monotonic", "profilers", "sink", "stoppers")
+
+    def __init__(
+        self, sink: Sink, profilers: tuple[Profiler, ...] = (), clock: Clock = system, max_spans: int = 2000
+    ) -> None:
+        self.sink = sink
+        self.profilers = profilers
+        # Last started is first stopped, so that each measures only the application inside it.
+        self.stoppers = tuple(reversed(profilers))
+        self.monotonic = clock.monotonic
+        self.max_spans = max_spans
+
+    def begin(self, kind: str, name: str, notes: dict[Any, Any] | None = None) -> Transaction:
+        """Open a transaction and make it current. The caller must `end` it on every way out.
+
+        `notes` are wishes for the profilers, like ``{"cprofile": True}``.
+        """
+        transaction = Transaction(kind, name, self.monotonic())
+        transaction.notes = notes
+        current.set(transaction)
+        with _beginning:
+            for profiler in self.profilers:
+                profiler.start(transaction)
+        return transaction
+
+    def end(self, transaction: Transaction, error: BaseException | None = None) -> None:
+        """Close a transaction, once; a second call does nothing. Never raises."""
+        if transaction.ended:
+            return
+        transaction.end_ns = self.monotonic()
+        transaction.ended = True
+        for profiler in self.stoppers:
+            with _ending:
+                profiler.stop(transaction)
+        with _handing:
+            if error is not None and transaction.failure is None:
+                transaction.failure = failures.describe(error)
+            if transaction_of(current.get()) is None:
+                current.set(None)
+            if not transaction.ignored:
+                self.sink(transaction)
+
+
+tracer: Tracer | None = None
+"""The process's tracer; None while the agent is off. Read as `tracing.tracer.tracer` at call time."""
+
+
+def open_span(kind: str, name: str, leaf: bool = False) -> Span | None:
+    """Open a span under the current one; None outside a transaction, under a leaf, or past the limit.
+
+    Past the limit the span is still timed and summed by kind and name, so nothing goes uncounted.
+    """
+    here = current.get()
+    if here is None:
+        return None
+    if here.__class__ is Transaction:
+        transaction, parent = here, None
+        if transaction.ended:
+            return None
+    else:
+        transaction, parent = here.transaction, here  # type: ignore[union-attr, assignment]
+        if transaction is None or transaction.ended or here.leaf:  # type: ignore[union-attr]
+            return None
+    active = tracer
+    if active is None:
+        return None
+    span = Span(transaction, parent, kind, name, active.monotonic())  # type: ignore[arg-type]
+    span.leaf = leaf
+    spans = transaction.spans
+    if len(spans) < active.max_spans:
+        spans.append(span)
+        span.place = place_of_caller()
+    else:
+        span.lost = True
+    current.set(span)
+    return span
+
+
+def close_span(span: Span) -> None:
+    """Close a span and make its parent current again; a second call does nothing."""
+    active = tracer
+    if span.end_ns or active is None:
+        return
+    span.end_ns = active.monotonic()
+    transaction = span.transaction
+    if current.get() is span:
+        current.set(span.parent or transaction)
+    if span.lost and transaction is not None:
+        _sum_up(transaction, span)
+
+
+def _sum_up(transaction: Transaction, span: Span) -> None:
+    overflow = transaction.overflow
+    if overflow is None:
+        overflow = transaction.overflow = {}
+    entry = overflow.get((span.kind, span.name))
+    if entry is None:
+        # Names may be as many as the spans; what comes after the first hundred shares one line a kind.
+        name = span.name if len(overflow) < _MOST_LINES else "(other)"
+        entry = overflow.setdefault((span.kind, name), [0, 0])
+    entry[0] += 1
+    entry[1] += span.end_ns - span.start_ns
+
+
+def capture_exception(error: BaseException | None = None) -> None:
+    """Note a handled exception as the failure of the current transaction; the first one stays."""
+    transaction = transaction_of(current.get())
+    error = error or exc_info()[1]
+    if transaction is None or error is None or transaction.failure is not None:
+        return
+    with _ending:
+        transaction.failure = failures.describe(error)
+
