@@ -8,10 +8,10 @@ Each folder stands on a floor. A file imports from floors below its own and from
 sideways. `tests/test_floors.py` reads the drawing below and holds the code to it.
 
        what writes                              what reads
-    5  __init__ integrations testing            __main__
+    5  __init__ integrations                    __main__
     4  agent                                    cli
     3  instruments recording insights           web
-    2  tracing profiling config store           queries exporters
+    2  tracing profiling config release store   queries exporters
     1  model clock errors
 
 The two wings meet in the store's file alone: the agent never loads a query, and the dashboard runs where no

@@ -1,0 +1,202 @@
+"""Builds the parts a Config asks for and connects them: install, uninstall, flush, fork.
+
+One agent a process. Threads start in the process that serves, on its first transaction: a server that forks its
+workers after loading the application hands each of them parts without threads.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import platform
+import socket
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from apm_agent import config as settings
+from apm_agent import release
+from apm_agent.clock import system
+from apm_agent.config import Config
+from apm_agent.errors import InstallError, contained
+from apm_agent.insights import INSIGHTS
+from apm_agent.instruments import patching
+from apm_agent.model.origin import Origin
+from apm_agent.model.record import Process
+from apm_agent.profiling.cprofile import Deterministic
+from apm_agent.profiling.cpu import Cpu
+from apm_agent.profiling.gc import Collections
+from apm_agent.profiling.memory import Memory
+from apm_agent.profiling.sampler import Sampler
+from apm_agent.recording.digest import Digest
+from apm_agent.recording.recorder import Recorder
+from apm_agent.recording.slowline import Printer
+from apm_agent.recording.writer import Writer
+from apm_agent.store import open_store
+from apm_agent.store.base import Store
+from apm_agent.tracing import caller, tracer as tracing
+from apm_agent.tracing.tracer import Profiler, Tracer
+
+_agent: Agent | None = None
+
+
+class Agent:
+    """The parts of one process, connected."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.origin = Origin(config.app_root)
+        self.memory = Memory() if config.memory else None
+        self.collections = Collections() if config.gc else None
+        self.sampler = Sampler(config.sample_interval, config.sampler_budget) if config.sampler else None
+        self.deterministic = (
+            Deterministic(config.cprofile_share) if config.cprofile_share or config.cprofile_header else None
+        )
+        self.recorder = Recorder(config.max_queue, config.ignore)
+        self.digest = Digest(config, self.origin, INSIGHTS)
+        self.writer = Writer(
+            self.recorder,
+            self.open_store,
+            self.digest.digest,
+            interval=config.flush_interval,
+            state=self.state,
+            on_record=Printer(config.slow) if config.log_slow else None,
+        )
+
+    def open_store(self) -> Store:
+        """Open the store as the process that runs now; called by the writer, and again after a fork."""
+        config = self.config
+        process = Process(
+            service=config.service or os.path.basename(os.getcwd()) or "app",
+            environment=config.environment,
+            release=release.find(config.release, config.app_root or os.getcwd()),
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            started_at=system.wall(),
+            python=platform.python_version(),
+            server=_server(),
+            app_root=os.path.abspath(config.app_root or os.getcwd()),
+        )
+        return open_store(config.store, process, config.max_size, config.max_age)
+
+    def start(self) -> None:
+        """Turn on: patch what is imported, and let transactions begin."""
+        config = self.config
+        caller.configure(self.origin)
+        # In the order of what they cost to have inside: what is started first measures the others too.
+        cpu = Cpu(system) if system.has_cpu else None
+        given = (self.memory, self.collections, self.sampler, cpu, self.deterministic)
+        profilers: tuple[Profiler, ...] = tuple(p for p in given if p is not None)
+        if self.collections is not None:
+            self.collections.hook()
+        patching.apply(config.instruments_off)
+        tracing.tracer = Tracer(self.recorder, profilers, system, config.max_spans)
+
+    def stop(self) -> None:
+        """Turn off and write what is queued; every patched object is put back."""
+        tracing.tracer = None
+        patching.remove()
+        if self.collections is not None:
+            self.collections.unhook()
+        if self.sampler is not None:
+            self.sampler.close()
+        self.writer.close()
+
+    def after_fork(self) -> None:
+        """Make anew, in the child, whatever holds a thread, a lock or a descriptor."""
+        for part in (self.memory, self.sampler, self.deterministic, self.recorder, self.writer):
+            if part is not None:
+                part.after_fork()
+
+    def state(self) -> dict[str, Any]:
+        """What the Health page shows of this process, beyond what the writer knows of itself."""
+        return {
+            "sampler": self.sampler.stats() if self.sampler is not None else None,
+            "instruments": [
+                {"name": name, "state": state, "detail": detail} for name, state, detail in patching.states()
+            ],
+            "contained": [
+                {"what": what, "error": error, "count": count}
+                for (what, error), count in list(contained.seen.items())[:50]
+            ],
+            "settings": {
+                name: getattr(self.config, name) for name in settings.NAMES if name not in settings.SECRETS
+            },
+            "rss": self.memory.resident() if self.memory is not None else None,
+        }
+
+
+def install(arguments: Mapping[str, Any] | None = None, framework: Mapping[str, Any] | None = None) -> None:
+    """Install once a process; the same settings again do nothing, others raise `InstallError`."""
+    global _agent
+    if _agent is not None:
+        _accept_again(_agent.config, arguments, framework)
+        return
+    config = settings.load(arguments, framework=framework)
+    if not config.enabled:
+        return
+    agent = Agent(config)
+    agent.start()
+    _agent = agent
+
+
+def _accept_again(
+    now: Config, arguments: Mapping[str, Any] | None, framework: Mapping[str, Any] | None
+) -> None:
+    # A middleware or framework hook that names no settings of its own joins the agent that is there.
+    if not arguments and not framework:
+        return
+    asked = settings.load(arguments, framework=framework)
+    given = {**(framework or {}), **(arguments or {})}
+    for name in given:
+        if getattr(asked, name) != getattr(now, name):
+            shown = "another value" if name in settings.SECRETS else f"{getattr(now, name)!r}, now {getattr(asked, name)!r}"
+            raise InstallError(
+                f"apm-agent is already installed with {name}={shown}. "
+                "Give all settings in one place, or call apm_agent.uninstall() first."
+            )
+
+
+def uninstall() -> None:
+    """Stop watching this process; installing again is fine."""
+    global _agent
+    agent, _agent = _agent, None
+    if agent is not None:
+        agent.stop()
+
+
+def flush(timeout: float = 2.0) -> bool:
+    """Write what is queued now; True when nothing is left within `timeout` seconds."""
+    return _agent.writer.flush(timeout) if _agent is not None else True
+
+
+def config() -> Config | None:
+    """The settings in force; None when the agent is off."""
+    return _agent.config if _agent is not None else None
+
+
+def _server() -> str:
+    """The server that runs us, by the modules it loaded; empty when none is known."""
+    for name in ("gunicorn", "uvicorn", "hypercorn", "granian", "waitress", "uwsgi", "celery"):
+        module = sys.modules.get(name)
+        if module is not None:
+            version = getattr(module, "__version__", "")
+            return f"{name} {version}".strip()
+    return ""
+
+
+def _after_fork_in_child() -> None:
+    if _agent is not None:
+        with contained("starting anew after a fork"):
+            _agent.after_fork()
+
+
+def _at_exit() -> None:
+    if _agent is not None:
+        with contained("writing at exit"):
+            _agent.writer.flush(2.0)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
+atexit.register(_at_exit)
