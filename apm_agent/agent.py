@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import atexit
 import os
-import platform
-import socket
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -70,10 +68,10 @@ class Agent:
             service=config.service or os.path.basename(os.getcwd()) or "app",
             environment=config.environment,
             release=release.find(config.release, config.app_root or os.getcwd()),
-            host=socket.gethostname(),
+            host=os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", ""),
             pid=os.getpid(),
             started_at=system.wall(),
-            python=platform.python_version(),
+            python=sys.version.split()[0],
             server=_server(),
             app_root=os.path.abspath(config.app_root or os.getcwd()),
         )
@@ -150,7 +148,11 @@ def _accept_again(
     given = {**(framework or {}), **(arguments or {})}
     for name in given:
         if getattr(asked, name) != getattr(now, name):
-            shown = "another value" if name in settings.SECRETS else f"{getattr(now, name)!r}, now {getattr(asked, name)!r}"
+            shown = (
+                "another value"
+                if name in settings.SECRETS
+                else f"{getattr(now, name)!r}, now {getattr(asked, name)!r}"
+            )
             raise InstallError(
                 f"apm-agent is already installed with {name}={shown}. "
                 "Give all settings in one place, or call apm_agent.uninstall() first."

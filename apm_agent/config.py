@@ -59,7 +59,11 @@ def _duration(value: Any) -> float:
 
 
 def _size(value: Any) -> int:
-    return int(_with_units(value, {k: float(v) for k, v in _SIZES.items()}, "a size in bytes, or with a unit like 512MB"))
+    return int(
+        _with_units(
+            value, {k: float(v) for k, v in _SIZES.items()}, "a size in bytes, or with a unit like 512MB"
+        )
+    )
 
 
 def _count(value: Any) -> int:
@@ -96,30 +100,50 @@ def _setting(default: Any, parse: Callable[[Any], Any], doc: str, secret: bool =
 class Config:
     """All settings of one process. Durations are seconds, sizes bytes; texts like ``10ms`` or ``512MB`` are read."""
 
-    enabled: bool = _setting(True, _boolean, "Watch at all. Off: every verb does nothing and middlewares step aside.")
-    service: str = _setting("", _text, "Name of this application on the pages; empty: the working folder's name.")
-    environment: str = _setting("", _text, "Where it runs: production, staging, …")
+    enabled: bool = _setting(
+        True, _boolean, "Watch at all. Off: every verb does nothing and middlewares step aside."
+    )
+    service: str = _setting(
+        "", _text, "Name of this application on the pages; empty: the working folder's name."
+    )
+    environment: str = _setting("", _text, "Where it runs, like production or staging.")
     release: str = _setting("", _text, "Version of the application; empty: from CI variables or git.")
     store: str = _setting("sqlite:///.apm-agent/apm.db", _text, "Where to keep what is seen, as a URL.")
     app_root: str = _setting("", _text, "Folder of your own code; empty: all that is not installed.")
-    dashboard_path: str = _setting("", _text, "Path that serves the dashboard inside the app, like /apm; empty: none.")
-    dashboard_token: str = _setting("", _text, "Lets whoever sends it see the dashboard from elsewhere.", secret=True)
+    dashboard_path: str = _setting(
+        "", _text, "Path that serves the dashboard inside the app, like /apm; empty: none."
+    )
+    dashboard_token: str = _setting(
+        "", _text, "Lets whoever sends it see the dashboard from elsewhere.", secret=True
+    )
     authorize: str = _setting("", _text, "module:function(request) that says who may see the dashboard.")
-    ignore: tuple[str, ...] = _setting((), _texts, "Endpoints and path prefixes of which nothing is kept: /health.")
+    ignore: tuple[str, ...] = _setting(
+        (), _texts, "Endpoints and path prefixes of which nothing is kept, like /health."
+    )
     instruments_off: tuple[str, ...] = _setting((), _texts, "Libraries to leave alone: sqlalchemy,httpx.")
     sampler: bool = _setting(True, _boolean, "Look at the stacks of running transactions.")
     sample_interval: float = _setting(0.01, _duration, "Time between two looks.")
-    sampler_budget: float = _setting(0.01, _share, "Share of one core the sampler may take before it slows down.")
-    cprofile_share: float = _setting(0.0, _share, "Share of transactions measured with cProfile, one at a time.")
-    cprofile_header: str = _setting("", _text, "Secret that, sent as X-Apm-Profile, measures that request.", secret=True)
+    sampler_budget: float = _setting(
+        0.01, _share, "Share of one core the sampler may take before it slows down."
+    )
+    cprofile_share: float = _setting(
+        0.0, _share, "Share of transactions measured with cProfile, one at a time."
+    )
+    cprofile_header: str = _setting(
+        "", _text, "Secret that, sent as X-Apm-Profile, measures that request.", secret=True
+    )
     memory: bool = _setting(True, _boolean, "Read resident memory before and after each transaction.")
     gc: bool = _setting(True, _boolean, "Time garbage collections.")
     slow: float = _setting(0.5, _duration, "A transaction at least this long is slow: its detail is kept.")
     log_slow: bool = _setting(False, _boolean, "Print one line for each slow transaction.")
     max_spans: int = _setting(2000, _count, "Spans kept of one transaction; more are summed by name.")
-    max_queue: int = _setting(10_000, _count, "Finished transactions that may wait for the writer; more are dropped.")
+    max_queue: int = _setting(
+        10_000, _count, "Finished transactions that may wait for the writer; more are dropped."
+    )
     flush_interval: float = _setting(1.0, _duration, "Time between two writes.")
-    max_details: int = _setting(20, _count, "Spans and samples kept a second a process beyond what is slow or failed.")
+    max_details: int = _setting(
+        20, _count, "Spans and samples kept a second a process beyond what is slow or failed."
+    )
     max_size: int = _setting(512 * 2**20, _size, "Bytes the store may take.")
     max_age: float = _setting(7 * 86400.0, _duration, "How long single transactions are kept.")
 
@@ -138,7 +162,10 @@ def load(
     env = os.environ if environment is None else environment
     layers: tuple[tuple[str, Mapping[str, Any]], ...] = (
         ("framework setting", framework or {}),
-        ("environment variable", {k[len(PREFIX) :].lower(): v for k, v in env.items() if k.startswith(PREFIX)}),
+        (
+            "environment variable",
+            {k[len(PREFIX) :].lower(): v for k, v in env.items() if k.startswith(PREFIX)},
+        ),
         ("argument", arguments or {}),
     )
     for source, layer in layers:

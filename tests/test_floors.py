@@ -11,7 +11,9 @@ import pytest
 import apm_agent
 
 PACKAGE = Path(apm_agent.__file__).parent
-FILES = sorted(p for p in PACKAGE.rglob("*.py") if not {"static", "example_apps"} & set(p.relative_to(PACKAGE).parts))
+FILES = sorted(
+    p for p in PACKAGE.rglob("*.py") if not {"static", "example_apps"} & set(p.relative_to(PACKAGE).parts)
+)
 GUESTS = {"django": "integrations/django", "sqlite_utils": "store"}
 LIBRARIES = {
     "flask", "starlette", "fastapi", "sqlalchemy", "jinja2", "requests", "urllib3", "httpx", "redis", "celery",
@@ -47,9 +49,18 @@ def module_of(path: Path) -> str:
 
 
 def imports_of(path: Path) -> list[str]:
-    """Full names of all modules a file imports, in functions and under TYPE_CHECKING too."""
+    """Full names of all modules a file imports, in functions too; what only the type checker reads is no arrow."""
     names: list[str] = []
-    for node in ast.walk(ast.parse(path.read_text())):
+    tree = ast.parse(path.read_text())
+    typing_only = {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if node in typing_only:
+            continue
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -82,7 +93,9 @@ def test_imports_go_down_and_stay_in_their_wing(path: Path) -> None:
         parts = name.split(".")
         if len(parts) == 1:
             # Law: nothing inside imports the front door, but `apm_agent` for its version.
-            assert room in {"cli", "__main__"} or name != "apm_agent" or room == "web", f"{path} imports the front door"
+            assert room in {"cli", "__main__"} or name != "apm_agent" or room == "web", (
+                f"{path} imports the front door"
+            )
             continue
         other = parts[1]
         if other == room:
@@ -91,7 +104,9 @@ def test_imports_go_down_and_stay_in_their_wing(path: Path) -> None:
         if room == "cli" or path.relative_to(PACKAGE).as_posix() == "integrations/mount.py":
             continue  # the two doors
         assert other_floor < floor, f"{room} (floor {floor}) imports {name} (floor {other_floor})"
-        assert "both" in (wing, other_wing) or wing == other_wing, f"{room} imports {name} from the other wing"
+        assert "both" in (wing, other_wing) or wing == other_wing, (
+            f"{room} imports {name} from the other wing"
+        )
 
 
 def test_no_import_circle() -> None:
@@ -127,7 +142,10 @@ def test_one_place_swallows() -> None:
         for p in FILES
         for node in ast.walk(ast.parse(p.read_text()))
         if isinstance(node, ast.ExceptHandler)
-        and (node.type is None or (isinstance(node.type, ast.Name) and node.type.id in {"Exception", "BaseException"}))
+        and (
+            node.type is None
+            or (isinstance(node.type, ast.Name) and node.type.id in {"Exception", "BaseException"})
+        )
         and not any(isinstance(inner, ast.Raise) for inner in ast.walk(node))
     }
     # A user's own __str__ may raise anything while its exception is described.

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import functools
 from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import AbstractContextManager
-from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from types import TracebackType
-from typing import Any, ParamSpec, TypeVar, cast, overload
+from typing import Any, TypeVar, cast, overload
 
 from apm_agent.model.span import KINDS, Span
 from apm_agent.model.transaction import USER, Transaction
 from apm_agent.tracing import tracer as tracing
 from apm_agent.tracing.current import current_transaction
 
-P = ParamSpec("P")
-R = TypeVar("R")
 F = TypeVar("F", bound=Callable[..., Any])
+
+# Read from the code's flags: `inspect` would be half of this package's import time. The values are fixed by
+# https://docs.python.org/3/library/inspect.html#code-objects-bit-flags
+_GENERATOR, _COROUTINE, _ASYNC_GENERATOR = 0x20, 0x80, 0x200
 
 
 class _Nowhere:
@@ -31,22 +31,128 @@ class _Nowhere:
 _nowhere = _Nowhere()
 
 
-def _decorate(block: Callable[[], AbstractContextManager[Any]], function: Callable[..., Any]) -> Callable[..., Any]:
-    if iscoroutinefunction(function):
+class SpanBlock:
+    """One span around a with-block; as a decorator, one around each call of a function."""
+
+    __slots__ = ("_kind", "_name", "_span", "_tags")
+
+    def __init__(self, name: str | None, kind: str, tags: dict[str, Any]) -> None:
+        self._name = name
+        self._kind = kind
+        self._tags = tags
+        self._span: Span | None = None
+
+    def __call__(self, function: F) -> F:
+        name, kind, tags = self._name or _name_of(function), self._kind, self._tags
+        return _decorate(lambda: SpanBlock(name, kind, tags), function)
+
+    def __enter__(self) -> Span | _Nowhere:
+        span = self._span = tracing.open_span(self._kind, self._name or "block")
+        if span is None:
+            return _nowhere
+        if self._tags:
+            span.tags = dict(self._tags)
+        return span
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._span is not None:
+            tracing.close_span(self._span)
+            self._span = None
+
+
+class TransactionBlock:
+    """One background transaction around a with-block; as a decorator, one around each call of a function."""
+
+    __slots__ = ("_name", "_span", "_transaction")
+
+    def __init__(self, name: str | None) -> None:
+        self._name = name
+        self._span: Span | None = None
+        self._transaction: Transaction | None = None
+
+    def __call__(self, function: F) -> F:
+        name = self._name or _name_of(function)
+        return _decorate(lambda: TransactionBlock(name), function)
+
+    def __enter__(self) -> Transaction | Span | _Nowhere:
+        name = self._name or "job"
+        tracer = tracing.tracer
+        if tracer is None:
+            return _nowhere
+        if current_transaction() is not None:
+            self._span = tracing.open_span("code", name)
+            return self._span or _nowhere
+        self._transaction = tracer.begin("background", name)
+        self._transaction.name_priority = USER
+        return self._transaction
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        span, transaction = self._span, self._transaction
+        self._span = self._transaction = None
+        if span is not None:
+            tracing.close_span(span)
+        tracer = tracing.tracer
+        if transaction is not None and tracer is not None:
+            # Closing a generator early is a way of finishing it, not a failure.
+            tracer.end(transaction, None if kind is GeneratorExit else error)
+
+
+@overload
+def span(name: F, /) -> F: ...
+@overload
+def span(name: str | None = None, kind: str = "code", **tags: Any) -> SpanBlock: ...
+def span(name: Any = None, kind: str = "code", **tags: Any) -> Any:
+    """Time a part of the current transaction: ``with span("resize", width=640) as s:`` or ``@span("resize")``.
+
+    `kind` is one of ``db http template cache code wait queue``; other keywords become tags. Works on functions,
+    coroutines, generators and async generators; bare ``@span`` takes the function's name. Outside a transaction
+    it does nothing. Raises `ValueError` for another kind.
+    """
+    if callable(name):
+        return SpanBlock(None, "code", {})(name)
+    if kind not in KINDS:
+        raise ValueError(f"span kind {kind!r} is not one of {', '.join(KINDS)}")
+    return SpanBlock(name, kind, tags)
+
+
+@overload
+def background_transaction(name: F, /) -> F: ...
+@overload
+def background_transaction(name: str | None = None) -> TransactionBlock: ...
+def background_transaction(name: Any = None) -> Any:
+    """Make a job a transaction: ``@background_transaction("nightly")`` or ``with background_transaction("nightly"):``.
+
+    Works on functions, coroutines, generators and async generators; bare ``@background_transaction`` takes the
+    function's qualified name. Inside another transaction it is a span of that one, so no time counts twice.
+    """
+    if callable(name):
+        return TransactionBlock(None)(name)
+    return TransactionBlock(name)
+
+
+def _decorate(block: Callable[[], SpanBlock | TransactionBlock], function: F) -> F:
+    # Each call opens a block of its own, so one function may run many times at once.
+    code = getattr(function, "__code__", None)
+    flags = code.co_flags if code is not None else 0
+    if flags & _COROUTINE:
 
         @functools.wraps(function)
         async def run_async(*args: Any, **kwargs: Any) -> Any:
             with block():
                 return await function(*args, **kwargs)
 
-        return run_async
-    if isasyncgenfunction(function):
+        return cast(F, run_async)
+    if flags & _ASYNC_GENERATOR:
 
         @functools.wraps(function)
         async def run_async_generator(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
-            inner = function(*args, **kwargs)
             with block():
-                # `yield from` for async generators (PEP 525 has none): what is sent, thrown or closed goes in.
+                inner = function(*args, **kwargs)
+                # `yield from` for async generators, which Python lacks: what is sent, thrown or closed goes in.
                 step = inner.__anext__()
                 while True:
                     try:
@@ -63,132 +169,22 @@ def _decorate(block: Callable[[], AbstractContextManager[Any]], function: Callab
                     else:
                         step = inner.asend(sent)
 
-        return run_async_generator
-    if isgeneratorfunction(function):
+        return cast(F, run_async_generator)
+    if flags & _GENERATOR:
 
         @functools.wraps(function)
         def run_generator(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
             with block():
                 return (yield from function(*args, **kwargs))
 
-        return run_generator
+        return cast(F, run_generator)
 
     @functools.wraps(function)
     def run(*args: Any, **kwargs: Any) -> Any:
         with block():
             return function(*args, **kwargs)
 
-    return run
-
-
-class span:  # noqa: N801  (a verb: with span("resize"))
-    """Time a part of the current transaction: ``with span("resize", width=640) as s:`` or ``@span("resize")``.
-
-    `kind` is one of ``db http template cache code wait queue``; other keywords become tags. Bare ``@span`` takes
-    the function's name. Outside a transaction it does nothing.
-    """
-
-    __slots__ = ("_given", "_span")
-
-    @overload
-    def __new__(cls, name: Callable[P, R], /) -> Callable[P, R]: ...  # type: ignore[misc]
-    @overload
-    def __new__(cls, name: str | None = None, kind: str = "code", **tags: Any) -> span: ...
-    def __new__(cls, name: Any = None, kind: str = "code", **tags: Any) -> Any:
-        block = object.__new__(cls)
-        if callable(name):
-            block._given = (_name_of(name), "code", {})
-            block._span = None
-            return block(name)
-        if kind not in KINDS:
-            raise ValueError(f"span kind {kind!r} is not one of {', '.join(KINDS)}")
-        block._given = (name, kind, tags)
-        block._span = None
-        return block
-
-    def __call__(self, function: F) -> F:
-        name, kind, tags = self._given
-        given = (name or _name_of(function), kind, tags)
-        return cast(F, _decorate(lambda: _open_block(given), function))
-
-    def __enter__(self) -> Span | _Nowhere:
-        name, kind, tags = self._given
-        opened = tracing.open_span(kind, name or "block")
-        if opened is None:
-            return _nowhere
-        if tags:
-            opened.tags = dict(tags)
-        self._span = opened
-        return opened
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        opened = self._span
-        if opened is not None:
-            self._span = None
-            tracing.close_span(opened)
-
-
-def _open_block(given: tuple[Any, str, dict[str, Any]]) -> span:
-    block: span = object.__new__(span)
-    block._given = given
-    block._span = None
-    return block
-
-
-class background_transaction:  # noqa: N801
-    """Make a job a transaction: ``@background_transaction("nightly")`` or ``with background_transaction("nightly"):``.
-
-    Works on functions, coroutines, generators and async generators; bare ``@background_transaction`` takes the
-    function's qualified name. Inside another transaction it is a span of that one, so no time counts twice.
-    """
-
-    __slots__ = ("_name", "_open")
-
-    @overload
-    def __new__(cls, name: Callable[P, R], /) -> Callable[P, R]: ...  # type: ignore[misc]
-    @overload
-    def __new__(cls, name: str | None = None) -> background_transaction: ...
-    def __new__(cls, name: Any = None) -> Any:
-        if callable(name):
-            return _new_job(_name_of(name))(name)
-        return _new_job(name)
-
-    def __call__(self, function: F) -> F:
-        name = self._name or _name_of(function)
-        return cast(F, _decorate(lambda: _new_job(name), function))
-
-    def __enter__(self) -> Transaction | Span | _Nowhere:
-        name = self._name or "job"
-        active = tracing.tracer
-        if active is None:
-            return _nowhere
-        if current_transaction() is not None:
-            inner = tracing.open_span("code", name)
-            self._open = inner
-            return inner or _nowhere
-        transaction = active.begin("background", name)
-        transaction.name_priority = USER
-        self._open = transaction
-        return transaction
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        opened, self._open = self._open, None
-        if isinstance(opened, Span):
-            tracing.close_span(opened)
-        elif opened is not None and tracing.tracer is not None:
-            # Closing a generator early is a way of finishing it, not a failure.
-            tracing.tracer.end(opened, None if kind is GeneratorExit else error)
-
-
-def _new_job(name: str | None) -> background_transaction:
-    block: background_transaction = object.__new__(background_transaction)
-    block._name = name
-    block._open = None
-    return block
+    return cast(F, run)
 
 
 def _name_of(function: Callable[..., Any]) -> str:

@@ -16,10 +16,8 @@ def transaction_of(here: Span | Transaction | None) -> Transaction | None:
     """The live transaction a span belongs to; None when it has ended (late work is not its child)."""
     if here is None:
         return None
-    transaction = here if here.__class__ is Transaction else here.transaction  # type: ignore[union-attr]
-    if transaction is None or transaction.ended:  # type: ignore[union-attr]
-        return None
-    return transaction  # type: ignore[return-value]
+    transaction = here if isinstance(here, Transaction) else here.transaction
+    return None if transaction.ended else transaction
 
 
 def current_transaction() -> Transaction | None:

@@ -88,18 +88,19 @@ def open_span(kind: str, name: str, leaf: bool = False) -> Span | None:
     here = current.get()
     if here is None:
         return None
-    if here.__class__ is Transaction:
+    parent: Span | None
+    if isinstance(here, Transaction):
         transaction, parent = here, None
-        if transaction.ended:
-            return None
+    elif here.leaf:
+        return None
     else:
-        transaction, parent = here.transaction, here  # type: ignore[union-attr, assignment]
-        if transaction is None or transaction.ended or here.leaf:  # type: ignore[union-attr]
-            return None
+        transaction, parent = here.transaction, here
+    if transaction.ended:
+        return None
     active = tracer
     if active is None:
         return None
-    span = Span(transaction, parent, kind, name, active.monotonic())  # type: ignore[arg-type]
+    span = Span(transaction, parent, kind, name, active.monotonic())
     span.leaf = leaf
     spans = transaction.spans
     if len(spans) < active.max_spans:
@@ -120,7 +121,7 @@ def close_span(span: Span) -> None:
     transaction = span.transaction
     if current.get() is span:
         current.set(span.parent or transaction)
-    if span.lost and transaction is not None:
+    if span.lost:
         _sum_up(transaction, span)
 
 
@@ -145,4 +146,3 @@ def capture_exception(error: BaseException | None = None) -> None:
         return
     with _ending:
         transaction.failure = failures.describe(error)
-

@@ -25,7 +25,11 @@ def add_context(**context: Any) -> None:
     for key, value in context.items():
         if key in kept or len(kept) < _MOST_KEYS:
             # Only plain values: an object kept until the writer looks at it would be pinned in memory.
-            kept[key] = value if isinstance(value, (str, int, float, bool, type(None))) else f"<{type(value).__name__}>"
+            kept[key] = (
+                value
+                if isinstance(value, (str, int, float, bool, type(None)))
+                else f"<{type(value).__name__}>"
+            )
 
 
 def rename_transaction(name: str) -> None:
