@@ -33,7 +33,7 @@ def _text(value: Any) -> str:
     if isinstance(value, str) and "\x00" not in value:
         return value
     if isinstance(value, os.PathLike):
-        return os.fspath(value)
+        return str(os.fspath(value))
     raise ValueError("a text")
 
 

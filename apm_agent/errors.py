@@ -1,10 +1,10 @@
 """What we raise, and `contained`, the one place that refuses to raise.
 
-    ApmError
-    ├── ConfigError     a setting is unknown, ill-typed or impossible; names the value and the cure
-    ├── InstallError    install() called twice with different settings, or too late
-    └── StoreError      the store cannot be used: unwritable folder, newer schema, network file system
-        └── QuestionError   a question to the store is malformed (a URL parameter, a range)
+ApmError
+├── ConfigError     a setting is unknown, ill-typed or impossible; names the value and the cure
+├── InstallError    install() called twice with different settings, or too late
+└── StoreError      the store cannot be used: unwritable folder, newer schema, network file system
+    └── QuestionError   a question to the store is malformed (a URL parameter, a range)
 """
 
 from __future__ import annotations

@@ -304,7 +304,10 @@ def idle(folder: str, seconds: float = 20.0) -> dict[str, float]:
     time.sleep(5)
     answer = one.ask(f"idle {seconds}")
     one.close()
-    return {"cpu_percent": answer["cpu"] / (seconds * 1e9) * 100, "wakeups_per_s": answer["switches"] / seconds}
+    return {
+        "cpu_percent": answer["cpu"] / (seconds * 1e9) * 100,
+        "wakeups_per_s": answer["switches"] / seconds,
+    }
 
 
 def import_ms(repeat: int = 15) -> tuple[float, float]:
@@ -351,7 +354,9 @@ def main() -> None:
     results: dict[str, Any] = {"python": sys.version.split()[0], "cases": []}
     with tempfile.TemporaryDirectory() as folder:
         print(f"Python {results['python']}, {options.rounds} rounds of {options.batch} requests, medians")
-        print(f"{'case':22} {'bare µs':>9} {'agent µs':>9} {'added µs':>9} {'ratio':>7} {'CPU+ µs':>9} {'RSS+ MiB':>9}")
+        print(
+            f"{'case':22} {'bare µs':>9} {'agent µs':>9} {'added µs':>9} {'ratio':>7} {'CPU+ µs':>9} {'RSS+ MiB':>9}"
+        )
         for case in options.case or CASES:
             row = compare(case, options.rounds, options.batch, folder)
             results["cases"].append(row)
@@ -367,9 +372,15 @@ def main() -> None:
             print(f"a span {results['span_us']:.2f} µs, an SQL span {results['sql_span_us']:.2f} µs")
         if not options.case:
             results["import_ms"] = import_ms()
-            print("import: bare interpreter {:.1f} ms, with apm_agent {:.1f} ms".format(*results["import_ms"]))
+            print(
+                "import: bare interpreter {:.1f} ms, with apm_agent {:.1f} ms".format(*results["import_ms"])
+            )
             results["idle"] = idle(folder)
-            print("idle: {cpu_percent:.3f} % CPU, {wakeups_per_s:.2f} wake-ups a second".format(**results["idle"]))
+            print(
+                "idle: {cpu_percent:.3f} % CPU, {wakeups_per_s:.2f} wake-ups a second".format(
+                    **results["idle"]
+                )
+            )
             results["sampler"] = sampler_share(folder)
             print(f"sampler: {results['sampler']}")
     if options.json:

@@ -18,7 +18,9 @@ def test_all_equals_what_is_exposed() -> None:
     exposed = {
         name
         for name, value in vars(apm_agent).items()
-        if not name.startswith("_") and not inspect.ismodule(value) and getattr(value, "__module__", "").startswith("apm_agent")
+        if not name.startswith("_")
+        and not inspect.ismodule(value)
+        and getattr(value, "__module__", "").startswith("apm_agent")
     }
     assert exposed == set(apm_agent.__all__)
     assert list(apm_agent.__all__) == sorted(apm_agent.__all__)
@@ -44,7 +46,10 @@ def test_readme_settings_table_is_the_declaration() -> None:
 
 
 def test_signatures() -> None:
-    shown = {name: str(inspect.signature(getattr(apm_agent, name))) for name in ("install", "flush", "wsgi", "asgi")}
+    shown = {
+        name: str(inspect.signature(getattr(apm_agent, name)))
+        for name in ("install", "flush", "wsgi", "asgi")
+    }
     assert shown == {
         "install": "(**settings: 'Any') -> 'None'",
         "flush": "(timeout: 'float' = 2.0) -> 'bool'",

@@ -19,7 +19,7 @@ class Insight(NamedTuple):
     kind: str
     text: str
     cost_ns: int
-    count: int = 1
+    count: int = 1  # type: ignore[assignment]  # tuple.count is of no use here
     where: Frame | None = None
     statement: str | None = None
     cost_bytes: int = 0

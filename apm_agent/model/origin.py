@@ -13,7 +13,11 @@ _MARKS = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 _STD = tuple(
     {
         os.path.realpath(path) + os.sep
-        for path in (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), os.path.dirname(os.__file__))
+        for path in (
+            sysconfig.get_path("stdlib"),
+            sysconfig.get_path("platstdlib"),
+            os.path.dirname(os.__file__),
+        )
         if path
     }
     | {os.path.dirname(os.__file__) + os.sep}
@@ -48,7 +52,9 @@ class Origin:
             return LIB
         if path.startswith("<frozen") or path.startswith(_STD):
             return STD
-        if path.startswith("<"):  # exec'd or generated: namedtuple, dataclass, templates compiled from strings
+        if path.startswith(
+            "<"
+        ):  # exec'd or generated: namedtuple, dataclass, templates compiled from strings
             return LIB
         if self.root and not os.path.abspath(path).startswith(self.root):
             return LIB
