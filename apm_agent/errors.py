@@ -9,10 +9,7 @@ ApmError
 
 from __future__ import annotations
 
-import logging
 from types import TracebackType
-
-log = logging.getLogger("apm_agent")
 
 
 class ApmError(Exception):
@@ -76,6 +73,8 @@ class contained:  # noqa: N801  (reads as a verb: with contained("ending a trans
                 return
             seen[key] = (count or 0) + 1
             if count is None:
-                log.warning("apm-agent failed while %s and carried on", self.what, exc_info=error)
+                import logging  # a quarter of our import time, and needed only here
+
+                logging.getLogger("apm_agent").warning("apm-agent failed while %s and carried on", self.what, exc_info=error)
         except Exception:
             return
