@@ -1,0 +1,10 @@
+"""The notebook for ASGI servers: uvicorn notes.asgi:application."""
+
+from __future__ import annotations
+
+import os
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "notes.settings")
+application = get_asgi_application()
