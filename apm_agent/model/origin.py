@@ -9,6 +9,8 @@ import sysconfig
 APP, LIB, STD, AGENT = "app", "lib", "std", "agent"
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+#: Where a wheel carries the example applications, which are a user's code wherever they lie.
+_EXAMPLES = os.path.join(_PACKAGE, "cli", "example_apps", "")
 _MARKS = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 _STD = tuple(
     {
@@ -45,10 +47,11 @@ class Origin:
         return known
 
     def _tell(self, path: str) -> str:
-        # The example applications are a user's code wherever they lie.
-        if path.startswith(_PACKAGE) and f"{os.sep}example_apps{os.sep}" not in path:
+        if path.startswith(_EXAMPLES):
+            return APP
+        if path.startswith(_PACKAGE):
             return AGENT
-        if any(mark in path for mark in _MARKS) and f"{os.sep}example_apps{os.sep}" not in path:
+        if any(mark in path for mark in _MARKS):
             return LIB
         if path.startswith("<frozen") or path.startswith(_STD):
             return STD
@@ -62,6 +65,8 @@ class Origin:
 
     def short(self, path: str) -> str:
         """The path as people write it: relative to the root, or to the folder packages are imported from."""
+        if path.startswith(_EXAMPLES):
+            return path[len(_EXAMPLES) :]
         for mark in _MARKS:
             at = path.rfind(mark)
             if at >= 0:
