@@ -20,7 +20,7 @@ from sys import byteorder
 
 SCALE = 5
 _PER_OCTAVE = 1 << SCALE
-GAMMA = 2.0 ** (1 / _PER_OCTAVE)
+GAMMA: float = 2.0 ** (1 / _PER_OCTAVE)
 ERROR = (GAMMA - 1) / (GAMMA + 1)
 """The largest relative error of a quantile."""
 
@@ -36,7 +36,7 @@ def bucket_of(ns: int) -> int:
     """The bucket a duration falls into; what is below 2 ns shares bucket 0."""
     if ns < 2:
         return 0
-    return min(int(ceil(log2(ns) * _PER_OCTAVE)) - 1, _HIGHEST_BUCKET)
+    return min(ceil(log2(ns) * _PER_OCTAVE) - 1, _HIGHEST_BUCKET)
 
 
 def edge(bucket: int) -> float:
