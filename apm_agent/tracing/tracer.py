@@ -91,14 +91,15 @@ def open_span(kind: str, name: str, leaf: bool = False) -> Span | None:
     parent: Span | None
     if isinstance(here, Transaction):
         transaction, parent = here, None
-    elif here.leaf:
-        return None
     else:
         transaction, parent = here.transaction, here
-    if transaction.ended:
-        return None
+        # What was closed from another task or out of order may still be current here; its parent takes over.
+        while parent is not None and parent.end_ns:
+            parent = parent.parent
+        if parent is not None and parent.leaf:
+            return None
     active = tracer
-    if active is None:
+    if active is None or transaction.ended:
         return None
     span = Span(transaction, parent, kind, name, active.monotonic())
     span.leaf = leaf
@@ -112,17 +113,26 @@ def open_span(kind: str, name: str, leaf: bool = False) -> Span | None:
     return span
 
 
-def close_span(span: Span) -> None:
-    """Close a span and make its parent current again; a second call does nothing."""
-    active = tracer
-    if span.end_ns or active is None:
+def close_span(span: Span, paused_ns: int = 0) -> None:
+    """Close a span and make its innermost open ancestor current again; a second call does nothing.
+
+    `paused_ns` is time it was open but suspended (a generator between two items): no part of its duration.
+    """
+    if span.end_ns:
         return
-    span.end_ns = active.monotonic()
     transaction = span.transaction
+    live = not transaction.ended
+    active = tracer
+    if active is not None and live:
+        span.end_ns = active.monotonic() - paused_ns
+        if span.lost:
+            _sum_up(transaction, span)
     if current.get() is span:
-        current.set(span.parent or transaction)
-    if span.lost:
-        _sum_up(transaction, span)
+        parent = span.parent
+        while parent is not None and parent.end_ns:
+            parent = parent.parent
+        # Nothing may keep a transaction that has ended in memory.
+        current.set((parent or transaction) if live else None)
 
 
 def _sum_up(transaction: Transaction, span: Span) -> None:
