@@ -47,12 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # A terminal or pipe that knows no "▸" gets a "?" instead of a traceback.
         getattr(stream, "reconfigure", dict)(errors="replace")
     try:
-        code = cli.main(
-            args=None if arguments is None else list(arguments), prog_name="apm-agent", standalone_mode=False
-        )
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message())
-        code = 2
+        given = list(sys.argv[1:] if arguments is None else arguments)
+        code = cli.main(given or ["--help"], prog_name="apm-agent", standalone_mode=False)
     except click.ClickException as error:
         _complain(_one_line(error))
         code = 2

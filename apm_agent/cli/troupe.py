@@ -32,7 +32,7 @@ class Member:
 
 
 class Troupe:
-    """Starts programs in groups of their own, so that Ctrl-C is ours; ends all of them when the block ends."""
+    """Starts programs in groups of their own, so that Ctrl-C is ours; ends them when the block ends."""
 
     def __init__(self, logs: Path, cwd: Path, environment: Mapping[str, str]) -> None:
         self.logs = logs
