@@ -1,1 +1,32 @@
 """Keeps: schema, writes, rollups and retention of the one SQLite file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from apm_agent.errors import StoreError
+from apm_agent.model.record import Process
+from apm_agent.store.base import Store
+
+
+def _sqlite(url: str, process: Process, max_size: int, max_age: float) -> Store:
+    # Imported when a store is opened, so that importing the agent loads no sqlite3.
+    from apm_agent.store.location import path_of
+    from apm_agent.store.sqlite import SQLiteStore
+
+    return SQLiteStore(path_of(url), process, max_size, max_age)
+
+
+#: URL scheme → what opens it.
+STORES: dict[str, Callable[[str, Process, int, float], Store]] = {"sqlite": _sqlite}
+
+
+def open_store(
+    url: str, process: Process, max_size: int = 512 * 2**20, max_age: float = 7 * 86400.0
+) -> Store:
+    """Open the store behind a URL; raises `StoreError` with the cure when it cannot be used."""
+    scheme = url.partition("://")[0]
+    if scheme not in STORES:
+        known = ", ".join(f"{name}:///path" for name in STORES)
+        raise StoreError(f"no store for {url!r}: write {known}")
+    return STORES[scheme](url, process, max_size, max_age)

@@ -1,12 +1,16 @@
 """The tables of the store, as named additive migrations.
 
-The schema belongs to sqlite-utils: `migrate` runs its `Migrations` inside our own ``BEGIN IMMEDIATE``, so that
-many processes may start on an empty folder at once. `PRAGMA user_version` equals `VERSION` on a current file, and
-a worker that sees it never imports sqlite-utils.
+The schema belongs to sqlite-utils: `migrate` runs its `Migrations` inside our own ``BEGIN IMMEDIATE``, so
+that many processes may start on an empty folder at once. `PRAGMA user_version` equals `VERSION` on a current
+file, and a worker that sees it never imports sqlite-utils.
 
 Words: times are Unix nanoseconds (`started_at`), rollup times `t` are Unix seconds of the window's start,
-durations nanoseconds, sizes bytes. Ids of statements, frames and stacks are 63-bit hashes of their content, the
-same on every machine. A transaction's id is 64 random bits, kept as a signed integer.
+durations nanoseconds, sizes bytes. Ids of statements, frames and stacks are 63-bit hashes of their content,
+the same on every machine. A transaction's id is 63 bits, its start (in units of 2^20 ns) above 21 random
+bits: new rows go to the end of the table, not to a random page each.
+
+Ids 0 in `statement_id` and `frame_id` mean none. `traces.data` is what `store.detail` packs; `context` is
+JSON.
 """
 
 from __future__ import annotations
@@ -36,39 +40,47 @@ CREATE TABLE frames (
   category TEXT NOT NULL, path TEXT NOT NULL, day INTEGER NOT NULL);
 CREATE TABLE stacks (id INTEGER PRIMARY KEY, frames BLOB NOT NULL, day INTEGER NOT NULL);
 CREATE TABLE transactions (
-  id INTEGER PRIMARY KEY, endpoint_id INTEGER NOT NULL, release_id INTEGER NOT NULL, process_id INTEGER NOT NULL,
+  id INTEGER PRIMARY KEY, endpoint_id INTEGER NOT NULL, release_id INTEGER NOT NULL,
+  process_id INTEGER NOT NULL,
   started_at INTEGER NOT NULL, duration_ns INTEGER NOT NULL, status INTEGER, failed INTEGER NOT NULL,
   error TEXT, method TEXT, path TEXT, cpu_ns INTEGER, queue_ns INTEGER, first_byte_ns INTEGER,
   rss_before INTEGER, rss_after INTEGER, overlap INTEGER NOT NULL, queries INTEGER NOT NULL,
   db_ns INTEGER NOT NULL, http_ns INTEGER NOT NULL, template_ns INTEGER NOT NULL, cache_ns INTEGER NOT NULL,
-  wait_ns INTEGER NOT NULL, gc_ns INTEGER NOT NULL, kept TEXT, share REAL NOT NULL);
+  wait_ns INTEGER NOT NULL, gc_ns INTEGER NOT NULL, kept TEXT, share REAL NOT NULL, context TEXT);
 CREATE INDEX transactions_endpoint ON transactions (endpoint_id, started_at);
 CREATE INDEX transactions_started ON transactions (started_at);
 CREATE TABLE traces (transaction_id INTEGER PRIMARY KEY, data BLOB NOT NULL);
 CREATE TABLE rollups (
-  resolution INTEGER NOT NULL, t INTEGER NOT NULL, endpoint_id INTEGER NOT NULL, release_id INTEGER NOT NULL,
-  count INTEGER NOT NULL, errors INTEGER NOT NULL, duration_ns INTEGER NOT NULL, duration_max_ns INTEGER NOT NULL,
-  cpu_ns INTEGER NOT NULL, cpu_count INTEGER NOT NULL, queue_ns INTEGER NOT NULL, queue_count INTEGER NOT NULL,
+  resolution INTEGER NOT NULL, t INTEGER NOT NULL, endpoint_id INTEGER NOT NULL,
+  release_id INTEGER NOT NULL,
+  count INTEGER NOT NULL, errors INTEGER NOT NULL, duration_ns INTEGER NOT NULL,
+  duration_max_ns INTEGER NOT NULL,
+  cpu_ns INTEGER NOT NULL, cpu_count INTEGER NOT NULL, queue_ns INTEGER NOT NULL,
+  queue_count INTEGER NOT NULL,
   rss_bytes INTEGER NOT NULL, rss_count INTEGER NOT NULL, queries INTEGER NOT NULL,
   db_ns INTEGER NOT NULL, http_ns INTEGER NOT NULL, template_ns INTEGER NOT NULL, cache_ns INTEGER NOT NULL,
   wait_ns INTEGER NOT NULL, gc_ns INTEGER NOT NULL, histogram BLOB NOT NULL,
   PRIMARY KEY (resolution, t, endpoint_id, release_id)) WITHOUT ROWID;
 CREATE TABLE statement_rollups (
-  resolution INTEGER NOT NULL, t INTEGER NOT NULL, endpoint_id INTEGER NOT NULL, release_id INTEGER NOT NULL,
+  resolution INTEGER NOT NULL, t INTEGER NOT NULL, endpoint_id INTEGER NOT NULL,
+  release_id INTEGER NOT NULL,
   statement_id INTEGER NOT NULL, frame_id INTEGER NOT NULL,
   count INTEGER NOT NULL, duration_ns INTEGER NOT NULL, duration_max_ns INTEGER NOT NULL,
   transactions INTEGER NOT NULL,
   PRIMARY KEY (resolution, t, endpoint_id, release_id, statement_id, frame_id)) WITHOUT ROWID;
 CREATE TABLE insight_rollups (
-  resolution INTEGER NOT NULL, t INTEGER NOT NULL, endpoint_id INTEGER NOT NULL, release_id INTEGER NOT NULL,
+  resolution INTEGER NOT NULL, t INTEGER NOT NULL, endpoint_id INTEGER NOT NULL,
+  release_id INTEGER NOT NULL,
   kind TEXT NOT NULL, statement_id INTEGER NOT NULL, frame_id INTEGER NOT NULL,
-  transactions INTEGER NOT NULL, count INTEGER NOT NULL, count_max INTEGER NOT NULL, cost_ns INTEGER NOT NULL,
-  cost_max_ns INTEGER NOT NULL, cost_bytes INTEGER NOT NULL, text TEXT NOT NULL, transaction_id INTEGER NOT NULL,
+  transactions INTEGER NOT NULL, count INTEGER NOT NULL, count_max INTEGER NOT NULL,
+  cost_ns INTEGER NOT NULL,
+  cost_max_ns INTEGER NOT NULL, cost_bytes INTEGER NOT NULL, text TEXT NOT NULL,
+  transaction_id INTEGER NOT NULL,
   PRIMARY KEY (resolution, t, endpoint_id, release_id, kind, statement_id, frame_id)) WITHOUT ROWID;
 CREATE TABLE profiles (
-  resolution INTEGER NOT NULL, t INTEGER NOT NULL, endpoint_id INTEGER NOT NULL, release_id INTEGER NOT NULL,
+  resolution INTEGER NOT NULL, t INTEGER NOT NULL, endpoint_id INTEGER NOT NULL,
+  release_id INTEGER NOT NULL,
   stack_id INTEGER NOT NULL, state INTEGER NOT NULL, count INTEGER NOT NULL, weight_ns INTEGER NOT NULL,
   PRIMARY KEY (resolution, t, endpoint_id, release_id, stack_id, state)) WITHOUT ROWID;
 CREATE TABLE leases (name TEXT PRIMARY KEY, owner TEXT NOT NULL, until INTEGER NOT NULL) WITHOUT ROWID;
 """
-"""Ids 0 in `statement_id` and `frame_id` mean none. `traces.data` is what `store.detail` packs."""

@@ -1,0 +1,61 @@
+"""Opens the SQLite file the way every writer must."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from urllib.parse import quote
+
+from apm_agent.model.histogram import merge_bytes
+from apm_agent.store import faults
+from apm_agent.store.location import prepare
+from apm_agent.store.migrations import migrate, version_of
+
+BUSY_SECONDS = 5.0
+_OPEN_SECONDS = 20.0
+
+
+def connect(path: str, busy: float = BUSY_SECONDS, patience: float = _OPEN_SECONDS) -> sqlite3.Connection:
+    """A connection to a current schema; makes folder, file and tables where they are missing.
+
+    Turning on WAL, and recovering it after a crash, may answer "database is locked" at once whatever the
+    timeout says, so the whole opening is tried again for `patience` seconds.
+    """
+    deadline = time.monotonic() + patience
+    pause = 0.01
+    while True:
+        prepare(path)
+        connection = sqlite3.connect(
+            f"file:{quote(os.path.abspath(path))}?mode=rw",
+            uri=True,
+            timeout=busy,
+            isolation_level=None,  # we say BEGIN IMMEDIATE ourselves; a deferred BEGIN loses records
+            check_same_thread=False,  # `flush` may come from any thread, one at a time
+            cached_statements=256,
+        )
+        try:
+            _set_up(connection, path)
+            return connection
+        except sqlite3.Error as error:
+            connection.close()
+            if faults.kind_of(error) is not faults.LOCKED or time.monotonic() > deadline:
+                raise
+        except BaseException:
+            connection.close()
+            raise
+        time.sleep(pause)
+        pause = min(2 * pause, 0.5)
+
+
+def _set_up(connection: sqlite3.Connection, path: str) -> None:
+    if version_of(connection) == 0:
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # only heard before the first table
+    else:
+        migrate(connection, path)  # a newer schema is refused before anything of the file is changed
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA journal_size_limit = 33554432")
+    connection.execute("PRAGMA cache_size = -2000")
+    connection.create_function("histogram_merge", 2, merge_bytes, deterministic=True)
+    migrate(connection, path)

@@ -1,0 +1,61 @@
+"""Brings a file to the current schema, whatever other processes do meanwhile."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING
+
+from apm_agent.errors import StoreError
+from apm_agent.store.schema import FIRST, VERSION
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+
+def first(db: Database) -> None:
+    """Create all tables."""
+    # One by one, because `executescript` would commit the transaction that keeps other processes out.
+    for statement in FIRST.split(";"):
+        if statement.strip():
+            db.conn.execute(statement)
+
+
+#: Every migration there ever was, oldest first; the number of them is `schema.VERSION`. Only ever add.
+MIGRATIONS = (first,)
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    """The schema version of a file; 0 for an empty one."""
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def migrate(connection: sqlite3.Connection, path: str) -> None:
+    """Apply what is missing; a newer schema than ours is refused and left alone."""
+    found = version_of(connection)
+    if found > VERSION:
+        raise StoreError(
+            f"{path} was written by a newer apm-agent (schema {found}, this one knows {VERSION}). "
+            "Upgrade apm-agent, or set `store` to another file"
+        )
+    if found == VERSION:  # the usual case; a worker then never imports sqlite-utils
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        _apply(connection)
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _apply(connection: sqlite3.Connection) -> None:
+    from sqlite_utils import Database
+    from sqlite_utils.migrations import Migrations
+
+    steps = Migrations("apm_agent")
+    for step in MIGRATIONS:
+        steps()(step)
+    # `apply` reads what is pending outside of any transaction of its own: ours, around it, makes it safe.
+    steps.apply(Database(connection, recursive_triggers=False, execute_plugins=False))

@@ -1,0 +1,230 @@
+"""Keeps the file within its size and its age, a slice at a time, by whichever process holds the lease."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+
+from apm_agent.clock import Clock
+from apm_agent.store import faults
+
+_MINUTE, _DAY, _SECOND = 60, 86_400, 10**9
+#: (table, resolution) → how many seconds back its windows are kept
+AGES = {
+    ("rollups", 60): 8 * _DAY,
+    ("rollups", 3600): 90 * _DAY,
+    ("rollups", 86400): 730 * _DAY,
+    ("statement_rollups", 60): 8 * _DAY,
+    ("statement_rollups", 3600): 90 * _DAY,
+    ("statement_rollups", 86400): 730 * _DAY,
+    ("insight_rollups", 60): 8 * _DAY,
+    ("insight_rollups", 3600): 90 * _DAY,
+    ("insight_rollups", 86400): 730 * _DAY,
+    ("profiles", 600): 2 * _DAY,
+    ("profiles", 3600): 14 * _DAY,
+    ("profiles", 86400): 90 * _DAY,
+}
+#: What goes, oldest first, when single transactions are gone and the file is still too large.
+_LAST_RESORT = (
+    ("profiles", 600), ("statement_rollups", 60), ("insight_rollups", 60), ("profiles", 3600),
+    ("rollups", 60), ("statement_rollups", 3600), ("insight_rollups", 3600), ("profiles", 86400),
+)  # fmt: skip
+#: dictionary → where its ids are still needed; blobs need them no longer than single transactions are kept
+_DICTIONARIES = {
+    "stacks": "SELECT stack_id FROM profiles",
+    "statements": "SELECT statement_id FROM statement_rollups UNION SELECT statement_id FROM insight_rollups",
+    "frames": "SELECT frame_id FROM statement_rollups UNION SELECT frame_id FROM insight_rollups",
+}
+_LEASE = (
+    "INSERT INTO leases (name, owner, until) VALUES ('retention', ?, ?) ON CONFLICT (name) DO UPDATE SET "
+    "owner = excluded.owner, until = excluded.until WHERE until < ? OR owner = excluded.owner"
+)
+_MOST_ROWS, _FEWEST_ROWS = 2_000, 50
+_HOLD = 0.02  # seconds: no other writer waits longer for one of our deletes
+_SLICE = 0.25
+_LOOK_EACH = 5.0
+
+
+class Retention:
+    """Looks at the size after each write, and prunes each minute or when the file is too large."""
+
+    def __init__(
+        self, path: str, owner: str, max_size: int, max_age: float, most_wal: int, *, clock: Clock
+    ) -> None:
+        self._path = path
+        self._owner = owner
+        self._max_age = max_age
+        self._clock = clock
+        self._ballast = min(faults.BALLAST, max_size // 50)
+        #: what is left for tables beside the WAL and the ballast
+        self.limit = max_size - most_wal - self._ballast
+        self._rows = _MOST_ROWS // 4
+        self._due = 0.0
+        self._dictionaries_due = 0.0
+        self._work: Iterator[bool] | None = None
+        self._trim = False
+
+    def look(self, connection: sqlite3.Connection) -> None:
+        """Bring the next pruning forward when the file is over its limit."""
+        if _used(connection) > self.limit or _file(connection) > self.limit:
+            self._due = min(self._due, self._now() + _LOOK_EACH)
+
+    def trim_next(self) -> None:
+        """The disk is full: at the next step make room, whatever the limit is."""
+        self._trim = True
+        self._due = 0.0
+
+    def step(self, connection: sqlite3.Connection) -> bool:
+        """Work for a quarter of a second; True while there is more."""
+        if self._work is None:
+            if self._now() < self._due:
+                return False
+            self._due = self._now() + _MINUTE
+            if not self._lease(connection):
+                return False
+            self._work = self._all(connection)
+        end = time.monotonic() + _SLICE
+        try:
+            for _ in self._work:
+                if time.monotonic() > end:
+                    return True
+        except BaseException:
+            self._work = None
+            raise
+        self._work = None
+        return False
+
+    def _now(self) -> float:
+        return self._clock.monotonic() / _SECOND
+
+    def _lease(self, connection: sqlite3.Connection) -> bool:
+        now = self._clock.wall()
+        connection.execute("BEGIN IMMEDIATE")
+        taken = connection.execute(_LEASE, (self._owner, now + 90 * _SECOND, now)).rowcount > 0
+        connection.execute("COMMIT")
+        return taken
+
+    def _all(self, connection: sqlite3.Connection) -> Iterator[bool]:
+        """Everything there is to do; yields after each piece, holding no lock."""
+        now = self._clock.wall() // _SECOND
+        yield from self._old_transactions(connection, now)
+        for (table, resolution), age in AGES.items():
+            yield from _windows(connection, table, resolution, now - age)
+        yield from self._too_large(connection)
+        if self._now() >= self._dictionaries_due:
+            self._dictionaries_due = self._now() + 3600
+            yield from self._unused_entries(connection, now)
+        yield from self._give_back(connection)
+        if not self._trim:
+            faults.lay_ballast(self._path, self._ballast)
+        self._trim = False
+
+    def _old_transactions(self, connection: sqlite3.Connection, now: int) -> Iterator[bool]:
+        horizon = int((now - self._max_age) * _SECOND)
+        while self._delete_oldest(connection, horizon):
+            yield True
+        connection.execute(
+            "DELETE FROM processes WHERE last_seen < ?", (min(horizon, (now - _DAY) * _SECOND),)
+        )
+
+    def _too_large(self, connection: sqlite3.Connection) -> Iterator[bool]:
+        limit = self.limit
+        if self._trim:
+            limit = min(limit, _used(connection) * 9 // 10)
+        if _used(connection) <= limit:
+            return
+        limit = limit * 95 // 100  # so that the next batch does not start it all again
+        resorts = iter(_LAST_RESORT)
+        while _used(connection) > limit:
+            if self._delete_oldest(connection, 2**62):
+                yield True
+                continue
+            table, resolution = next(resorts, ("", 0))
+            if not table:
+                return
+            for _ in _windows(connection, table, resolution, 2**62):
+                yield True
+                if _used(connection) <= limit:
+                    return
+
+    def _delete_oldest(self, connection: sqlite3.Connection, horizon: int) -> int:
+        """Delete the oldest transactions before a time, as many as fit into a short hold of the lock."""
+        connection.execute("BEGIN IMMEDIATE")
+        started = time.monotonic()
+        chosen = connection.execute(
+            "SELECT id FROM transactions WHERE started_at < ? ORDER BY started_at LIMIT ?",
+            (horizon, self._rows),
+        ).fetchall()
+        connection.executemany("DELETE FROM traces WHERE transaction_id = ?", chosen)
+        connection.executemany("DELETE FROM transactions WHERE id = ?", chosen)
+        connection.execute("COMMIT")
+        held = time.monotonic() - started
+        if chosen:
+            wanted = int(self._rows * _HOLD / max(held, 1e-4))
+            self._rows = max(_FEWEST_ROWS, min(_MOST_ROWS, wanted, 2 * self._rows))
+            time.sleep(min(held, 0.05))  # let those in who waited
+        return len(chosen)
+
+    def _unused_entries(self, connection: sqlite3.Connection, now: int) -> Iterator[bool]:
+        # Writers mark what they use each day, so nothing a running process counts on is this old.
+        horizon = int((now - self._max_age) // _DAY) - 2
+        for table, needed in _DICTIONARIES.items():
+            where = f"day < {horizon} AND id NOT IN ({needed})"
+            if table == "frames":
+                kept = _frames_of_stacks(connection)
+                found = connection.execute(f"SELECT id FROM frames WHERE {where}").fetchall()
+                unused = [row for row in found if row[0] not in kept]
+            else:
+                unused = connection.execute(f"SELECT id FROM {table} WHERE {where}").fetchall()
+            for at in range(0, len(unused), _MOST_ROWS):
+                connection.execute("BEGIN IMMEDIATE")
+                connection.executemany(
+                    f"DELETE FROM {table} WHERE id = ? AND day < {horizon}", unused[at : at + _MOST_ROWS]
+                )
+                connection.execute("COMMIT")
+                yield True
+
+    def _give_back(self, connection: sqlite3.Connection) -> Iterator[bool]:
+        while True:
+            free, pages = _pragma(connection, "freelist_count"), _pragma(connection, "page_count")
+            if not free or (free <= pages // 10 and _file(connection) <= self.limit and not self._trim):
+                return
+            # `execute` would free one page a call.
+            connection.executescript(f"PRAGMA incremental_vacuum({min(free, 500)})")
+            if _pragma(connection, "freelist_count") >= free:  # the file was made without auto_vacuum
+                return
+            yield True
+
+
+def _windows(connection: sqlite3.Connection, table: str, resolution: int, horizon: int) -> Iterator[bool]:
+    """Delete the windows of a rollup table that began before a time, oldest first."""
+    find = f"SELECT min(t) FROM {table} WHERE resolution = ?"
+    while True:
+        oldest = connection.execute(find, (resolution,)).fetchone()[0]
+        if oldest is None or oldest >= horizon:
+            return
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute(f"DELETE FROM {table} WHERE resolution = ? AND t = ?", (resolution, oldest))
+        connection.execute("COMMIT")
+        yield True
+
+
+def _frames_of_stacks(connection: sqlite3.Connection) -> set[int]:
+    kept: set[int] = set()
+    for (frames,) in connection.execute("SELECT frames FROM stacks").fetchall():
+        kept.update(memoryview(frames).cast("q"))
+    return kept
+
+
+def _pragma(connection: sqlite3.Connection, name: str) -> int:
+    return int(connection.execute(f"PRAGMA {name}").fetchone()[0])
+
+
+def _file(connection: sqlite3.Connection) -> int:
+    return _pragma(connection, "page_count") * _pragma(connection, "page_size")
+
+
+def _used(connection: sqlite3.Connection) -> int:
+    pages = _pragma(connection, "page_count") - _pragma(connection, "freelist_count")
+    return pages * _pragma(connection, "page_size")

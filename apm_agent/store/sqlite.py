@@ -1,0 +1,170 @@
+"""The store in one SQLite file: many processes write it, each a batch at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Callable, Sequence
+from random import getrandbits
+from typing import Any
+
+from apm_agent.clock import Clock, system
+from apm_agent.errors import StoreError
+from apm_agent.model.record import Process, Record
+from apm_agent.store import faults
+from apm_agent.store.batch import Batch
+from apm_agent.store.connection import BUSY_SECONDS, connect
+from apm_agent.store.dictionaries import Dictionaries
+from apm_agent.store.retention import Retention
+
+_MOST_WAL = 64 * 2**20
+#: Connections that belong to a parent process: neither used nor closed here, because closing would let go of
+#: locks and a WAL that are the parent's.
+_forgotten: list[sqlite3.Connection] = []
+
+
+class SQLiteStore:
+    """Writes batches, keeps the file within its size and age, and survives what happens to it."""
+
+    def __init__(
+        self,
+        path: str,
+        process: Process,
+        max_size: int = 512 * 2**20,
+        max_age: float = 7 * 86400.0,
+        *,
+        busy: float = BUSY_SECONDS,
+        clock: Clock = system,
+    ) -> None:
+        self.path = path
+        self._busy = busy
+        self._clock = clock
+        self._ids = Dictionaries(process)
+        self._connection: sqlite3.Connection | None = None
+        self._inode: tuple[int, int] | None = None
+        self._pid = os.getpid()
+        self._most_wal = min(_MOST_WAL, max_size // 8)
+        owner = f"{process.host}:{process.pid}:{process.started_at}"
+        self._retention = Retention(path, owner, max_size, max_age, self._most_wal, clock=clock)
+        self._guarded(self._open)
+
+    def write(
+        self, records: Sequence[Record], state: dict[str, Any] | None = None, timeout: float | None = None
+    ) -> None:
+        """Keep a batch, all of it or none of it."""
+        faults.guard_disk(self.path)
+        self._guarded(lambda: self._write(records, state, timeout))
+
+    def prune(self) -> bool:
+        """One slice of keeping the file small; True while there is more. Nothing without the lease."""
+        return bool(self._guarded(lambda: self._retention.step(self._open())))
+
+    def close(self) -> None:
+        """Close the connection; SQLite folds the WAL back in when it was the last one."""
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        if self._pid != os.getpid():
+            _forgotten.append(connection)
+            return
+        with contextlib.suppress(sqlite3.Error):
+            connection.close()
+
+    def _open(self) -> sqlite3.Connection:
+        """The connection of this process to the file that lies at the path now."""
+        if self._connection is not None:
+            if self._pid == os.getpid() and faults.inode_of(self.path) == self._inode:
+                return self._connection
+            # Forked, or the file was deleted, replaced or emptied under us: writing on would go nowhere.
+            self._forget()
+        self._pid = os.getpid()
+        self._connection = connect(self.path, self._busy)
+        self._inode = faults.inode_of(self.path)
+        return self._connection
+
+    def _forget(self) -> None:
+        self.close()
+        self._ids.forget()
+
+    def _guarded(self, work: Callable[[], Any]) -> Any:
+        """Do it; where the file is at fault, set it right and try once more, or say `StoreError`."""
+        for last in (False, True):
+            try:
+                return work()
+            except sqlite3.Error as error:
+                self._ids.rollback()
+                self._roll_back()
+                kind = faults.kind_of(error)
+                if kind is None:
+                    raise
+                if kind in (faults.CORRUPT, faults.MISSING) and not last:
+                    self._start_anew(damaged=kind is faults.CORRUPT)
+                    continue
+                self._after(kind)
+                raise StoreError(f"cannot write {self.path}: {error}") from error
+            except BaseException:
+                self._ids.rollback()
+                self._roll_back()
+                raise
+        return None
+
+    def _roll_back(self) -> None:
+        connection = self._connection
+        if connection is not None and connection.in_transaction:
+            with contextlib.suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+
+    def _start_anew(self, damaged: bool) -> None:
+        inode = self._inode
+        self._forget()
+        if damaged:
+            faults.quarantine(self.path, inode, self._clock.wall())
+
+    def _after(self, kind: str) -> None:
+        if kind is faults.FULL:
+            # The ballast's room lets a DELETE through, and that lets writes through again.
+            faults.drop_ballast(self.path)
+            self._retention.trim_next()
+        elif kind is not faults.LOCKED:
+            self._forget()
+
+    def _write(self, records: Sequence[Record], state: dict[str, Any] | None, timeout: float | None) -> None:
+        connection = self._open()
+        self._wait_at_most(connection, timeout)
+        for _ in range(3):
+            batch = Batch(records, self._ids, self._clock.wall())  # encoded before anyone has to wait for us
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                batch.write(connection, state)
+                connection.execute("COMMIT")
+                break
+            except sqlite3.IntegrityError:
+                # Two transactions drew one id: about once in ten days at 100 a second.
+                connection.execute("ROLLBACK")
+                self._ids.rollback()
+                for record in records:
+                    record.id ^= getrandbits(21)
+        else:
+            raise ValueError("records without ids of their own")
+        if faults.inode_of(self.path) != self._inode:
+            self._forget()
+            raise StoreError(f"{self.path} was deleted while it was written: the batch is written again")
+        self._ids.commit()
+        self._retention.look(connection)
+        self._guard_wal(connection)
+
+    def _wait_at_most(self, connection: sqlite3.Connection, timeout: float | None) -> None:
+        seconds = self._busy if timeout is None else max(0.0, min(timeout, self._busy))
+        connection.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
+
+    def _guard_wal(self, connection: sqlite3.Connection) -> None:
+        """Cut the WAL back when it grew: under constant writing SQLite itself never finds the moment."""
+        try:
+            grown = os.stat(f"{self.path}-wal").st_size > self._most_wal
+        except OSError:
+            return
+        if grown:
+            connection.execute("PRAGMA busy_timeout = 200")
+            with contextlib.suppress(sqlite3.OperationalError):  # readers are in it; next time then
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
