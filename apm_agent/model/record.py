@@ -88,7 +88,11 @@ class Record:
     context: dict[str, Any] | None = None
     callgraph: Callgraph | None = None
     insights: list[Insight] = field(default_factory=list)
+    #: at least as long as the setting `slow`, or above the running p95 of its endpoint
+    slow: bool = False
     kept: str | None = None
+    #: the chance with which one like it was kept at that time; 1.0 for what is kept because it matters
+    share: float = 1.0
 
     @property
     def failed(self) -> bool:
