@@ -1,0 +1,54 @@
+/** A flame graph with its search and its way back, read out as one moves. */
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { theme } from '../state/prefs.ts';
+import { useSignal } from '../state/signal.ts';
+import * as f from '../text/format.ts';
+import { Icon } from '../parts/icon.tsx';
+import { FlameCanvas } from './flame-canvas.ts';
+import type { FlameTree } from './flame-layout.ts';
+
+export function Flame({ tree, note }: { tree: FlameTree; note: string }) {
+  const host = useRef<HTMLDivElement>(null);
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const tip = useRef<HTMLDivElement>(null);
+  const flame = useRef<FlameCanvas | null>(null);
+  const [wanted, setWanted] = useState('');
+  const [spoken, setSpoken] = useState('');
+  const [zoomed, setZoomed] = useState(false);
+  const colours = useSignal(theme);
+
+  useEffect(() => {
+    const drawn = new FlameCanvas(host.current!, canvas.current!, tip.current!);
+    drawn.onDescribe = setSpoken;
+    drawn.onZoom = setZoomed;
+    flame.current = drawn;
+    return () => drawn.destroy();
+  }, []);
+  useEffect(() => flame.current?.show(tree), [tree]);
+  useEffect(() => flame.current?.draw(), [colours]);
+  const matched = useMemo(() => flame.current?.search(wanted) ?? 0, [wanted, tree]);
+
+  return (
+    <div class="flame">
+      <div class="flamebar">
+        <span class="legend">
+          <span><i class="swatch fl-app" />your code</span><span><i class="swatch fl-lib" />libraries</span><span><i class="swatch fl-std" />Python itself</span>
+        </span>
+        <span class="sub">{note} Press a frame to zoom.</span>
+        <span class="tools">
+          {zoomed && <button type="button" class="button" onClick={() => flame.current?.zoom(0)}>All samples <kbd>Esc</kbd></button>}
+          {wanted && <span class="chip info">{f.percent(matched)} matched</span>}
+          <label class="search">
+            <Icon name="search" /><span class="sr-only">Search frames</span>
+            <input type="search" placeholder="Search frames" data-flame-search value={wanted} onInput={(event) => setWanted(event.currentTarget.value)} /><kbd>f</kbd>
+          </label>
+        </span>
+      </div>
+      <div class="flamehost" ref={host}>
+        <canvas ref={canvas} tabIndex={0} role="application" aria-label={`Flame graph of ${f.plural(tree.parent.length, 'frame')}. Arrow keys move, Enter zooms in, Escape zooms out.`} />
+        <div class="tip" ref={tip} hidden />
+        <span class="sr-only" aria-live="polite">{spoken}</span>
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,73 @@
+/** Latency histogram on a logarithmic axis; its bars open the traces they count. */
+import type { HistogramData } from '../api/types.ts';
+import * as f from '../text/format.ts';
+import { decades, logPosition, occupied } from './scale.ts';
+
+const COLUMNS = 44;
+
+interface Bin {
+  low: number;
+  high: number;
+  count: number;
+}
+
+/** Neighbouring buckets joined until at most `most` bars are left, between the first and last in use. */
+export function bins({ edges_ms: edges, counts }: HistogramData, most = COLUMNS): Bin[] {
+  const [first, last] = occupied(counts);
+  const join = Math.max(1, Math.ceil((last - first + 1) / most));
+  const result: Bin[] = [];
+  for (let i = first; i <= last; i += join) {
+    const end = Math.min(i + join, last + 1);
+    const count = counts.slice(i, end).reduce((sum, n) => sum + n, 0);
+    result.push({ low: Math.max(edges[i] ?? 0, 1e-3), high: edges[end] ?? edges.at(-1) ?? 1, count });
+  }
+  return result;
+}
+
+/** Heights are square roots, so that a tail of single calls stays visible. */
+const heights = (all: Bin[]): number[] => {
+  const most = Math.max(...all.map((bin) => Math.sqrt(bin.count)), 1);
+  return all.map((bin) => Math.sqrt(bin.count) / most);
+};
+
+export function Histogram({ data, p50, p95, hrefOf }: { data: HistogramData; p50: number | null; p95: number | null; hrefOf: (low: number, high: number) => string }) {
+  const all = bins(data);
+  if (!all.length || !all.some((bin) => bin.count)) return <p class="empty-line">No calls in this range.</p>;
+  const [low, high] = [all[0]!.low, all.at(-1)!.high];
+  const at = (value: number) => 100 * logPosition(value, low, high);
+  const tall = heights(all);
+  const marks = decades(low, high);
+  return (
+    <div class="histogram">
+      <div class="bars">
+        {all.map((bin, i) => bin.count > 0 && (
+          <a key={i} href={hrefOf(bin.low, bin.high)} class={p95 !== null && bin.low >= p95 ? 'slow' : ''} data-tip={`${f.ms(bin.low)} to ${f.ms(bin.high)}: ${f.plural(bin.count, 'call')}. Open their traces.`} aria-label={`${f.plural(bin.count, 'call')} from ${f.ms(bin.low)} to ${f.ms(bin.high)}`} style={{ left: `${at(bin.low)}%`, width: `calc(${at(bin.high) - at(bin.low)}% - 1px)` }}>
+            <i style={{ height: `${Math.max(2, 100 * tall[i]!)}%` }} />
+          </a>
+        ))}
+        {p50 !== null && <span class="mark" style={{ left: `${at(p50)}%` }}><b>p50</b></span>}
+        {p95 !== null && <span class="mark dashed" style={{ left: `${at(p95)}%` }}><b>p95</b></span>}
+      </div>
+      <div class="scale" aria-hidden="true">{marks.map((mark) => <span key={mark} style={{ left: `${at(mark)}%` }}>{f.ms(mark).replace('.00', '').replace('.0', '')}</span>)}</div>
+    </div>
+  );
+}
+
+/** The same, the size of a headline, with one call marked in it. */
+export function RankHistogram({ data, value, p50, label }: { data: HistogramData; value: number; p50: number | null; label: string }) {
+  const all = bins(data);
+  if (!all.length || !all.some((bin) => bin.count)) return null;
+  const [width, floor] = [190, 38];
+  const [low, high] = [Math.min(all[0]!.low, value), Math.max(all.at(-1)!.high, value)];
+  const x = (v: number) => logPosition(v, low, high) * width;
+  const tall = heights(all);
+  const me = Math.max(10, Math.min(width - 10, x(value)));
+  return (
+    <svg class="rankhist" width={width} height="52" viewBox={`0 0 ${width} 52`} role="img" aria-label={label}>
+      {all.map((bin, i) => <rect key={i} class={bin.high > value ? 'slow' : ''} x={x(bin.low)} width={Math.max(1, x(bin.high) - x(bin.low) - 0.8)} y={floor - tall[i]! * 34} height={tall[i]! * 34} />)}
+      <path d={`M${x(value)} 0V40`} />
+      {p50 !== null && me - x(p50) > 62 && <text x={Math.max(26, x(p50))} y="50" text-anchor="middle">p50 {f.ms(p50)}</text>}
+      <text class="me" x={me} y="50" text-anchor="middle">this</text>
+    </svg>
+  );
+}

@@ -1,0 +1,76 @@
+/** The top bar: what is looked at (service, release, range), search, live and theme. */
+import { useEffect, useState } from 'preact/hooks';
+import { ask } from '../api/client.ts';
+import type { EndpointsAnswer } from '../api/types.ts';
+import { Icon } from '../parts/icon.tsx';
+import { Segments } from '../parts/panel.tsx';
+import type { Page } from '../pages.ts';
+import { theme, toggleTheme } from '../state/prefs.ts';
+import { useQuery } from '../state/query.ts';
+import { useSignal } from '../state/signal.ts';
+import { DEFAULT_RANGE, RANGES, apiQuery } from '../state/url.ts';
+import * as f from '../text/format.ts';
+import { CustomRange } from './range.tsx';
+import { Search } from './search.tsx';
+
+export function TopBar({ page }: { page: Page }) {
+  const query = useQuery();
+  const colours = useSignal(theme);
+  const live = query.get('live') === '1';
+  const range = query.get('from') ? null : query.get('range') || DEFAULT_RANGE;
+  return (
+    <header class="top">
+      <Filters />
+      <span class="space" />
+      <Search />
+      <Segments label="Time range" options={RANGES.map((id) => ({ id: id as string, title: id }))} current={range} select={(next) => query.set({ range: next, from: null, to: null })} />
+      <CustomRange />
+      {page.live && (
+        <button type="button" class="button" aria-pressed={live} onClick={() => query.set({ live: live ? null : 1 }, { replace: true })} data-tip="Ask again every 2 seconds">
+          <Icon name="live" /><span class="wide-only">Live</span><span class="sr-only narrow-only">Live</span>
+        </button>
+      )}
+      <button type="button" class="button" onClick={toggleTheme} aria-label={`Use the ${colours === 'dark' ? 'light' : 'dark'} theme`} data-tip="Key: d">
+        <Icon name="theme" />
+      </button>
+    </header>
+  );
+}
+
+/** Which services and releases there are is asked once, when the page has drawn. */
+function Filters() {
+  const query = useQuery();
+  const [known, set] = useState<{ services: string[]; releases: string[] }>({ services: [], releases: [] });
+  const path = `endpoints${apiQuery(query.search, { limit: 1, service: null, release: null })}`;
+  useEffect(() => {
+    const abort = new AbortController();
+    ask<EndpointsAnswer>(path, abort.signal)
+      .then(({ services, releases }) => set({ services: services ?? [], releases: releases ?? [] }))
+      .catch(() => {}); // the page itself says what is wrong
+    return () => abort.abort();
+  }, [path]);
+  return (
+    <>
+      <Pick name="service" label="Service" all="all services" options={known.services} />
+      <Pick name="release" label="Release" all="all releases" options={known.releases} />
+    </>
+  );
+}
+
+function Pick({ name, label, all, options }: { name: string; label: string; all: string; options: string[] }) {
+  const query = useQuery();
+  const current = query.get(name);
+  const shown = current && !options.includes(current) ? [current, ...options] : options;
+  if (!shown.length) return null;
+  if (shown.length === 1 && !current) return <span class="pick only"><span class="muted">{label}</span> {f.tame(shown[0]!, 28)}</span>;
+  return (
+    <label class={`pick ${current ? 'set' : ''}`}>
+      <span class="muted">{label}</span>
+      <select value={current} onChange={(event) => query.set({ [name]: event.currentTarget.value })}>
+        <option value="">{all}</option>
+        {shown.map((option) => <option key={option} value={option}>{f.tame(option, 60)}</option>)}
+      </select>
+      <Icon name="down" />
+    </label>
+  );
+}

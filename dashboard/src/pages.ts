@@ -1,0 +1,24 @@
+/** Every page there is: a file and a row here. The build reads this table too, so it imports nothing. */
+import type { ComponentType } from 'preact';
+
+export interface Page {
+  id: string;
+  title: string;
+  /** its file below src/pages/ */
+  source: string;
+  load: () => Promise<{ default: ComponentType }>;
+  /** an entry of the rail: its group, its icon and the key that follows `g` */
+  rail?: { group: string; icon: string; key: string };
+  /** the rail entry that is lit where the page has none of its own */
+  under?: string;
+  /** its data changes while one looks, so it can refresh itself */
+  live: boolean;
+}
+
+export const PAGES: Page[] = [
+  { id: 'endpoints', title: 'Endpoints', source: 'endpoints/endpoints.tsx', load: () => import('./pages/endpoints/endpoints.tsx'), rail: { group: '', icon: 'endpoints', key: 'e' }, live: true },
+  { id: 'endpoint', title: 'Endpoint', source: 'endpoint/endpoint.tsx', load: () => import('./pages/endpoint/endpoint.tsx'), under: 'endpoints', live: true },
+  { id: 'traces', title: 'Traces', source: 'traces.tsx', load: () => import('./pages/traces.tsx'), rail: { group: '', icon: 'traces', key: 't' }, live: true },
+  { id: 'trace', title: 'Trace', source: 'trace/trace.tsx', load: () => import('./pages/trace/trace.tsx'), under: 'traces', live: false },
+  { id: 'health', title: 'Health', source: 'health.tsx', load: () => import('./pages/health.tsx'), rail: { group: 'Agent', icon: 'health', key: 'h' }, live: true },
+];

@@ -1,0 +1,116 @@
+/** Endpoints: which costs most, and which changed? */
+import { useEffect, useMemo, useState } from 'preact/hooks';
+import type { EndpointRow, EndpointsAnswer } from '../../api/types.ts';
+import { useAnswer } from '../../api/use.ts';
+import { Icon } from '../../parts/icon.tsx';
+import { KindLegend } from '../../parts/bits.tsx';
+import { Panel, Segments } from '../../parts/panel.tsx';
+import { Empty, Loaded } from '../../parts/states.tsx';
+import { type Column, type Order, Table, sorted } from '../../parts/table.tsx';
+import { recall, remember } from '../../state/prefs.ts';
+import { type Query, useQuery } from '../../state/query.ts';
+import * as f from '../../text/format.ts';
+import { KINDS } from '../../text/kinds.ts';
+import { API_SORTS, OPTIONAL, PRESETS, endpointColumns } from './columns.tsx';
+import { downloadCsv } from './csv.ts';
+
+const PAGE = 200;
+const MOST = 1000;
+const KIND_TABS = [{ id: '', title: 'All' }, { id: 'web', title: 'Web' }, { id: 'background', title: 'Background' }];
+
+export default function Endpoints() {
+  const query = useQuery();
+  const order = orderOf(query);
+  const limit = Number(query.get('rows')) || PAGE;
+  const answer = useAnswer<EndpointsAnswer>('endpoints', { kind: query.get('kind'), q: query.get('q'), sort: API_SORTS[order.column] ?? 'share', limit });
+  return (
+    <Loaded answer={answer} what="the endpoints" height={520}>
+      {(data) => <List data={data} order={order} path={answer.path} />}
+    </Loaded>
+  );
+}
+
+function orderOf(query: Query): Order {
+  const column = query.get('sort') || 'share';
+  return { column, descending: query.get('dir') ? query.get('dir') === 'desc' : column !== 'name' };
+}
+
+function List({ data, order, path }: { data: EndpointsAnswer; order: Order; path: string }) {
+  const query = useQuery();
+  const [hidden, setHidden] = useState<string[]>(() => recall('columns')?.split(',').filter(Boolean) ?? []);
+  const hrefOf = (row: EndpointRow) => query.link('endpoint', { name: row.name, kind: row.kind, service: row.service });
+  const services = data.services.length > 1 && !query.get('service');
+  const all = useMemo(() => endpointColumns(data.endpoints, hrefOf, services), [data, query.search]);
+  const columns = all.filter((column) => !hidden.includes(column.id));
+  const rows = useMemo(() => sorted(data.endpoints, all, order), [data, all, order.column, order.descending]);
+  const kinds = KINDS.filter((kind) => data.endpoints.some((row) => (row.kinds[kind] ?? 0) > 0));
+  const hide = (ids: string[]) => {
+    setHidden(ids);
+    remember('columns', ids.join(','));
+  };
+  const { total } = data;
+  return (
+    <Panel
+      id="endpoints" level={1} title="Endpoints"
+      sub={<>{f.plural(total.count, 'call')}, {f.rate(total.per_min)} a minute, {f.span(total.total_ms)} of work{total.errors > 0 && <>, <span class="bad">{f.plural(total.errors, 'error')}</span></>}</>}
+      tools={<KindLegend kinds={kinds} />}
+    >
+      <div class="toolbar">
+        <Segments label="Kind of endpoint" options={KIND_TABS} current={query.get('kind')} select={(kind) => query.set({ kind })} />
+        <Segments label="Order" options={PRESETS} current={order.descending ? order.column : null} select={(sort) => query.set({ sort, dir: null })} />
+        <span class="space" />
+        <Filter />
+        <Chooser columns={all} hidden={hidden} change={hide} />
+        <button type="button" class="button" onClick={() => downloadCsv(rows)}><Icon name="export" />CSV</button>
+        <a class="button" href={`api/v1/${path}`}>JSON</a>
+      </div>
+      {rows.length ? (
+        <Table label="Endpoints, arrow keys move, Enter opens" columns={columns} rows={rows} keyOf={(row) => `${row.service} ${row.kind} ${row.name}`} height={52} hrefOf={hrefOf} order={order} sort={(next) => query.set({ sort: next.column, dir: next.descending ? 'desc' : 'asc' }, { replace: true })} />
+      ) : <Empty common={data} noun="endpoints" filters={['q', 'kind']} />}
+      {data.cursor && <More count={rows.length} order={order} />}
+    </Panel>
+  );
+}
+
+/** More rows than were asked for: say by what these were chosen, and offer the rest. */
+function More({ count, order }: { count: number; order: Order }) {
+  const query = useQuery();
+  const by = API_SORTS[order.column] && order.descending ? `first ${f.whole(count)} by this column` : `${f.whole(count)} that cost most, in this order`;
+  return (
+    <p class="more">
+      <span class="muted">These are the {by}.</span>
+      {count < MOST ? <button type="button" class="button" onClick={() => query.set({ rows: MOST }, { replace: true })}>Show up to {f.whole(MOST)}</button> : <span class="muted">Use the filter to find the others.</span>}
+    </p>
+  );
+}
+
+function Filter() {
+  const query = useQuery();
+  const [text, set] = useState(query.get('q'));
+  useEffect(() => {
+    if (text === query.get('q')) return;
+    const timer = setTimeout(() => query.set({ q: text }, { replace: true }), 200);
+    return () => clearTimeout(timer);
+  }, [text]);
+  useEffect(() => set(query.get('q')), [query.search]);
+  return (
+    <label class="search">
+      <Icon name="search" /><span class="sr-only">Filter endpoints</span>
+      <input type="search" placeholder="Filter" value={text} onInput={(event) => set(event.currentTarget.value)} />
+    </label>
+  );
+}
+
+function Chooser({ columns, hidden, change }: { columns: Column<EndpointRow>[]; hidden: string[]; change: (hidden: string[]) => void }) {
+  const toggle = (id: string) => change(hidden.includes(id) ? hidden.filter((other) => other !== id) : [...hidden, id]);
+  return (
+    <details class="popover-host chooser">
+      <summary class="button"><Icon name="columns" />Columns{hidden.length > 0 && <span class="n">{columns.length - hidden.length}/{columns.length}</span>}</summary>
+      <div class="popover" role="group" aria-label="Columns to show">
+        {columns.filter((column) => OPTIONAL.includes(column.id)).map((column) => (
+          <label key={column.id}><input type="checkbox" checked={!hidden.includes(column.id)} onChange={() => toggle(column.id)} /> {column.title.replace(/,.*/, '')}</label>
+        ))}
+      </div>
+    </details>
+  );
+}

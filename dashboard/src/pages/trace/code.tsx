@@ -1,0 +1,19 @@
+/** Which code a trace spent its time in: its samples as a flame graph. */
+import { useMemo } from 'preact/hooks';
+import type { TraceAnswer } from '../../api/types.ts';
+import { Flame } from '../../draw/flame.tsx';
+import { sampleTree } from '../../draw/trees.ts';
+import { Panel } from '../../parts/panel.tsx';
+import * as f from '../../text/format.ts';
+
+export function Code({ data }: { data: TraceAnswer }) {
+  const tree = useMemo(() => sampleTree(data.frames, data.samples), [data]);
+  const { samples, sampled } = data;
+  return (
+    <Panel id="flame" title="Flame graph" sub={samples.length ? `${f.plural(samples.length, 'sample')} merged, widest first` : undefined}>
+      {samples.length
+        ? <Flame tree={tree} note={sampled && sampled.uncertain_ms > 0 ? `${f.ms(sampled.uncertain_ms)} of it uncertain.` : ''} />
+        : <p class="empty-line">No samples: this one was shorter than the interval{sampled ? ` of ${f.ms(sampled.interval_ms)}` : ''}, or sampling was off. The spans above are measured, not sampled.</p>}
+    </Panel>
+  );
+}

@@ -1,0 +1,38 @@
+/** Causes that were found, each with its line and its fix. */
+import type { ComponentChildren } from 'preact';
+import type { Insight } from '../api/types.ts';
+import * as f from '../text/format.ts';
+import { Icon } from './icon.tsx';
+import { PlaceLink, PythonLine } from './source.tsx';
+
+const ICONS: [RegExp, string][] = [
+  [/repeat|n\+1/, 'repeat'],
+  [/memory|rss|alloc/, 'memory'],
+  [/error|fail|raise/, 'error'],
+  [/block|wait|lock|pool|queue/, 'clock'],
+  [/query|sql|statement|db/, 'database'],
+  [/gc|pause/, 'memory'],
+  [/cpu|code|line|slow/, 'code'],
+];
+const TONES = { bad: 'bad', warn: 'warn', info: 'soft' };
+const WORDS = { bad: 'Serious', warn: 'Worth a look', info: 'For information' };
+
+export function Insights({ insights, foot }: { insights: Insight[]; foot?: (insight: Insight) => ComponentChildren }) {
+  return (
+    <ul class="insights">
+      {insights.map((insight, i) => (
+        <li key={i}>
+          <Icon name={ICONS.find(([pattern]) => pattern.test(insight.kind))?.[1] ?? 'info'} tone={TONES[insight.severity]} />
+          <div>
+            <h3><span class="sr-only">{WORDS[insight.severity]}: </span>{f.tame(insight.title, 200)}</h3>
+            <p>{f.tame(insight.why, 600)}</p>
+            {insight.where && <PlaceLink place={insight.where} />}
+            {insight.where?.source && <code class="sourceline"><PythonLine text={insight.where.source.trim()} /></code>}
+            {insight.fix && <p class="fix"><span class="muted">Try</span> {f.tame(insight.fix, 400)}</p>}
+            {foot?.(insight)}
+          </div>
+        </li>
+      ))}
+    </ul>
+  );
+}
