@@ -1,0 +1,1 @@
+"""Opens transactions: one file a way of being called."""

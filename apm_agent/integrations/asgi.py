@@ -1,0 +1,91 @@
+"""Any ASGI application: a transaction a request or connection, from the scope to the last byte sent."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+from apm_agent import agent
+from apm_agent.config import Config
+from apm_agent.integrations import mount
+from apm_agent.integrations.asgi_exchange import Exchange
+from apm_agent.integrations.facts import queue_ns, wishes
+from apm_agent.integrations.naming import UNNAMED, method_of, path_of
+from apm_agent.model.transaction import Transaction
+from apm_agent.tracing import tracer as tracing
+from apm_agent.tracing.current import current, current_transaction
+
+App = Callable[[Any, Any, Any], Awaitable[None]]
+
+#: Where a request carries its transaction, so that a second middleware knows it is being timed.
+KEY = "apm_agent.transaction"
+
+
+class Middleware:
+    """Times what `app` answers, by settings that are installed already."""
+
+    def __init__(self, app: App, config: Config | None) -> None:
+        self.app = app
+        self._secret = config.cprofile_header if config is not None else ""
+        self._mount = mount.at(config)
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        kind = scope["type"]
+        active = tracing.tracer
+        if (kind != "http" and kind != "websocket") or active is None:
+            await self.app(scope, receive, send)
+            return
+        path = _path_of(scope)
+        if self._mount is not None and kind == "http" and self._mount.serves(path):
+            await self._mount.asgi(scope, receive, send)
+            return
+        outer = scope.get(KEY) or current_transaction()
+        if outer is not None and not outer.ended:
+            await self.app(scope, receive, send)
+            return
+        headers = scope.get("headers")
+        # Headers may be any iterable, and an iterator can be read only once: by the application.
+        known = dict(headers) if isinstance(headers, (list, tuple)) else {}
+        notes = wishes(self._secret, known.get(b"x-apm-profile")) if self._secret else None
+        if kind == "http":
+            transaction = active.begin("web", UNNAMED, notes)
+            transaction.method = method_of(scope.get("method"))
+        else:
+            transaction = active.begin("websocket", UNNAMED, notes)
+            transaction.method = "WS"
+        # The scope itself, not a copy: routers leave the route in it, and servers read it afterwards.
+        scope[KEY] = transaction
+        transaction.path = path_of(path)
+        if b"x-request-start" in known or b"x-queue-start" in known:
+            _note_queue(transaction, known.get(b"x-request-start"), known.get(b"x-queue-start"))
+        exchange = Exchange(active, transaction, scope, send)
+        try:
+            await self.app(scope, receive, exchange)
+        except BaseException as error:
+            exchange.end(error)
+            raise
+        else:
+            exchange.end()
+        finally:
+            if current_transaction() is None:
+                current.set(None)
+
+
+class APMMiddleware(Middleware):
+    """``app = APMMiddleware(app)``: times an ASGI application and installs the agent with `settings`."""
+
+    def __init__(self, app: App, **settings: Any) -> None:
+        agent.install(settings)
+        super().__init__(app, agent.config())
+
+
+def _path_of(scope: dict[str, Any]) -> str:
+    path: str = scope.get("path", "")
+    root: str = scope.get("root_path", "")
+    # Servers put the prefix they were started with before the path since 2023; older ones leave it out.
+    return path[len(root) :] if root and path.startswith(root) else path
+
+
+def _note_queue(transaction: Transaction, *values: bytes | None) -> None:
+    texts: Iterable[str | None] = (None if v is None else v.decode("latin-1") for v in values)
+    transaction.queue_ns = queue_ns(*texts)

@@ -1,0 +1,103 @@
+"""One ASGI request on its way: what the application says in the messages it sends."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from sys import exc_info
+from typing import Any
+
+from apm_agent.errors import contained
+from apm_agent.integrations.facts import is_failure
+from apm_agent.integrations.naming import settle
+from apm_agent.integrations.places import name_asgi
+from apm_agent.model.transaction import Transaction
+from apm_agent.tracing.tracer import Tracer
+
+_finishing = contained("finishing a request")
+
+
+class Exchange:
+    """`send` of one request or connection. It keeps the same few words however many messages pass.
+
+    A plain callable that returns what the server's `send` returned: only the body's messages, whose end or
+    failure matters, cost a coroutine of ours.
+    """
+
+    __slots__ = ("active", "gone", "headers", "scope", "send", "trailers", "transaction")
+
+    def __init__(
+        self,
+        active: Tracer,
+        transaction: Transaction,
+        scope: dict[str, Any],
+        send: Callable[[Any], Awaitable[None]],
+    ) -> None:
+        self.active = active
+        self.transaction = transaction
+        self.scope = scope
+        self.send = send
+        self.headers: Any = None
+        self.trailers = False
+        self.gone = False
+
+    def __call__(self, message: dict[str, Any]) -> Awaitable[None]:
+        kind = message["type"]
+        if kind == "http.response.body" or kind == "http.response.pathsend":
+            return self._body(message)
+        if not self.transaction.ended:
+            if kind == "http.response.start" or kind == "websocket.http.response.start":
+                self._start(message)
+            elif kind == "websocket.accept":
+                self._arrive(101)
+            elif kind == "websocket.close" and self.transaction.status is None:
+                self._arrive(403)  # what servers answer when a handshake is refused
+        return self.send(message)
+
+    def _start(self, message: dict[str, Any]) -> None:
+        self.headers = message.get("headers")
+        self.trailers = bool(message.get("trailers"))
+        self._arrive(message.get("status"))
+
+    def _arrive(self, status: int | None) -> None:
+        transaction = self.transaction
+        transaction.status = status
+        transaction.first_byte_ns = self.active.monotonic() - transaction.start_ns
+        name_asgi(transaction, self.scope)
+
+    async def _body(self, message: dict[str, Any]) -> None:
+        more = message.get("more_body", False)
+        if more and self.headers is not None:
+            self._look_for_events()
+        try:
+            await self.send(message)
+        except OSError:
+            self.gone = True  # the peer left; that the application hears of it is no failure of its own
+            raise
+        if not more and not self.trailers and self.transaction.kind != "websocket":
+            # Starlette answers 500 from where it handles the exception, and raises it only after the last byte.
+            failed = (self.transaction.status or 0) >= 500
+            self.end(exc_info()[1] if failed else None)
+
+    def _look_for_events(self) -> None:
+        headers, self.headers = self.headers, None
+        with _finishing:
+            # Server-sent events are a long connection, not a slow request.
+            for name, value in headers:
+                if name.lower() == b"content-type" and value.startswith(b"text/event-stream"):
+                    self.transaction.kind = "stream"
+
+    def end(self, error: BaseException | None = None) -> None:
+        """End the transaction, once."""
+        transaction = self.transaction
+        if transaction.ended:
+            return
+        if error is not None:
+            if self.gone or not is_failure(error):
+                error = None
+            elif transaction.status is None:
+                transaction.status = 500  # what servers answer when an application gave none
+        with _finishing:
+            if transaction.status is None or transaction.kind == "websocket":
+                name_asgi(transaction, self.scope)
+            settle(transaction)
+        self.active.end(transaction, error)

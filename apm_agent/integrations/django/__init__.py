@@ -1,0 +1,1 @@
+"""Django: ``INSTALLED_APPS = ["apm_agent.integrations.django", ...]`` is all there is to do."""

@@ -1,0 +1,131 @@
+"""Where frameworks leave the route they chose; read as the response starts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from apm_agent.errors import contained
+from apm_agent.integrations.naming import name_unmatched, of_route, view_of
+from apm_agent.integrations.route_search import template_of
+from apm_agent.model.transaction import FALLBACK, ROUTE, Transaction
+
+_naming = contained("naming a transaction")
+
+
+class Found(NamedTuple):
+    """A route as its framework keeps it: template and view; an empty template means no route matched."""
+
+    template: str
+    view: Callable[[], str | None] | None = None
+
+
+def _werkzeug(request: Any, app: Any) -> Found:
+    rule = request.url_rule
+    if rule is None:
+        return Found("")
+    views = getattr(app, "view_functions", None)
+    view = views.get(rule.endpoint) if isinstance(views, dict) else None
+    return Found(rule.rule, (lambda: view_of(view)) if view is not None else None)
+
+
+def _bottle(route: Any, app: Any) -> Found:
+    return Found(route.rule, lambda: view_of(route.callback))
+
+
+#: Key in a WSGI environ → how to read what lies there.
+WSGI_PLACES: tuple[tuple[str, Callable[[Any, Any], Found]], ...] = (
+    ("werkzeug.request", _werkzeug),
+    ("bottle.route", _bottle),
+)
+
+#: (method, mount prefix, template, application) → name, view. Filled as routes are met; bounded by `_MOST`.
+_seen: dict[tuple[str, str, str, int], tuple[str, str | None]] = {}
+_MOST = 4096
+
+
+def name_wsgi(transaction: Transaction, environ: Mapping[str, Any], script_name: str, app: Any) -> None:
+    """Name a transaction by what the framework left in the environ; `script_name` is what we were called with."""
+    with _naming:
+        for key, read in WSGI_PLACES:
+            place = environ.get(key)
+            if place is not None and (found := _read(read, place, app)) is not None:
+                # What the path lost to SCRIPT_NAME inside us is a prefix some dispatcher took off.
+                _name(transaction, environ.get("SCRIPT_NAME", "")[len(script_name) :], found, app)
+                return
+
+
+def _read(read: Callable[[Any, Any], Found], place: Any, app: Any) -> Found | None:
+    try:
+        return read(place, app)
+    except AttributeError:  # a request of another library that keeps itself under the same key
+        return None
+
+
+def name_asgi(transaction: Transaction, scope: Mapping[str, Any]) -> None:
+    """Name a transaction by the route Starlette, FastAPI and their like leave in the scope."""
+    router = scope.get("router")
+    route = scope.get("route")
+    if route is None and router is None:
+        return
+    with _naming:
+        endpoint = scope.get("endpoint")
+        app = scope.get("app")
+        if route is not None:
+            found = _starlette(scope, route, endpoint, transaction.status)
+            # What is mounted may be no router: a name it gave itself from the inside is the better one.
+            priority = FALLBACK if _is_mount(route) else ROUTE
+            _name(transaction, _mounted(scope, route), found, app, priority)
+            return
+        template = template_of(router, endpoint, scope.get("path_params") or ()) if endpoint is not None else None
+        _name(transaction, "", Found(template or "", lambda: view_of(endpoint)), app)
+
+
+def _is_mount(route: Any) -> bool:
+    # A Mount or a Host that is still the route is one below which none was chosen.
+    return hasattr(route, "routes")
+
+
+def _starlette(scope: Mapping[str, Any], route: Any, endpoint: Any, status: int | None) -> Found:
+    view = (lambda: view_of(endpoint)) if endpoint is not None else None
+    if _is_mount(route):
+        return Found("" if status in (404, 405, 307) else "/{path}", view)
+    # From 0.140 FastAPI keeps routes of an included router once; what they are called here stands in the scope.
+    here = scope.get("fastapi")
+    context = here.get("effective_route_context") if isinstance(here, dict) else None
+    if context is not None and route in (
+        getattr(context, "original_route", None),
+        getattr(context, "starlette_route", None),
+    ):
+        route = getattr(context, "starlette_route", None) or context
+    return Found(getattr(route, "path", "") or getattr(route, "path_format", ""), view)
+
+
+def _mounted(scope: Mapping[str, Any], route: Any) -> str:
+    """The template of the mounts the request went through; values of their parameters become the parameters."""
+    before = scope.get("app_root_path")
+    if before is None:
+        return ""
+    prefix: str = scope.get("root_path", "")[len(before) :]
+    template = getattr(route, "path", "")
+    for name, value in (scope.get("path_params") or {}).items():
+        if f"{{{name}" not in template:
+            prefix = "/".join(f"{{{name}}}" if part == str(value) else part for part in prefix.split("/"))
+    return prefix
+
+
+def _name(transaction: Transaction, prefix: str, found: Found, app: Any, priority: int = ROUTE) -> None:
+    if not found.template:
+        name_unmatched(transaction, priority)
+        return
+    key = (transaction.method or "", prefix, found.template, id(app))
+    seen = _seen.get(key)
+    if seen is None:
+        if len(_seen) >= _MOST:
+            _seen.clear()
+        template = prefix + found.template if found.template != "/" or not prefix else prefix + "/"
+        view = found.view() if found.view is not None else None
+        seen = _seen[key] = (of_route(transaction.method or "OTHER", template), view)
+    if priority >= transaction.name_priority:
+        transaction.rename(seen[0], priority)
+        transaction.view = seen[1]

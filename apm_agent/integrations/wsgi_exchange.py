@@ -1,0 +1,226 @@
+"""One WSGI request on its way: what the application says when it starts its response and gives its body."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+from weakref import WeakMethod
+
+from apm_agent.errors import contained
+from apm_agent.integrations.facts import is_failure
+from apm_agent.integrations.naming import settle
+from apm_agent.integrations.places import name_wsgi
+from apm_agent.model.transaction import Transaction
+from apm_agent.tracing.current import current
+from apm_agent.tracing.failure import describe
+from apm_agent.tracing.tracer import Tracer
+
+_finishing = contained("finishing a request")
+_failing = contained("describing an exception")
+
+
+class Exchange:
+    """`start_response` of one request, and all that is known of its answer."""
+
+    __slots__ = (
+        "active", "environ", "framework", "headers", "script_name", "start_response", "transaction",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        active: Tracer,
+        transaction: Transaction,
+        environ: dict[str, Any],
+        start_response: Callable[..., Any],
+        framework: Any,
+    ) -> None:
+        self.active = active
+        self.transaction = transaction
+        self.environ = environ
+        self.start_response = start_response
+        self.framework = framework
+        self.script_name = environ.get("SCRIPT_NAME", "")
+        self.headers: Any = ()
+
+    def __call__(self, status: str, headers: Any, exc_info: Any = None) -> Any:
+        """Note how the response starts, and hand it on as it came."""
+        transaction = self.transaction
+        if not transaction.ended:
+            transaction.status = number_of(status)
+            self.headers = headers
+            name_wsgi(transaction, self.environ, self.script_name, self.framework)
+        if exc_info is None:
+            return self.start_response(status, headers)
+        note_failure(transaction, exc_info[1])
+        return self.start_response(status, headers, exc_info)
+
+    def carry(self, body: Iterable[bytes]) -> Iterable[bytes]:
+        """What the server iterates instead of `body`; files are the very same object, known by their class."""
+        wrapper = self.environ.get("wsgi.file_wrapper")
+        if isinstance(wrapper, type) and isinstance(body, wrapper):
+            return self._carry_file(body)
+        # The thread is free between the steps of the body: whatever it does then is no part of this request.
+        carried = _SizedBody(self, body) if hasattr(type(body), "__len__") else _Body(self, body)
+        current.set(None)
+        return carried
+
+    def _carry_file(self, body: Any) -> Any:
+        current.set(None)
+        self.arrive()
+        try:
+            body.close = _FileEnd(self, body)
+        except (AttributeError, TypeError):  # made in C: it ends here, before the file is sent
+            self.end()
+        return body
+
+    def arrive(self) -> None:
+        """The first byte is on its way."""
+        transaction = self.transaction
+        if transaction.first_byte_ns is None and not transaction.ended:
+            transaction.first_byte_ns = self.active.monotonic() - transaction.start_ns
+
+    def end(self, error: BaseException | None = None) -> None:
+        """End the transaction, once."""
+        transaction = self.transaction
+        if transaction.ended:
+            return
+        if error is not None:
+            if not is_failure(error):
+                error = None
+            elif transaction.status is None:
+                transaction.status = 500  # what servers answer when an application gave none
+        with _finishing:
+            settle(transaction)
+        if transaction.first_byte_ns is None and transaction.status is not None:
+            transaction.first_byte_ns = self.active.monotonic() - transaction.start_ns
+        self.active.end(transaction, error)
+
+    def look_for_events(self) -> None:
+        """Server-sent events are a long connection, not a slow request."""
+        with _finishing:
+            for name, value in self.headers:
+                if name.lower() == "content-type" and value.startswith("text/event-stream"):
+                    self.transaction.kind = "stream"
+
+
+class _Body:
+    """What the server iterates and closes: passes every step through, and is current only while one runs.
+
+    A span the application leaves open over a `yield` is kept here between the steps, which may come from
+    different threads.
+    """
+
+    __slots__ = ("body", "chunks", "done", "exchange", "here", "step")
+
+    def __init__(self, exchange: Exchange, body: Iterable[bytes]) -> None:
+        self.exchange = exchange
+        self.body = body
+        self.here: Any = current.get()
+        self.step: Callable[[], bytes] | None = None
+        self.chunks = 0
+        self.done = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        if self.step is None:
+            current.set(self.here)
+            try:
+                self.step = iter(self.body).__next__
+            except BaseException as error:
+                self.exchange.end(error)
+                raise
+            finally:
+                self._leave()
+        return self
+
+    def __next__(self) -> bytes:
+        if self.step is None:
+            iter(self)
+        current.set(self.here)
+        try:
+            chunk = self.step()  # type: ignore[misc]
+        except StopIteration:
+            self.done = True
+            raise
+        except BaseException as error:
+            self.exchange.end(error)
+            raise
+        finally:
+            self._leave()
+        chunks = self.chunks = self.chunks + 1
+        if chunks == 1:
+            self.exchange.arrive()
+        elif chunks == 2:
+            self.exchange.look_for_events()
+        return chunk
+
+    def close(self) -> None:
+        """Close the application's body as often as the server asks, and end the transaction, once."""
+        if self.chunks == 1 and not self.done:
+            self.exchange.look_for_events()
+        inner = getattr(self.body, "close", None)
+        current.set(self.here)
+        try:
+            if inner is not None:
+                inner()
+        except BaseException as error:
+            self.exchange.end(error)
+            raise
+        else:
+            self.exchange.end()
+        finally:
+            self._leave()
+
+    def __del__(self) -> None:
+        # A server that never closes: the transaction ends when the body is let go of.
+        self.exchange.end()
+
+    def _leave(self) -> None:
+        self.here = None if self.exchange.transaction.ended else current.get()
+        current.set(None)
+
+
+class _SizedBody(_Body):
+    """A body with a length, which servers may ask for."""
+
+    __slots__ = ()
+
+    def __len__(self) -> int:
+        return len(self.body)  # type: ignore[arg-type]
+
+
+class _FileEnd:
+    """`close` of a file body: closes the file, then ends the transaction. Holds nothing that holds the body."""
+
+    __slots__ = ("close", "exchange")
+
+    def __init__(self, exchange: Exchange, body: Any) -> None:
+        self.exchange = exchange
+        close = getattr(body, "close", None)
+        own = "close" in getattr(body, "__dict__", ())
+        self.close: Any = close if own or close is None else WeakMethod(close)
+
+    def __call__(self) -> None:
+        close = self.close() if isinstance(self.close, WeakMethod) else self.close
+        try:
+            if close is not None:
+                close()
+        finally:
+            self.exchange.end()
+
+    def __del__(self) -> None:
+        self.exchange.end()
+
+
+def number_of(status: str) -> int | None:
+    """The number a status line begins with."""
+    try:
+        return int(status[:3])
+    except (TypeError, ValueError):
+        return None
+
+
+def note_failure(transaction: Transaction, error: BaseException | None) -> None:
+    """Keep what an exception says, if it is the first."""
+    if error is not None and transaction.failure is None and not transaction.ended:
+        with _failing:
+            transaction.failure = describe(error)
