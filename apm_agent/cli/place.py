@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from apm_agent.config import load
+from apm_agent.errors import StoreError
 
 _SQLITE = "sqlite:///"
 
@@ -16,20 +17,35 @@ def url(text: str) -> str:
 
 def absolute(store: str) -> str:
     """The same store for a process in another folder."""
-    if not store.startswith(_SQLITE):
-        return store
-    path = store[len(_SQLITE) :]
+    path = _path(store)
     return _SQLITE + os.path.abspath(path) if path else store
 
 
 def shown(store: str) -> str:
     """The store for people: the path from here where there is one."""
-    if not store.startswith(_SQLITE):
+    path = _path(store)
+    if not path:
         return store
-    path = os.path.relpath(store[len(_SQLITE) :])
-    return path if not path.startswith(os.pardir) else store[len(_SQLITE) :]
+    near = os.path.relpath(path)
+    return path if near.startswith(os.pardir) else near
 
 
 def chosen(option: str | None) -> str:
-    """The store a command reads: what the option says, else the settings' own, from anywhere."""
+    """The store a command is about: what the option says, else what the settings say."""
     return absolute(url(option) if option else load().store)
+
+
+def readable(option: str | None) -> str:
+    """`chosen`, or `StoreError` with the cure when nothing has been written there yet."""
+    store = chosen(option)
+    path = _path(store)
+    if path and not os.path.exists(path):
+        raise StoreError(
+            f"there is no store at {shown(store)} yet. Start the application with `apm-agent run`, "
+            "or name the right file with --store."
+        )
+    return store
+
+
+def _path(store: str) -> str:
+    return store[len(_SQLITE) :] if store.startswith(_SQLITE) else ""

@@ -1,0 +1,237 @@
+"""`apm-agent doctor`: what is watched here and what is not, each trouble with its cure."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import fields
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+
+from apm_agent import __version__, config
+from apm_agent.cli import place
+from apm_agent.errors import ApmError, ConfigError
+from apm_agent.queries.connection import connect
+from apm_agent.store import location, schema
+
+FINE, NOTE, WRONG = "fine", "note", "wrong"
+_MARKS = {FINE: "✓", NOTE: "·", WRONG: "✗"}
+_COLOURS = {FINE: "green", NOTE: "yellow", WRONG: "red"}
+_STATIC = Path(__file__).parents[1] / "web" / "static"
+#: Distribution → what it is to us.
+LIBRARIES = {
+    "django": "framework", "fastapi": "framework", "flask": "framework", "starlette": "framework",
+    "gunicorn": "server", "hypercorn": "server", "uvicorn": "server",
+    "httpx": "library", "jinja2": "library", "requests": "library", "sqlalchemy": "library",
+    "urllib3": "library",
+}  # fmt: skip
+#: Agents that patch what we patch: both work, but each measures the other.
+OTHERS = ("ddtrace", "elastic-apm", "newrelic", "opentelemetry-instrumentation", "scout-apm", "sentry-sdk")
+
+
+class Finding(NamedTuple):
+    """One line of the report."""
+
+    state: str
+    what: str
+    detail: str
+    cure: str = ""
+
+
+@click.command("doctor")
+@click.option("--store", help="The store: a URL, or the path of a file.")
+@click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
+@click.pass_context
+def command(ctx: click.Context, store: str | None, as_json: bool) -> None:
+    """Look at the installation, the settings and the store; end with 1 when something is wrong."""
+    found = [finding for check in CHECKS for finding in check(store)]
+    if as_json:
+        click.echo(json.dumps([finding._asdict() for finding in found], indent=2, ensure_ascii=False))
+    else:
+        for finding in found:
+            _show(finding)
+    ctx.exit(1 if any(finding.state == WRONG for finding in found) else 0)
+
+
+def _show(finding: Finding) -> None:
+    mark = click.style(_MARKS[finding.state], fg=_COLOURS[finding.state])
+    click.echo(f"{mark} {finding.what:<14} {finding.detail}")
+    if finding.cure:
+        click.echo(f"  {'':<14} → {finding.cure}")
+
+
+def python(store: str | None) -> Iterator[Finding]:
+    """The interpreter, and whether the sampler may look into it."""
+    name = f"{sys.implementation.name} {sys.version.split()[0]} at {sys.executable} · apm-agent {__version__}"
+    yield Finding(FINE, "python", name)
+    if not getattr(sys, "_is_gil_enabled", lambda: True)():
+        yield Finding(
+            WRONG, "gil", "this Python runs without the GIL, where looking at other threads is not safe",
+            "start it with PYTHON_GIL=1, or set APM_AGENT_SAMPLER=off",
+        )  # fmt: skip
+    if sys.flags.ignore_environment or sys.flags.no_site:
+        yield Finding(
+            WRONG,
+            "start",
+            "this Python ignores PYTHONPATH, so `run` cannot watch it",
+            "leave out -E, -I and -S",
+        )
+
+
+def settings(store: str | None) -> Iterator[Finding]:
+    """Settings from the environment; those of a framework are only known in the application."""
+    try:
+        read = config.load()
+    except ConfigError as error:
+        yield Finding(WRONG, "settings", str(error), "correct it or unset it")
+        return
+    given = [f for f in fields(read) if config.PREFIX + f.name.upper() in os.environ]
+    for field in given:
+        value = "[secret]" if field.metadata["secret"] else repr(getattr(read, field.name))
+        yield Finding(FINE, "setting", f"{field.name} = {value} from {config.PREFIX}{field.name.upper()}")
+    rest = "the others are defaults or set in the application" if given else "none in the environment"
+    yield Finding(FINE, "settings", rest)
+    if not read.enabled:
+        yield Finding(NOTE, "enabled", "off: nothing is watched", "unset APM_AGENT_ENABLED")
+    if not read.dashboard_token and not read.authorize:
+        yield Finding(
+            NOTE, "access", "only this machine may see the dashboard, and nobody through a proxy",
+            "to let others in, set APM_AGENT_DASHBOARD_TOKEN or APM_AGENT_AUTHORIZE",
+        )  # fmt: skip
+
+
+def storage(option: str | None) -> Iterator[Finding]:
+    """Whether the store can be written and what it holds."""
+    try:
+        url = place.chosen(option)
+        path = location.path_of(url)
+    except ApmError as error:
+        yield Finding(WRONG, "store", str(error))
+        return
+    cure = "make it writable for this user, or name another with APM_AGENT_STORE"
+    folder = _nearest(os.path.dirname(path))
+    if not os.access(folder, os.W_OK | os.X_OK):
+        yield Finding(WRONG, "store", f"{folder} cannot be written", cure)
+    elif os.path.exists(path) and not os.access(path, os.W_OK):
+        yield Finding(WRONG, "store", f"{path} cannot be written", cure)
+    else:
+        yield Finding(FINE, "store", f"{place.shown(url)} can be written")
+    try:
+        location.refuse_network(folder)
+        yield from _content(url, path)
+    except ApmError as error:
+        yield Finding(WRONG, "store", str(error))
+
+
+def _nearest(folder: str) -> str:
+    """The folder, or the first one above it that is there."""
+    while not os.path.isdir(folder) and folder != os.path.dirname(folder):
+        folder = os.path.dirname(folder)
+    return folder
+
+
+def _content(url: str, path: str) -> Iterator[Finding]:
+    with connect(url) as connection:
+        if connection.empty:
+            yield Finding(NOTE, "last event", "never", "start the application with: apm-agent run COMMAND…")
+            return
+        count, last = connection.rows("SELECT count(*), max(started_at) FROM transactions")[0]
+        version_ = connection.rows("PRAGMA user_version")[0][0]
+        size = os.path.getsize(path) / 2**20
+        yield Finding(FINE, "schema", f"{version_}, this version writes {schema.VERSION}")
+        if last is None:
+            yield Finding(NOTE, "last event", "never", "send the application a request")
+        else:
+            yield Finding(FINE, "last event", f"{_ago(last / 1e9)} · {count} transactions in {size:.1f} MB")
+        for host, pid, service, state in connection.rows(
+            "SELECT host, pid, service, state FROM processes ORDER BY last_seen DESC LIMIT 1"
+        ):
+            yield from _process(f"{service} ({host}, process {pid})", state)
+
+
+def _process(name: str, state: str | None) -> Iterator[Finding]:
+    told = json.loads(state) if state else {}
+    instruments = told.get("instruments") or []
+    watched = [each["name"] for each in instruments if each["state"] == "patched"]
+    yield Finding(FINE, "watched", f"{', '.join(watched) or 'no library'} in {name}, which wrote last")
+    for each in instruments:
+        if each["state"] == "failed":
+            yield Finding(
+                WRONG, "instrument", f"{each['name']} failed: {each['detail']}",
+                f"set APM_AGENT_INSTRUMENTS_OFF={each['name']} until it is supported",
+            )  # fmt: skip
+    for each in told.get("contained") or []:
+        yield Finding(NOTE, "contained", f"{each['count']}× while {each['what']}: {each['error']}")
+
+
+def libraries(store: str | None) -> Iterator[Finding]:
+    """What is installed beside us, of that which we know."""
+    off = _off()
+    for role in ("framework", "server", "library"):
+        names = [(name, _version(name)) for name, what in LIBRARIES.items() if what == role]
+        there = [f"{name} {found}" + (" (off)" if name in off else "") for name, found in names if found]
+        if there:
+            yield Finding(FINE, {"library": "libraries"}.get(role, f"{role}s"), ", ".join(there))
+    for name in OTHERS:
+        if found := _version(name):
+            yield Finding(
+                NOTE, "other agent", f"{name} {found} is installed; where both run, each measures the other"
+            )
+
+
+def _off() -> tuple[str, ...]:
+    try:
+        return config.load().instruments_off
+    except ConfigError:
+        return ()
+
+
+def pages(store: str | None) -> Iterator[Finding]:
+    """Whether the dashboard's pages were built."""
+    if (_STATIC / "manifest.json").is_file():
+        yield Finding(FINE, "dashboard", "its pages are built")
+    else:
+        yield Finding(
+            WRONG,
+            "dashboard",
+            f"its pages are not in {_STATIC}",
+            "run: python dashboard/build.py, or reinstall",
+        )
+
+
+def tools(store: str | None) -> Iterator[Finding]:
+    """What the machine must be able to do."""
+    if sqlite3.sqlite_version_info < (3, 24):
+        yield Finding(WRONG, "sqlite", f"{sqlite3.sqlite_version} is too old", "3.24 or newer is needed")
+    else:
+        yield Finding(FINE, "sqlite", sqlite3.sqlite_version)
+    if not os.access("/proc/self/statm", os.R_OK):
+        yield Finding(NOTE, "memory", "there is no /proc/self/statm here, so no memory of transactions")
+
+
+#: Every check, in the order of the report.
+CHECKS: tuple[Callable[[str | None], Iterator[Finding]], ...] = (
+    python, tools, settings, libraries, storage, pages,
+)  # fmt: skip
+
+
+def _version(distribution: str) -> str:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return ""
+
+
+def _ago(moment: float) -> str:
+    seconds = max(0, int(time.time() - moment))
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds // length} {unit} ago"
+    return f"{seconds} s ago"

@@ -1,0 +1,23 @@
+"""What all tests share: in CI nothing that opens a browser or a server may be skipped."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+
+_NEVER_SKIPPED = ("browser", "server")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[Any]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    marked = any(item.get_closest_marker(name) for name in _NEVER_SKIPPED)
+    if os.environ.get("CI") and report.skipped and marked and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, which CI does not allow: {report.longrepr}"
+    return report
