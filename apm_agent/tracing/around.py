@@ -32,12 +32,11 @@ class Block(Protocol):
 
 def around(block: Callable[[tuple[Any, ...], dict[str, Any]], Block], function: F) -> F:
     """`function`, same kind, same signature; each call opens a block of its own, made from its arguments."""
-    flags = _flags(function)
-    if flags & (_COROUTINE | _AWAITABLE_GENERATOR):
+    if is_coroutine(function):
         return cast(F, _coroutine(block, function))
-    if flags & _ASYNC_GENERATOR:
+    if _flags(function) & _ASYNC_GENERATOR:
         return cast(F, _async_generator(block, function))
-    if flags & _GENERATOR:
+    if _flags(function) & _GENERATOR:
         return cast(F, _generator(block, function))
 
     @functools.wraps(function)
@@ -46,6 +45,16 @@ def around(block: Callable[[tuple[Any, ...], dict[str, Any]], Block], function: 
             return function(*args, **kwargs)
 
     return cast(F, run)
+
+
+def is_plain(function: Any) -> bool:
+    """Whether a call runs all of it: no coroutine, no generator."""
+    return not _flags(function) & (_GENERATOR | _COROUTINE | _AWAITABLE_GENERATOR | _ASYNC_GENERATOR)
+
+
+def is_coroutine(function: Any) -> bool:
+    """Whether a call gives something to await."""
+    return bool(_flags(function) & (_COROUTINE | _AWAITABLE_GENERATOR))
 
 
 def _flags(function: Any) -> int:

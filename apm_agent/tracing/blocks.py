@@ -107,8 +107,8 @@ def span(name: Any = None, kind: str = "code", **tags: Any) -> Any:
     """Time a part of the current transaction: ``with span("resize", width=640):`` or ``@span("resize")``.
 
     `kind` is one of ``db http template cache code wait queue``; other keywords become tags. Works on
-    functions, coroutines, generators and async generators; bare ``@span`` takes the function's name. Outside a
-    transaction it does nothing. Raises `ValueError` for another kind.
+    functions, coroutines, generators and async generators; bare ``@span`` takes the function's name. Outside
+    a transaction it does nothing. Raises `ValueError` for another kind.
     """
     if callable(name):
         return SpanBlock(None, "code", {})(name)
@@ -125,7 +125,8 @@ def background_transaction(name: Any = None) -> Any:
     """Make a job a transaction: ``@background_transaction("nightly")``, or the same as a with-block.
 
     Works on functions, coroutines, generators and async generators; bare ``@background_transaction`` takes
-    the function's qualified name. Inside another transaction it is a span of that one, so no time counts twice.
+    the function's qualified name. Inside another transaction it is a span of that one, so no time counts
+    twice.
     """
     if callable(name):
         return TransactionBlock(None)(name)

@@ -1,0 +1,228 @@
+"""Puts the instruments in place as the application imports their libraries, and takes them out again.
+
+A row that cannot be placed is `failed` with its reason; it never raises into the application. Nothing here
+holds a lock: placing is idempotent, and each row is claimed by one thread at a time.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import sys
+from collections.abc import Callable, Collection
+from types import ModuleType
+from typing import Any
+
+import wrapt
+
+from apm_agent.errors import ConfigError, contained
+from apm_agent.instruments import INSTRUMENTS
+from apm_agent.instruments.rows import Attached, Patch, Row
+from apm_agent.instruments.wrapping import stand_in
+
+PATCHED, WAITING, FAILED, DISABLED = "patched", "waiting", "failed", "disabled"
+
+#: name → its rows as they stand, of the instruments that are on.
+_active: dict[str, list[_Placement]] = {}
+#: name → why its table could not be read.
+_broken: dict[str, str] = {}
+#: Modules for which wrapt has a hook of ours pending. Its hooks cannot be taken back: after `remove` they
+#: find nothing to do, and `apply` uses them again.
+_hooked: set[str] = set()
+
+
+def apply(off: Collection[str] = ()) -> None:
+    """Place all instruments but those in `off`: now what is imported, the rest on import.
+
+    Applying again places what was lost meanwhile (a module was reloaded) and nothing twice. Raises
+    `ConfigError` for a name in `off` that is no instrument.
+    """
+    for name in off:
+        if name not in INSTRUMENTS:
+            guesses = difflib.get_close_matches(name, INSTRUMENTS, n=1)
+            names = ", ".join(INSTRUMENTS)
+            known = f"Did you mean {guesses[0]!r}?" if guesses else f"Instruments are: {names}."
+            raise ConfigError(f"instruments_off names {name!r}, which is no instrument. {known}")
+    for name in INSTRUMENTS:
+        if name in off:
+            _take_out(_active.pop(name, []))
+        else:
+            _active.setdefault(name, _placements(name))
+    for placements in list(_active.values()):
+        for placement in placements:
+            _place_when_imported(placement)
+
+
+def remove() -> None:
+    """Take all instruments out: every patched attribute is the very object again that was there."""
+    for name in reversed(list(_active)):
+        _take_out(_active.pop(name))
+    _broken.clear()
+
+
+def states() -> list[tuple[str, str, str]]:
+    """Name, state (patched, waiting, failed, disabled) and a detail for people, of every instrument."""
+    return [(name, *_state(name)) for name in INSTRUMENTS]
+
+
+def _state(name: str) -> tuple[str, str]:
+    if name in _broken:
+        return FAILED, _broken[name]
+    placements = _active.get(name)
+    if placements is None:
+        return DISABLED, ""
+    of = {state: [p for p in placements if p.state == state] for state in (PATCHED, WAITING, FAILED)}
+    if of[FAILED]:
+        return FAILED, "; ".join(f"{p.row.target}: {p.reason}" for p in of[FAILED])
+    waiting = ", ".join(dict.fromkeys(p.module for p in of[WAITING]))
+    if of[PATCHED]:
+        return PATCHED, f"not imported yet: {waiting}" if waiting else ""
+    return WAITING, f"not imported yet: {waiting}"
+
+
+def _placements(name: str) -> list[_Placement]:
+    _broken.pop(name, None)
+    placements: list[_Placement] = []
+    with _noting(f"loading the instrument {name}", lambda reason: _broken.update({name: reason})):
+        placements = [_Placement(row) for row in importlib.import_module(INSTRUMENTS[name]).PATCHES]
+    return placements
+
+
+def _take_out(placements: list[_Placement]) -> None:
+    for placement in reversed(placements):
+        placement.undo()
+
+
+def _place_when_imported(placement: _Placement) -> None:
+    name = placement.module
+    module = sys.modules.get(name)
+    if module is not None:
+        placement.place(module)
+    elif name not in _hooked:
+        _hooked.add(name)
+        with contained(f"waiting for the import of {name}"):
+            wrapt.register_post_import_hook(_imported, name)
+
+
+def _imported(module: ModuleType) -> None:
+    _hooked.discard(module.__name__)
+    for placements in list(_active.values()):
+        for placement in placements:
+            if placement.module == module.__name__:
+                placement.place(module)
+
+
+class _Placement:
+    """One row and where it stands now."""
+
+    def __init__(self, row: Row) -> None:
+        self.row = row
+        self.module = row.target.partition(":")[0]
+        self.state = WAITING
+        self.reason = ""
+        self._busy: list[None] = [None]
+        self._detach: Callable[[], None] | None = None
+        self._parent: Any = None
+        self._name = ""
+        self._own = False
+        self.original: Any = None
+        self.replacement: Any = None
+
+    def place(self, module: ModuleType) -> None:
+        """Place the row if it is not; a failure is kept as the reason."""
+        try:
+            self._busy.pop()  # claims it: two threads importing at once place it once
+        except IndexError:
+            return
+        try:
+            with _noting(f"placing {self.row.target}", self._failed):
+                if isinstance(self.row, Attached):
+                    self._attach(module, self.row)
+                else:
+                    self._patch(module, self.row)
+                self.state = PATCHED
+        finally:
+            self._busy.append(None)
+
+    def undo(self) -> None:
+        """Put back what was there."""
+        self.state = WAITING
+        with contained(f"removing {self.row.target}"):
+            if self._detach is not None:
+                detach, self._detach = self._detach, None
+                detach()
+            # Where somebody else patched over us we stay below, doing nothing: their patch is not ours.
+            elif self.replacement is not None and _raw(self._parent, self._name)[0] is self.replacement:
+                if self._own:
+                    setattr(self._parent, self._name, self.original)
+                else:
+                    delattr(self._parent, self._name)
+        self._parent = self.original = self.replacement = None
+
+    def _failed(self, reason: str) -> None:
+        self.state, self.reason = FAILED, reason
+
+    def _attach(self, module: ModuleType, row: Attached) -> None:
+        if self._detach is None:
+            self._detach = row.attach(module)
+
+    def _patch(self, module: ModuleType, row: Patch) -> None:
+        *path, name = row.target.partition(":")[2].split(".")
+        parent: Any = module
+        for part in path:
+            parent = getattr(parent, part)
+        found, own = _raw(parent, name)
+        if self.replacement is not None and self._parent is parent and _is_below(self.replacement, found):
+            return
+        self.original, self.replacement = self._known(found) or (found, None)
+        if self.replacement is None:
+            self.replacement = stand_in(found, row, isinstance(parent, type))
+        self._parent, self._name, self._own = parent, name, own
+        setattr(parent, name, self.replacement)
+
+    def _known(self, found: Any) -> tuple[Any, Any] | None:
+        """Original and replacement when the same object is patched elsewhere: ``from dbapi2 import *``."""
+        for placements in list(_active.values()):
+            for other in placements:
+                if other is not self and other.replacement is not None:
+                    if found is other.replacement:
+                        return other.original, found
+                    if found is other.original and _manner(other.row) == _manner(self.row):
+                        return found, other.replacement
+        return None
+
+
+def _manner(row: Row) -> tuple[Any, ...]:
+    return type(row), *(value for key, value in vars(row).items() if key != "target")
+
+
+def _raw(parent: Any, name: str) -> tuple[Any, bool]:
+    """The attribute as it lies there, unbound, and whether it is the parent's own rather than inherited."""
+    holders = parent.__mro__ if isinstance(parent, type) else (parent,)
+    for holder in holders:
+        if name in vars(holder):
+            return vars(holder)[name], holder is parent
+    return getattr(parent, name), False
+
+
+def _is_below(replacement: Any, found: Any) -> bool:
+    """Whether `found` is our replacement, or somebody's wrapper around it."""
+    for _ in range(20):
+        if found is replacement:
+            return True
+        found = getattr(found, "__wrapped__", None)
+    return False
+
+
+class _noting(contained):
+    """`contained` that also tells the reason."""
+
+    __slots__ = ("tell",)
+
+    def __init__(self, what: str, tell: Callable[[str], None]) -> None:
+        super().__init__(what)
+        self.tell = tell
+
+    def note(self, error: Exception) -> None:
+        self.tell(f"{type(error).__name__}: {error}"[:300])
+        super().note(error)

@@ -1,0 +1,23 @@
+"""requests: a span a `Session.send`, redirects and adapters included."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apm_agent.instruments import http
+from apm_agent.instruments.rows import Timed
+from apm_agent.model.span import Span
+
+
+def send(span: Span, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """``Session.send(request, …)`` with a prepared request."""
+    request = args[0] if args else kwargs["request"]
+    http.describe(span, request.method, request.url)
+
+
+def answer(span: Span, response: Any) -> None:
+    """A `requests.Response`."""
+    http.status(span, response.status_code)
+
+
+PATCHES = (Timed("requests.sessions:Session.send", send, kind="http", leaf=True, finish=answer),)

@@ -1,0 +1,143 @@
+"""sqlite3: statements, commits and rollbacks, through the factories the module offers for it.
+
+A connection made by ``sqlite3.connect`` is of a subclass of what it would have been, and so are its cursors;
+with the user's own factories too, whose ``super()`` calls then reach ours. `isinstance`, `row_factory`,
+`backup` and C code see a true connection; only ``type(connection) is sqlite3.Connection`` no longer holds.
+A factory that is a function, not a class, is left alone, and so are connections made before the agent
+started. Time spent fetching rows later is not the statement's.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from apm_agent.errors import contained
+from apm_agent.instruments.rows import Returning
+from apm_agent.tracing import tracer as tracing
+
+_FACTORY = 5  # sqlite3.connect(database, timeout, detect_types, isolation_level, check_same_thread, factory)
+_MOST = 200
+_preparing = contained("preparing a sqlite3 connection")
+#: class of the application → our subclass of it
+_subclasses: dict[Any, Any] = {}
+
+
+def connect(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """`sqlite3.connect` with a factory of ours."""
+    with _preparing:
+        if len(args) > _FACTORY:
+            args = (*args[:_FACTORY], traced(args[_FACTORY]), *args[_FACTORY + 1 :])
+        else:
+            base = sys.modules["_sqlite3"].Connection
+            kwargs = {**kwargs, "factory": traced(kwargs.get("factory", base))}
+    return wrapped(*args, **kwargs)
+
+
+def traced(factory: Any) -> Any:
+    """Our subclass of a connection or cursor class; anything else as it is."""
+    known = _subclasses.get(factory)
+    if known is None:
+        if not isinstance(factory, type) or len(_subclasses) > _MOST:
+            return factory
+        known = factory
+        with _preparing:
+            known = _subclass(factory)
+        _subclasses[factory] = known
+    return known
+
+
+def _subclass(factory: type) -> type:
+    library = sys.modules["_sqlite3"]
+    for base, methods in ((library.Connection, _connection), (library.Cursor, _cursor)):
+        if factory is base:
+            return _named_like(base, (base,), methods(base))
+        if issubclass(factory, base):
+            # Between the user's class and the C class, so that what the user overrides stays outermost.
+            return _named_like(factory, (factory, traced(base)), {})
+    return factory
+
+
+def _named_like(model: type, bases: tuple[type, ...], methods: dict[str, Any]) -> type:
+    names = {"__module__": model.__module__, "__qualname__": model.__qualname__, "__doc__": model.__doc__}
+    made: type = type(model)(model.__name__, bases, {"__slots__": (), **names, **methods})
+    _subclasses[made] = made
+    return made
+
+
+def _connection(base: Any) -> dict[str, Any]:
+    plain_cursor, plain_exit, cursor_class = base.cursor, base.__exit__, sys.modules["_sqlite3"].Cursor
+
+    def cursor(self: Any, factory: Any = cursor_class) -> Any:
+        return plain_cursor(self, traced(factory))
+
+    def leave(self: Any, *error: Any) -> Any:
+        name = "ROLLBACK" if error and error[0] is not None else "COMMIT"
+        return _finishing(name, plain_exit)(self, *error)
+
+    return {
+        "cursor": _like(cursor, plain_cursor),
+        "execute": _executing(base.execute),
+        "executemany": _executing(base.executemany),
+        "executescript": _executing(base.executescript),
+        "commit": _finishing("COMMIT", base.commit),
+        "rollback": _finishing("ROLLBACK", base.rollback),
+        "__exit__": _like(leave, plain_exit),
+    }
+
+
+def _cursor(base: Any) -> dict[str, Any]:
+    return {name: _executing(getattr(base, name)) for name in ("execute", "executemany", "executescript")}
+
+
+def _executing(plain: Callable[..., Any]) -> Any:
+    def execute(self: Any, *args: Any) -> Any:
+        span = tracing.open_span("db", "", True)
+        if span is None:
+            return plain(self, *args)
+        if args and isinstance(args[0], str):
+            span.statement = args[0]
+        span.tags = {"system": "sqlite"}
+        try:
+            cursor = plain(self, *args)
+            rows = cursor.rowcount
+            if rows >= 0:
+                span.tags["rows"] = rows
+            return cursor
+        except BaseException as error:
+            span.tags["error"] = type(error).__name__
+            raise
+        finally:
+            tracing.close_span(span)
+
+    return _like(execute, plain)
+
+
+def _finishing(name: str, plain: Callable[..., Any]) -> Any:
+    def finish(self: Any, *args: Any) -> Any:
+        span = tracing.open_span("db", name, True) if self.in_transaction else None
+        if span is None:
+            return plain(self, *args)
+        span.tags = {"system": "sqlite"}
+        try:
+            return plain(self, *args)
+        except BaseException as error:
+            span.tags["error"] = type(error).__name__
+            raise
+        finally:
+            tracing.close_span(span)
+
+    return _like(finish, plain)
+
+
+def _like(function: Any, plain: Any) -> Any:
+    function.__name__, function.__qualname__ = plain.__name__, plain.__qualname__
+    function.__doc__, function.__wrapped__ = plain.__doc__, plain
+    return function
+
+
+PATCHES = (
+    Returning("sqlite3.dbapi2:connect", connect),
+    Returning("sqlite3:connect", connect),
+)
