@@ -1,4 +1,4 @@
-"""Finds the version of the user's application: the setting, the usual deployment variables, or git's own files."""
+"""Finds the version of the user's application: the setting, deployment variables, or git's own files."""
 
 from __future__ import annotations
 

@@ -20,6 +20,8 @@ App = Callable[[Any, Any, Any], Awaitable[None]]
 #: Where a request carries its transaction, so that a second middleware knows it is being timed.
 KEY = "apm_agent.transaction"
 
+_TIMED = frozenset({"http", "websocket"})
+
 
 class Middleware:
     """Times what `app` answers, by settings that are installed already."""
@@ -32,7 +34,7 @@ class Middleware:
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         kind = scope["type"]
         active = tracing.tracer
-        if (kind != "http" and kind != "websocket") or active is None:
+        if kind not in _TIMED or active is None:
             await self.app(scope, receive, send)
             return
         path = _path_of(scope)

@@ -15,6 +15,9 @@ from apm_agent.tracing.tracer import Tracer
 
 _finishing = contained("finishing a request")
 
+_START = frozenset({"http.response.start", "websocket.http.response.start"})
+_BODY = frozenset({"http.response.body", "http.response.pathsend"})
+
 
 class Exchange:
     """`send` of one request or connection. It keeps the same few words however many messages pass.
@@ -42,10 +45,10 @@ class Exchange:
 
     def __call__(self, message: dict[str, Any]) -> Awaitable[None]:
         kind = message["type"]
-        if kind == "http.response.body" or kind == "http.response.pathsend":
+        if kind in _BODY:
             return self._body(message)
         if not self.transaction.ended:
-            if kind == "http.response.start" or kind == "websocket.http.response.start":
+            if kind in _START:
                 self._start(message)
             elif kind == "websocket.accept":
                 self._arrive(101)
@@ -74,7 +77,7 @@ class Exchange:
             self.gone = True  # the peer left; that the application hears of it is no failure of its own
             raise
         if not more and not self.trailers and self.transaction.kind != "websocket":
-            # Starlette answers 500 from where it handles the exception, and raises it only after the last byte.
+            # Starlette answers 500 while it handles the exception, which it raises after the last byte.
             failed = (self.transaction.status or 0) >= 500
             self.end(exc_info()[1] if failed else None)
 

@@ -1,4 +1,4 @@
-"""What the headers of a request say about it: how long it queued, whether a developer asked for a deep look."""
+"""What the headers of a request say: how long it queued, whether a developer asked for a deep look."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _LONGEST_QUEUE = 3600 * 10**9
 #: What an exception's class is called when the client or the server gave up, which is nobody's failure.
 _GONE = frozenset(
     {
-        "CancelledError", "Cancelled", "GeneratorExit", "GreenletExit", "ClientDisconnect", "ClientDisconnected",
-        "WebSocketDisconnect",
+        "CancelledError", "Cancelled", "GeneratorExit", "GreenletExit", "ClientDisconnect",
+        "ClientDisconnected", "WebSocketDisconnect",
     }
 )  # fmt: skip
 
@@ -26,8 +26,8 @@ _GONE = frozenset(
 def queue_ns(*headers: str | None, wall: int | None = None) -> int | None:
     """Time since the proxy took the request, from the first header that can be read; None when none can.
 
-    Headers are ``X-Request-Start`` and ``X-Queue-Start``: seconds, milliseconds, microseconds or nanoseconds by
-    magnitude, with or without ``t=``. What is garbage, in the future or hours old is not known.
+    Headers are ``X-Request-Start`` and ``X-Queue-Start``: seconds, milli-, micro-, nanoseconds by magnitude,
+    with or without ``t=``. What is garbage, in the future or hours old is not known.
     """
     for header in headers:
         match = _START.fullmatch(header.strip()) if header is not None and len(header) < 60 else None

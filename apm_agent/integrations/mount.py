@@ -1,10 +1,11 @@
-"""Serves the dashboard under a path of the application; the one door from the writing wing to the reading one."""
+"""Serves the dashboard under a path of the application: the one door from the writing wing to the other."""
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, cast
+from urllib.parse import quote
 
 from apm_agent.config import Config
 from apm_agent.errors import ConfigError
@@ -52,7 +53,7 @@ class Mount:
         if self._asgi is None:
             from a2wsgi import WSGIMiddleware
 
-            self._asgi = WSGIMiddleware(load(self._config))
+            self._asgi = cast("Callable[..., Any]", WSGIMiddleware(load(self._config)))
         root = scope.get("root_path", "")
         path = scope["path"]
         if not (root and path.startswith(root)):  # a server that keeps root_path out of the path
@@ -78,7 +79,17 @@ def load(config: Config) -> Callable[..., Iterable[bytes]]:
     app: Callable[..., Iterable[bytes]] = dashboard(
         config.store, token=config.dashboard_token, authorize=authorize, title=config.service
     )
-    return app
+
+    def below(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if environ.get("PATH_INFO"):
+            return app(environ, start_response)
+        # The pages link relative to where they are, so `/apm` must be `/apm/`.
+        query = environ.get("QUERY_STRING", "")
+        place = quote(environ["SCRIPT_NAME"].encode("latin-1")) + "/" + ("?" + query if query else "")
+        start_response("307 Temporary Redirect", [("Location", place), ("Content-Length", "0")])
+        return []
+
+    return below
 
 
 def _named(text: str) -> Callable[[Any], Any]:

@@ -29,7 +29,7 @@ _DATA = re.compile(r"\d+|(?=[^/]*\d)[0-9a-fA-F-]{8,}|[^/]*@[^/]*|(?=[^/]*\d)[^/]
 
 def method_of(method: object) -> str:
     """The method if it is one people use, else ``OTHER``: clients may send any word."""
-    return method if method in METHODS else _OTHER_METHOD  # type: ignore[return-value]
+    return method if isinstance(method, str) and method in METHODS else _OTHER_METHOD
 
 
 def path_of(path: str) -> str:
@@ -46,7 +46,7 @@ def path_of(path: str) -> str:
 
 
 def of_route(method: str, template: str) -> str:
-    """``GET /users/<int:id>``: the method and the template the application wrote, admitted if there is room."""
+    """``GET /users/<int:id>``: method and template as the application wrote it, if there is room."""
     text = f"{method} {template}" if template.startswith("/") else f"{method} /{template}"
     return admit(_tidy(text))
 
@@ -57,7 +57,7 @@ def of_unmatched(method: str, status: int | None) -> str:
 
 
 def of_path(method: str, path: str, status: int | None) -> str:
-    """A name for an application that has no routes we know: its path with data left out, if it answered it."""
+    """A name where no routes are known: the path with data left out, if the application answered it."""
     if status is not None and 300 <= status < 500 and status != 304:
         return of_unmatched(method, status)
     parts = path_of(path).strip("/").split("/")
@@ -96,7 +96,7 @@ def name_unmatched(transaction: Transaction, priority: int = ROUTE) -> None:
 
 
 def settle(transaction: Transaction) -> None:
-    """Give a transaction its last name: made from the path if none was found, and within bounds if users gave it."""
+    """Give a transaction its last name: from its path if none was found, within bounds if a user gave it."""
     if transaction.name_priority < FALLBACK:
         method = transaction.method or _OTHER_METHOD
         transaction.rename(of_path(method, transaction.path or "/", transaction.status), FALLBACK)

@@ -45,7 +45,7 @@ _MOST = 4096
 
 
 def name_wsgi(transaction: Transaction, environ: Mapping[str, Any], script_name: str, app: Any) -> None:
-    """Name a transaction by what the framework left in the environ; `script_name` is what we were called with."""
+    """Name a transaction by what the framework left in the environ; we were called with `script_name`."""
     with _naming:
         for key, read in WSGI_PLACES:
             place = environ.get(key)
@@ -77,7 +77,9 @@ def name_asgi(transaction: Transaction, scope: Mapping[str, Any]) -> None:
             priority = FALLBACK if _is_mount(route) else ROUTE
             _name(transaction, _mounted(scope, route), found, app, priority)
             return
-        template = template_of(router, endpoint, scope.get("path_params") or ()) if endpoint is not None else None
+        template = (
+            template_of(router, endpoint, scope.get("path_params") or ()) if endpoint is not None else None
+        )
         _name(transaction, "", Found(template or "", lambda: view_of(endpoint)), app)
 
 
@@ -90,7 +92,7 @@ def _starlette(scope: Mapping[str, Any], route: Any, endpoint: Any, status: int 
     view = (lambda: view_of(endpoint)) if endpoint is not None else None
     if _is_mount(route):
         return Found("" if status in (404, 405, 307) else "/{path}", view)
-    # From 0.140 FastAPI keeps routes of an included router once; what they are called here stands in the scope.
+    # Newer FastAPI keeps the routes of an included router once; what they are called here is in the scope.
     here = scope.get("fastapi")
     context = here.get("effective_route_context") if isinstance(here, dict) else None
     if context is not None and route in (
@@ -102,7 +104,7 @@ def _starlette(scope: Mapping[str, Any], route: Any, endpoint: Any, status: int 
 
 
 def _mounted(scope: Mapping[str, Any], route: Any) -> str:
-    """The template of the mounts the request went through; values of their parameters become the parameters."""
+    """The template of the mounts the request went through, with parameters in place of their values."""
     before = scope.get("app_root_path")
     if before is None:
         return ""

@@ -79,7 +79,7 @@ class APMMiddleware(Middleware):
 
 
 class _Inner:
-    """`start_response` of a request that is timed further out: gives the name and the failure known in here."""
+    """`start_response` of a request that is timed further out: tells the name and failure known here."""
 
     __slots__ = ("environ", "framework", "script_name", "start_response", "transaction")
 

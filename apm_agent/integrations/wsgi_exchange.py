@@ -55,7 +55,7 @@ class Exchange:
         return self.start_response(status, headers, exc_info)
 
     def carry(self, body: Iterable[bytes]) -> Iterable[bytes]:
-        """What the server iterates instead of `body`; files are the very same object, known by their class."""
+        """What the server iterates instead of `body`; a file is the very same object."""
         wrapper = self.environ.get("wsgi.file_wrapper")
         if isinstance(wrapper, type) and isinstance(body, wrapper):
             return self._carry_file(body)
@@ -64,14 +64,14 @@ class Exchange:
         current.set(None)
         return carried
 
-    def _carry_file(self, body: Any) -> Any:
+    def _carry_file(self, body: Any) -> Iterable[bytes]:
         current.set(None)
         self.arrive()
         try:
             body.close = _FileEnd(self, body)
         except (AttributeError, TypeError):  # made in C: it ends here, before the file is sent
             self.end()
-        return body
+        return body  # type: ignore[no-any-return]
 
     def arrive(self) -> None:
         """The first byte is on its way."""
@@ -189,7 +189,7 @@ class _SizedBody(_Body):
 
 
 class _FileEnd:
-    """`close` of a file body: closes the file, then ends the transaction. Holds nothing that holds the body."""
+    """`close` of a file body: closes the file, ends the transaction; holds nothing that holds the body."""
 
     __slots__ = ("close", "exchange")
 

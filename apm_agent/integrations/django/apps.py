@@ -15,7 +15,7 @@ from apm_agent.tracing.tracer import capture_exception
 MIDDLEWARE = "apm_agent.integrations.django.middleware.APMMiddleware"
 
 
-class AgentConfig(AppConfig):
+class AgentConfig(AppConfig):  # type: ignore[misc]
     """The app to put into ``INSTALLED_APPS``."""
 
     name = "apm_agent.integrations.django"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from django.urls import re_path
 
 from apm_agent import agent
@@ -10,4 +12,4 @@ from apm_agent.integrations.django.views import dashboard
 
 _at = mount.at(agent.config())
 
-urlpatterns = [re_path(rf"^{_at.prefix.strip('/')}(?P<path>/.*)?$", dashboard)] if _at is not None else []
+urlpatterns = [re_path(rf"^{re.escape(_at.prefix[1:])}(?P<path>/.*)?$", dashboard)] if _at is not None else []

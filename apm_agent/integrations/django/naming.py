@@ -31,7 +31,7 @@ def name_request(transaction: Transaction, request: Any) -> None:
 
 
 def template_of(route: str) -> str:
-    """``/notes/<int:pk>/`` of the route ``notes/<int:pk>/``, ``/articles/<year>/`` of a regular expression."""
+    """``/notes/<int:pk>/`` of the route ``notes/<int:pk>/``; of a pattern ``/articles/<year>/``."""
     template = _templates.get(route)
     if template is None:
         if len(_templates) >= _MOST:
@@ -73,7 +73,7 @@ def _groups(pattern: str) -> str:
 
 def _view(func: Any) -> str | None:
     view = view_of(func)
-    actions = getattr(func, "actions", None)  # a REST framework viewset: which of its methods answers which verb
+    actions = getattr(func, "actions", None)  # of a REST framework viewset: verb → method
     if view is not None and isinstance(actions, dict) and actions:
         return f"{view}.{'/'.join(sorted(set(map(str, actions.values()))))}"[:200]
     return view

@@ -80,6 +80,8 @@ class _Steps:
     def close(self) -> None:
         """Django closes what it streams, after the last byte or when the client left."""
         self.end.close()
+        # It came from the response, which holds us: let go, or both wait for the garbage collector.
+        self.content = iter(())
 
 
 class _AsyncSteps:
@@ -89,13 +91,15 @@ class _AsyncSteps:
 
     def __init__(self, end: _End, content: AsyncIterator[bytes]) -> None:
         self.end = end
-        self.content = content
+        self.content: AsyncIterator[bytes] | None = content
         self.here: Any = current.get()
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
 
     async def __anext__(self) -> bytes:
+        if self.content is None:
+            raise StopAsyncIteration
         current.set(self.here)
         try:
             return await self.content.__anext__()
@@ -109,4 +113,6 @@ class _AsyncSteps:
             current.set(None)
 
     def close(self) -> None:
+        """Close as `_Steps` does."""
         self.end.close()
+        self.content = None
