@@ -1,4 +1,4 @@
-/** Latency histogram on a logarithmic axis; its bars open the traces they count. */
+/** Latency histogram on a logarithmic axis; a press on a bar opens the traces it counts. */
 import type { HistogramData } from '../api/types.ts';
 import * as f from '../text/format.ts';
 import { decades, logPosition, occupied } from './scale.ts';
@@ -30,25 +30,24 @@ const heights = (all: Bin[]): number[] => {
   return all.map((bin) => Math.sqrt(bin.count) / most);
 };
 
-export function Histogram({ data, p50, p95, hrefOf }: { data: HistogramData; p50: number | null; p95: number | null; hrefOf: (low: number, high: number) => string }) {
+export function Histogram({ data, p50, p95, open }: { data: HistogramData; p50: number | null; p95: number | null; open: (low: number, high: number) => void }) {
   const all = bins(data);
   if (!all.length || !all.some((bin) => bin.count)) return <p class="empty-line">No calls in this range.</p>;
   const [low, high] = [all[0]!.low, all.at(-1)!.high];
   const at = (value: number) => 100 * logPosition(value, low, high);
   const tall = heights(all);
-  const marks = decades(low, high);
   return (
     <div class="histogram">
-      <div class="bars">
+      <div class="bars" role="img" aria-label={`Calls by latency from ${f.ms(low)} to ${f.ms(high)}, median ${f.ms(p50)}, p95 ${f.ms(p95)}`}>
         {all.map((bin, i) => bin.count > 0 && (
-          <a key={i} href={hrefOf(bin.low, bin.high)} class={p95 !== null && bin.low >= p95 ? 'slow' : ''} data-tip={`${f.ms(bin.low)} to ${f.ms(bin.high)}: ${f.plural(bin.count, 'call')}. Open their traces.`} aria-label={`${f.plural(bin.count, 'call')} from ${f.ms(bin.low)} to ${f.ms(bin.high)}`} style={{ left: `${at(bin.low)}%`, width: `calc(${at(bin.high) - at(bin.low)}% - 1px)` }}>
+          <span key={i} class={`column ${p95 !== null && bin.low >= p95 ? 'slow' : ''}`} data-tip={`${f.ms(bin.low)} to ${f.ms(bin.high)}: ${f.plural(bin.count, 'call')}. Press for their traces.`} onClick={() => open(bin.low, bin.high)} style={{ left: `${at(bin.low)}%`, width: `calc(${at(bin.high) - at(bin.low)}% - 1px)` }}>
             <i style={{ height: `${Math.max(2, 100 * tall[i]!)}%` }} />
-          </a>
+          </span>
         ))}
         {p50 !== null && <span class="mark" style={{ left: `${at(p50)}%` }}><b>p50</b></span>}
         {p95 !== null && <span class="mark dashed" style={{ left: `${at(p95)}%` }}><b>p95</b></span>}
       </div>
-      <div class="scale" aria-hidden="true">{marks.map((mark) => <span key={mark} style={{ left: `${at(mark)}%` }}>{f.ms(mark).replace('.00', '').replace('.0', '')}</span>)}</div>
+      <div class="scale" aria-hidden="true">{decades(low, high).map((mark) => <span key={mark} style={{ left: `${at(mark)}%` }}>{f.mark(mark)}</span>)}</div>
     </div>
   );
 }

@@ -16,7 +16,7 @@ export function Rail({ page, help }: { page: Page; help: () => void }) {
   const here = page.rail ? page.id : page.under;
   return (
     <aside class="rail" aria-label="Pages and store">
-      <a class="brand" href={query.link(PAGES[0]!.id)}><img src={icon} alt="" width="20" height="20" /><span>apm-agent</span></a>
+      <a class="brand" href={query.link(PAGES[0]!.id)} aria-label="apm-agent, first page"><img src={icon} alt="" width="20" height="20" /><span>apm-agent</span></a>
       <nav aria-label="Pages">
         {GROUPS.map((group) => (
           <div key={group} class="group" role="group" aria-label={group || 'Watch'}>

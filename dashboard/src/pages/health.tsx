@@ -14,7 +14,7 @@ export default function Health() {
         <>
           <Store data={data} />
           {data.processes.map((process) => <ProcessPanel key={`${process.host}:${process.pid}`} process={process} />)}
-          {!data.processes.length && <div class="panel empty"><h3>No process has reported</h3><p>A process reports itself when the agent starts in it: <code>apm-agent run …</code> or <code>apm_agent.install()</code>.</p></div>}
+          {!data.processes.length && <div class="panel empty"><h2>No process has reported</h2><p>A process reports itself when the agent starts in it: <code>apm-agent run …</code> or <code>apm_agent.install()</code>.</p></div>}
         </>
       )}
     </Loaded>
@@ -36,7 +36,7 @@ function Store({ data: { agent, store, processes } }: { data: HealthAnswer }) {
         ['Last event', store.written_at === null ? 'never' : f.ago(store.written_at), 'When a batch was last written'],
         ['Size', store.max_bytes ? `${f.bytes(store.bytes)} of ${f.bytes(store.max_bytes)} (${f.percent((store.bytes ?? 0) / store.max_bytes, 0)})` : f.bytes(store.bytes), 'The database file; old rows go when it reaches its limit'],
         ['Write-ahead log', f.bytes(store.wal_bytes), 'Written but not yet folded into the database file'],
-        ['Transactions', store.transactions === null ? f.NONE : f.whole(store.transactions)],
+        ['Transactions', f.whole(store.transactions)],
         ['Reaches back', store.oldest === null ? f.NONE : f.lasted(Date.now() / 1000 - store.oldest), 'Age of the oldest row'],
         ['Processes', String(processes.length)],
       ]} />
@@ -51,11 +51,11 @@ function ProcessPanel({ process }: { process: Process }) {
     ['Last seen', f.ago(process.last_seen)],
     ['Running for', f.lasted(process.last_seen - process.started)],
   ];
-  if (overhead) facts.push(['Agent CPU', f.percent(overhead.cpu_share), 'Processor time of all the agent\'s threads ÷ time passed'], ['Per transaction', overhead.per_transaction_us === null ? f.NONE : `${overhead.per_transaction_us.toFixed(0)} µs`, 'Time the agent adds to the transaction\'s own thread']);
+  if (overhead) facts.push(['Agent CPU', f.percent(overhead.cpu_share), 'Processor time of all the agent\'s threads ÷ time passed'], ['Per transaction', f.ms(overhead.per_transaction_us && overhead.per_transaction_us / 1000), 'Time the agent adds to the transaction\'s own thread']);
   if (sampler) facts.push(
-    ['Sampler', sampler.interval_ms === null ? f.NONE : `every ${f.ms(sampler.interval_ms)}`, 'Interval asked for'],
-    ['Achieved', sampler.achieved_per_s === null ? f.NONE : `${f.rate(sampler.achieved_per_s)} looks a second`, 'It slows itself down to stay inside its budget, and sleeps while nothing runs'],
-    ['Sampler CPU', `${f.percent(sampler.cpu_share)}${sampler.budget === null ? '' : ` of ${f.percent(sampler.budget)}`}`, 'Its own processor time ÷ time passed, against its budget'],
+    ['Sampler', `every ${f.ms(sampler.interval_ms)}`, 'Interval asked for'],
+    ['Achieved', `${f.rate(sampler.achieved_per_s)} looks a second`, 'It slows itself down to stay inside its budget, and sleeps while nothing runs'],
+    ['Sampler CPU', `${f.percent(sampler.cpu_share)}${sampler.budget ? ` of ${f.percent(sampler.budget)}` : ''}`, 'Its own processor time ÷ time passed, against its budget'],
     ['Late, p90', f.ms(sampler.late_ms_p90), 'How much later than asked nine of ten looks came; each is worth the time since the last'],
     ['Uncertain', f.percent(sampler.uncertain_share), 'Share of samples whose line may be displaced, because the sampler had to wait for the GIL'],
   );

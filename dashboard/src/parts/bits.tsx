@@ -58,7 +58,7 @@ export function Bar({ share, text, tone = 'k-python' }: { share: number; text: s
 /** A percentile, greyed where too few calls stand behind it. */
 export function Percentile({ value, count, strong = false }: { value: number | null; count: number; strong?: boolean }) {
   if (value === null) return <span class="faint">{f.NONE}</span>;
-  if (count < f.THIN) return <span class="thin" data-tip={`Only ${f.plural(count, 'call')}: under ${f.THIN} a percentile says little.`}>{f.ms(value)} <small>n={count}</small></span>;
+  if (count < f.THIN) return <span class="thin" data-tip={`Only ${f.plural(count, 'call')}: under ${f.THIN} a percentile says little.`}>{f.ms(value)}{strong && <small> n={count}</small>}</span>;
   return strong ? <b>{f.ms(value)}</b> : <span class="soft">{f.ms(value)}</span>;
 }
 

@@ -24,7 +24,7 @@ export function Loaded<T>({ answer, height = 240, what, children }: {
       </div>
     );
   }
-  if (answer.error) return <Failure error={answer.error} what={what} retry={answer.reload} />;
+  if (answer.error) return <><h1 class="sr-only">{what}</h1><Failure error={answer.error} what={what} retry={answer.reload} /></>;
   return <Placeholder height={height} shown={answer.slow} what={what} />;
 }
 
@@ -68,7 +68,7 @@ export function Empty({ common, noun, filters = [] }: { common: Common; noun: st
   const wider = RANGES.filter((range) => ({ '15m': 900, '1h': 3600, '6h': 21_600, '24h': 86_400, '7d': 604_800 })[range] > to - from + 1);
   return (
     <div class="empty">
-      <h3>No {noun} in the last {f.lasted(to - from)}</h3>
+      <h2>No {noun} in the last {f.lasted(to - from)}</h2>
       <p>The last event was written {f.ago(common.store.written_at)}. Nothing is wrong with the store; nothing was asked of the app.</p>
       <p class="row">{wider.slice(0, 2).map((range) => <button key={range} type="button" class="button" onClick={() => query.set({ range, from: null, to: null })}>Look at the last {range}</button>)}</p>
     </div>
@@ -79,7 +79,7 @@ function NoMatch({ noun, active }: { noun: string; active: string[] }) {
   const query = useQuery();
   return (
     <div class="empty">
-      <h3>No {noun} with these filters</h3>
+      <h2>No {noun} with these filters</h2>
       <p>Take one away:</p>
       <p class="row">
         {active.map((name) => (
@@ -98,7 +98,7 @@ function NothingYet() {
   const { lines } = FRAMEWORKS.find((framework) => framework.id === id)!;
   return (
     <div class="empty">
-      <h3>Nothing recorded yet</h3>
+      <h2>Nothing recorded yet</h3>
       <p>Last event: never. Start the app with the agent and send it a request; it shows up here within 2 seconds.</p>
       <Segments label="How the app is built" options={[...FRAMEWORKS]} current={id} select={select} />
       <pre role="group" tabIndex={0} aria-label="Install lines">{lines.join('\n')}</pre>

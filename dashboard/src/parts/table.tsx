@@ -64,7 +64,7 @@ export function Table<Row>({ label, columns, rows, keyOf, height = 38, hrefOf, o
     else go(hrefOf(row));
   };
   return (
-    <div class="scroll" role="region" aria-label={label} tabIndex={0}>
+    <div class="scroll" role="group" aria-label={label} tabIndex={0}>
       <table aria-rowcount={rows.length + 1} class={hrefOf ? 'opens' : ''} style={{ '--row': `${height}px` }}>
         <thead>
           <tr>{columns.map((column) => <Header key={column.id} column={column} order={order ?? null} sort={sort} />)}</tr>

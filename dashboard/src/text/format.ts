@@ -6,7 +6,7 @@ export const NONE = '–';
 /** Fewer samples than this say little about a percentile. */
 export const THIN = 20;
 
-export const whole = (value: number): string => WHOLE.format(value);
+export const whole = (value: number | null | undefined): string => (value === null || value === undefined ? NONE : WHOLE.format(value));
 
 export function ms(value: number | null | undefined): string {
   if (value === null || value === undefined) return NONE;
@@ -18,6 +18,9 @@ export function ms(value: number | null | undefined): string {
   if (size >= 0.095 || size === 0) return `${value.toFixed(size === 0 ? 0 : 1)} ms`;
   return `${(value * 1000).toFixed(0)} µs`;
 }
+
+/** A mark on an axis: no more digits than it needs. */
+export const mark = (value: number): string => ms(value).replace(/\.0+ /, ' ');
 
 /** Sums of time reach hours; a single duration hardly does. */
 export function span(value: number): string {

@@ -7,7 +7,7 @@ import { Panel } from '../../parts/panel.tsx';
 import { Empty, Loaded } from '../../parts/states.tsx';
 import { Table } from '../../parts/table.tsx';
 import { traceColumns } from '../../parts/traces.tsx';
-import { useQuery } from '../../state/query.ts';
+import { go, useQuery } from '../../state/query.ts';
 import * as f from '../../text/format.ts';
 import { Bands } from './bands.tsx';
 import { Header } from './header.tsx';
@@ -32,7 +32,7 @@ function Content({ data, path }: { data: EndpointAnswer; path: string }) {
   const query = useQuery();
   const { endpoint } = data;
   const identity = { name: endpoint.name, kind: endpoint.kind, service: query.get('service') };
-  const tracesHref = (low: number, high: number) => query.link('traces', { ...identity, min_ms: low.toFixed(2), max_ms: high.toFixed(2) });
+  const between = (low: number | null, high: number | null) => query.link('traces', { ...identity, min_ms: low?.toFixed(2), max_ms: high?.toFixed(2) });
   if (!endpoint.count) return <><Header data={data} path={path} /><div class="panel"><Empty common={data} noun="calls of this endpoint" filters={[]} /></div></>;
   return (
     <>
@@ -54,8 +54,9 @@ function Content({ data, path }: { data: EndpointAnswer; path: string }) {
       <div class="columns main-side">
         <Latency data={data} identity={identity} />
         <div class="stack">
-          <Panel id="histogram" title="Distribution" sub="press a bar for its traces">
-            <Histogram data={data.histogram} p50={endpoint.p50_ms} p95={endpoint.p95_ms} hrefOf={tracesHref} />
+          <Panel id="histogram" title="Distribution" sub="calls by latency">
+            <Histogram data={data.histogram} p50={endpoint.p50_ms} p95={endpoint.p95_ms} open={(low, high) => go(between(low, high))} />
+            <p class="histogram-links"><a class="button" href={between(null, endpoint.p50_ms)}>Fast half</a><a class="button" href={between(endpoint.p50_ms, endpoint.p95_ms)}>Typical</a><a class="button" href={between(endpoint.p95_ms, null)}>Slowest 5%</a></p>
           </Panel>
           <Bands bands={data.bands} />
         </div>

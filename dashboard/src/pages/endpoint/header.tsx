@@ -30,11 +30,11 @@ export function Header({ data, path }: { data: EndpointAnswer; path: string }) {
       <div class="kpis">
         <Kpi label="Calls" formula="count" value={f.whole(endpoint.count)} note={`${f.rate(endpoint.per_min)} a minute`}><Spark values={data.series.count} /></Kpi>
         <Kpi label="p50" formula="p50" value={<Big value={endpoint.p50_ms} count={endpoint.count} />}><Spark values={data.series.p50_ms} /></Kpi>
-        <Kpi label="p95" formula="p95" value={<Big value={endpoint.p95_ms} count={endpoint.count} />} note={endpoint.p95_change === null ? 'no comparison yet' : <><Change share={endpoint.p95_change} /> vs before</>}><Spark values={data.series.p95_ms} worse={(endpoint.p95_change ?? 0) > 0.5} /></Kpi>
+        <Kpi label="p95" formula="p95" value={<Big value={endpoint.p95_ms} count={endpoint.count} />} note={endpoint.p95_change === null ? 'no comparison yet' : <span data-tip={FORMULAS.change}><Change share={endpoint.p95_change} /> before</span>}><Spark values={data.series.p95_ms} worse={(endpoint.p95_change ?? 0) > 0.5} /></Kpi>
         <Kpi label="p99" formula="p99" value={<Big value={endpoint.p99_ms} count={endpoint.count} />} note={`max ${f.ms(endpoint.max_ms)}`} />
         <Kpi label="Errors" formula="errors" value={<span class={errors > 0.01 ? 'bad' : ''}>{f.percent(errors, errors ? 1 : 0)}</span>} note={f.plural(endpoint.errors, 'call')} />
         <Kpi label="Queries per call" formula="queries" value={f.mean(endpoint.queries_per_call)} note={endpoint.cpu_ms === null ? undefined : `CPU ${f.ms(endpoint.cpu_ms)} a call`} />
-        <Kpi label="RSS per call" formula="rss" value={<Figure text={f.kb(endpoint.rss_kb, true)} />} note={`${f.plural(memory.exclusive, 'call')} measured alone`} />
+        <Kpi label="RSS per call" formula="rss" value={<Figure text={f.kb(endpoint.rss_kb, true)} />} note={`${f.whole(memory.exclusive)} measured alone`} />
       </div>
     </section>
   );
@@ -57,5 +57,5 @@ export function Figure({ text }: { text: string }) {
 }
 
 function Big({ value, count }: { value: number | null; count: number }) {
-  return value === null || count >= f.THIN ? <Figure text={f.ms(value)} /> : <Percentile value={value} count={count} />;
+  return value === null || count >= f.THIN ? <Figure text={f.ms(value)} /> : <Percentile value={value} count={count} strong />;
 }

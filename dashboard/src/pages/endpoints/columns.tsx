@@ -26,10 +26,10 @@ export function endpointColumns(rows: EndpointRow[], hrefOf: (row: EndpointRow) 
   const most = Math.max(...rows.map((row) => row.share), 1e-9);
   const [low, high] = latencyAxis(rows);
   return [
-    { id: 'name', title: 'Endpoint', value: (row) => row.name, ascending: true, cell: (row) => <Endpoint row={row} href={hrefOf(row)} service={services} /> },
+    { id: 'name', title: 'Endpoint', wide: true, value: (row) => row.name, ascending: true, cell: (row) => <Endpoint row={row} href={hrefOf(row)} service={services} /> },
     { id: 'share', title: 'Time consumed', formula: 'share', value: (row) => row.share, cell: (row) => <span class="share"><KindBar kinds={row.kinds} width={row.share / most} /><b>{f.percent(row.share)}</b></span> },
     { id: 'rate', title: 'Calls/min', formula: 'rate', right: true, value: (row) => row.per_min, cell: (row) => <span data-tip={f.plural(row.count, 'call')}>{f.rate(row.per_min)}</span> },
-    { id: 'glyph', title: `Latency, ${f.ms(low)} to ${f.ms(high)}`, formula: 'glyph', cell: (row) => <span class={row.count < f.THIN ? 'thin' : ''}><Glyph p50={row.p50_ms} p95={row.p95_ms} p99={row.p99_ms} low={low} high={high} worse={worse(row)} /></span> },
+    { id: 'glyph', title: `Latency ${f.mark(low)}–${f.mark(high)}`, formula: 'glyph', cell: (row) => <span class={row.count < f.THIN ? 'thin' : ''}><Glyph p50={row.p50_ms} p95={row.p95_ms} p99={row.p99_ms} low={low} high={high} width={112} worse={worse(row)} /></span> },
     { id: 'p50', title: 'p50', formula: 'p50', right: true, value: (row) => row.p50_ms, cell: (row) => <Percentile value={row.p50_ms} count={row.count} /> },
     { id: 'p95', title: 'p95', formula: 'p95', right: true, value: (row) => row.p95_ms, cell: (row) => <Percentile value={row.p95_ms} count={row.count} strong /> },
     { id: 'p99', title: 'p99', formula: 'p99', right: true, value: (row) => row.p99_ms, cell: (row) => <Percentile value={row.p99_ms} count={row.count} /> },
@@ -37,7 +37,7 @@ export function endpointColumns(rows: EndpointRow[], hrefOf: (row: EndpointRow) 
     { id: 'errors', title: 'Errors', formula: 'errors', right: true, value: (row) => row.errors, cell: (row) => <Errors row={row} /> },
     { id: 'queries', title: 'Queries', formula: 'queries', right: true, value: (row) => row.queries_per_call, cell: (row) => f.mean(row.queries_per_call) },
     { id: 'rss', title: 'RSS/call', formula: 'rss', right: true, value: (row) => row.rss_kb, cell: (row) => <Rss row={row} /> },
-    { id: 'spark', title: 'p95 trend', formula: 'spark', cell: (row) => <Spark values={row.spark} worse={worse(row)} /> },
+    { id: 'spark', title: 'p95 trend', formula: 'spark', cell: (row) => <Spark values={row.spark} width={64} worse={worse(row)} /> },
   ];
 }
 

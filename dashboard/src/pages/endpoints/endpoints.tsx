@@ -51,7 +51,7 @@ function List({ data, order, path }: { data: EndpointsAnswer; order: Order; path
   const { total } = data;
   return (
     <Panel
-      id="endpoints" level={1} title="Endpoints"
+      id="endpoints" level={1} class="dense" title="Endpoints"
       sub={<>{f.plural(total.count, 'call')}, {f.rate(total.per_min)} a minute, {f.span(total.total_ms)} of work{total.errors > 0 && <>, <span class="bad">{f.plural(total.errors, 'error')}</span></>}</>}
       tools={<KindLegend kinds={kinds} />}
     >
@@ -108,7 +108,7 @@ function Chooser({ columns, hidden, change }: { columns: Column<EndpointRow>[]; 
       <summary class="button"><Icon name="columns" />Columns{hidden.length > 0 && <span class="n">{columns.length - hidden.length}/{columns.length}</span>}</summary>
       <div class="popover" role="group" aria-label="Columns to show">
         {columns.filter((column) => OPTIONAL.includes(column.id)).map((column) => (
-          <label key={column.id}><input type="checkbox" checked={!hidden.includes(column.id)} onChange={() => toggle(column.id)} /> {column.title.replace(/,.*/, '')}</label>
+          <label key={column.id}><input type="checkbox" checked={!hidden.includes(column.id)} onChange={() => toggle(column.id)} /> {column.title.replace(/ \d.*/, '')}</label>
         ))}
       </div>
     </details>

@@ -30,7 +30,7 @@ export function Header({ data, path }: { data: TraceAnswer; path: string }) {
       </div>
       <Breakdown data={data} path={path} />
       {trace.error && <Failed error={trace.error} />}
-      {insights.length > 0 && <Insights insights={insights} foot={(insight) => insight.cost_ms !== null && <p class="foot-line num"><b>{f.ms(insight.cost_ms)}</b> <span class="muted">{f.percent(Math.min(1, insight.cost_ms / (trace.duration_ms || 1)), 0)} of this one</span></p>} />}
+      {insights.length > 0 && <Insights insights={insights} level={2} foot={(insight) => insight.cost_ms !== null && <p class="foot-line num"><b>{f.ms(insight.cost_ms)}</b> <span class="muted">{f.percent(Math.min(1, insight.cost_ms / (trace.duration_ms || 1)), 0)} of this one</span></p>} />}
     </section>
   );
 }

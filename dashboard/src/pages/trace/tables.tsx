@@ -4,13 +4,14 @@ import type { CallgraphFunction, Statement, TraceAnswer } from '../../api/types.
 import { hotLines } from '../../draw/trees.ts';
 import { Bar } from '../../parts/bits.tsx';
 import { HotLines } from '../../parts/hotlines.tsx';
-import { Tabs } from '../../parts/panel.tsx';
+import { Panel, Tabs } from '../../parts/panel.tsx';
 import { Sql, placeText } from '../../parts/source.tsx';
 import { type Column, Table } from '../../parts/table.tsx';
 import * as f from '../../text/format.ts';
 import { brief } from '../../text/sql.ts';
 
 const MANY = 5;
+const FIRST = 15;
 
 export function Calls({ data }: { data: TraceAnswer }) {
   const lines = useMemo(() => hotLines(data.frames, data.samples).map((line) => ({ ...line, source: sourceOf(data, line.file, line.line) })), [data]);
@@ -39,23 +40,24 @@ function Functions({ callgraph }: { callgraph: NonNullable<TraceAnswer['callgrap
     { id: 'own', title: 'Own time', tip: 'Time inside the function, without what it called; inflated by the measuring itself', cell: (one) => <Bar share={one.own_ms / most} text={f.ms(one.own_ms)} tone={one.category === 'app' ? 'k-python' : 'k-wait'} /> },
     { id: 'total', title: 'Cumulative', tip: 'With everything it called', right: true, cell: (one) => f.ms(one.total_ms) },
   ];
+  const [all, showAll] = useState(false);
+  const shown = all ? callgraph.functions : callgraph.functions.slice(0, FIRST);
   return (
     <>
-      <p class="note">{f.tame(callgraph.note, 300)}</p>
-      <Table label="Functions by own time" columns={columns} rows={callgraph.functions.slice(0, 40)} keyOf={(one) => `${one.file}:${one.line}:${one.function}`} height={28} />
+      <p class="hint">{f.tame(callgraph.note, 300)}</p>
+      <Table label="Functions by own time" columns={columns} rows={shown} keyOf={(one) => `${one.file}:${one.line}:${one.function}`} height={30} />
+      {callgraph.functions.length > shown.length && <p class="more"><button type="button" class="button" onClick={() => showAll(true)}>All {f.whole(callgraph.functions.length)} functions</button></p>}
     </>
   );
 }
 
 export function Data({ data }: { data: TraceAnswer }) {
-  const context = Object.entries(data.trace.context);
-  const [tab, select] = useState<'sql' | 'context'>(data.statements.length || !context.length ? 'sql' : 'context');
+  const runs = data.statements.reduce((sum, one) => sum + one.runs, 0);
   return (
-    <section class="panel" aria-label="Statements and context">
-      <Tabs label="Statements and context" tabs={[{ id: 'sql', title: 'SQL', count: data.statements.reduce((sum, one) => sum + one.runs, 0) }, { id: 'context', title: 'Context', count: context.length }]} current={tab} select={select}>
-        {tab === 'sql' ? <Statements data={data} /> : <Context entries={context} />}
-      </Tabs>
-    </section>
+    <div class="stack">
+      <Panel id="statements" title="SQL" sub={runs ? `${f.plural(runs, 'run')} of ${f.plural(data.statements.length, 'statement')}` : undefined}><Statements data={data} /></Panel>
+      <Panel id="context" title="Context" sub="what the app said about it"><Context entries={Object.entries(data.trace.context)} /></Panel>
+    </div>
   );
 }
 
