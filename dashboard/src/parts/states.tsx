@@ -98,7 +98,7 @@ function NothingYet() {
   const { lines } = FRAMEWORKS.find((framework) => framework.id === id)!;
   return (
     <div class="empty">
-      <h2>Nothing recorded yet</h3>
+      <h2>Nothing recorded yet</h2>
       <p>Last event: never. Start the app with the agent and send it a request; it shows up here within 2 seconds.</p>
       <Segments label="How the app is built" options={[...FRAMEWORKS]} current={id} select={select} />
       <pre role="group" tabIndex={0} aria-label="Install lines">{lines.join('\n')}</pre>

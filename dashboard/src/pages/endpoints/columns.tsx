@@ -61,19 +61,18 @@ function Endpoint({ row, href, service }: { row: EndpointRow; href: string; serv
       </div>
       {(row.why || row.view || service) && (
         <div class="why" title={f.tame(row.why ?? row.view ?? '')}>
-          {service && <span>{f.tame(row.service, 30)} · </span>}
-          {row.why ? <Why text={row.why} where={row.where} /> : row.view && <span class="mono">{f.tame(row.view, 120)}</span>}
+          {service && <span class="spot">{f.tame(row.service, 30)} ·</span>}
+          {row.why ? <Why text={row.why} where={row.where} /> : row.view && <span class="mono words">{f.tame(row.view, 120)}</span>}
         </div>
       )}
     </div>
   );
 }
 
-/** The cause in words, its source line set as code where the words end with it. */
+/** The cause in words, cut where it must be; its source line is what one came for, so it stays whole. */
 function Why({ text, where }: { text: string; where: string | null }) {
-  const at = where ? text.lastIndexOf(where) : -1;
-  if (!where || at < 0) return <>{f.tame(text, 200)}{where && <> <span class="mono">{f.shortPath(where)}</span></>}</>;
-  return <>{f.tame(text.slice(0, at), 200)}<span class="mono">{f.shortPath(where)}</span>{f.tame(text.slice(at + where.length), 100)}</>;
+  const words = where && text.endsWith(where) ? text.slice(0, -where.length) : text;
+  return <><span class="words">{f.tame(words.trimEnd(), 200)}</span>{where && <span class="mono spot">{f.shortPath(where, 2)}</span>}</>;
 }
 
 function Errors({ row }: { row: EndpointRow }) {
