@@ -36,6 +36,7 @@ from apm_agent.tracing import caller, tracer as tracing
 from apm_agent.tracing.tracer import Profiler, Tracer
 
 _agent: Agent | None = None
+_provisional = False
 
 
 class Agent:
@@ -124,18 +125,32 @@ class Agent:
         }
 
 
-def install(arguments: Mapping[str, Any] | None = None, framework: Mapping[str, Any] | None = None) -> None:
-    """Install once a process; the same settings again do nothing, others raise `InstallError`."""
-    global _agent
-    if _agent is not None:
+def install(
+    arguments: Mapping[str, Any] | None = None,
+    framework: Mapping[str, Any] | None = None,
+    *,
+    provisional: bool = False,
+) -> None:
+    """Install once a process; the same settings again do nothing, others raise `InstallError`.
+
+    A `provisional` install, made before the application had a chance to speak (`apm-agent run`), gives way to
+    the first one that names settings.
+    """
+    global _agent, _provisional
+    if _agent is not None and not (_provisional and (arguments or framework)):
         _accept_again(_agent.config, arguments, framework)
         return
     config = settings.load(arguments, framework=framework)
+    if _agent is not None:
+        _provisional = False
+        if config == _agent.config:
+            return
+        uninstall()
     if not config.enabled:
         return
     agent = Agent(config)
     agent.start()
-    _agent = agent
+    _agent, _provisional = agent, provisional
 
 
 def _accept_again(
