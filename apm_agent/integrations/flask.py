@@ -25,7 +25,9 @@ def init_app(app: Flask, **settings: Any) -> None:
         if isinstance(key, str) and key.startswith(PREFIX)
     }
     agent.install(settings, framework)
-    if _EXTENSION in app.extensions:
+    known = app.extensions.get(_EXTENSION)
+    if known is not None:
+        known.configure(agent.config())
         return
     middleware = app.extensions[_EXTENSION] = Middleware(app.wsgi_app, agent.config(), app)
     app.wsgi_app = middleware  # type: ignore[method-assign]

@@ -30,12 +30,16 @@ class Middleware:
         self.app = app
         #: the framework's application object, which knows the views; often `app` itself
         self.framework = app if framework is None else framework
-        self._secret = config.cprofile_header if config is not None else ""
-        self._mount = mount.at(config)
+        self.configure(config)
         if "flask" in sys.modules:
             from apm_agent.integrations import flask_errors
 
             flask_errors.connect()
+
+    def configure(self, config: Config | None) -> None:
+        """Take the settings that matter to each request."""
+        self._secret = config.cprofile_header if config is not None else ""
+        self._mount = mount.at(config)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         active = tracing.tracer

@@ -1,0 +1,147 @@
+"""Zero edits: wraps applications as frameworks make them and servers load them, for `apm-agent run`."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import wrapt
+
+from apm_agent import agent
+from apm_agent.errors import contained
+
+#: What stands in for a callable: ``wrapper(wrapped, instance, args, kwargs)`` returns what its caller gets.
+Wrapper = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]
+
+_wrapping = contained("wrapping an application")
+_APP = "apm_agent.integrations.django"
+_installed = False
+
+
+class Door(NamedTuple):
+    """A callable every application of a framework or server comes through; placed as `module` is imported."""
+
+    module: str
+    target: str
+    wrapper: Wrapper
+
+
+def install() -> None:
+    """Install the agent by its environment, and wait at every door; again does nothing.
+
+    What the application later says of settings, in code or in its framework's, wins over this.
+    """
+    global _installed
+    if _installed:
+        return
+    _installed = True
+    agent.install(provisional=True)
+    if agent.config() is None:
+        return
+    for door in DOORS:
+        wrapt.register_post_import_hook(_placing(door), door.module)
+
+
+def _placing(door: Door) -> Callable[[ModuleType], None]:
+    def place(module: ModuleType) -> None:
+        with contained(f"waiting at {door.module}:{door.target}"):
+            wrapt.wrap_function_wrapper(module, door.target, door.wrapper)
+
+    return place
+
+
+def wrap(app: Any) -> Any:
+    """Any application inside the middleware of its protocol; one that is ours already stays as it is."""
+    with _wrapping:
+        if is_asgi(app):
+            from apm_agent.integrations import asgi
+
+            return app if isinstance(app, asgi.Middleware) else asgi.Middleware(app, agent.config())
+        if callable(app):
+            from apm_agent.integrations import wsgi
+
+            # A Flask application answers through its own `wsgi_app`, which is wrapped as it is made.
+            inner = getattr(app, "wsgi_app", app)
+            return app if isinstance(inner, wsgi.Middleware) else wsgi.Middleware(app, agent.config())
+    return app
+
+
+def is_asgi(app: Any) -> bool:
+    """Whether a callable speaks ASGI: it is a coroutine function, or an object whose call is one."""
+    while hasattr(app, "func"):  # partials
+        app = app.func
+    if inspect.iscoroutinefunction(app):
+        return True
+    if inspect.isclass(app):
+        return hasattr(app, "__await__")
+    return inspect.iscoroutinefunction(getattr(app, "__call__", None))  # noqa: B004  (which kind, not whether)
+
+
+def _after_flask(wrapped: Callable[..., Any], app: Any, args: Any, kwargs: Any) -> Any:
+    result = wrapped(*args, **kwargs)
+    with _wrapping:
+        from apm_agent.integrations import flask
+
+        flask.init_app(app)
+    return result
+
+
+def _around_stack(wrapped: Callable[..., Any], app: Any, args: Any, kwargs: Any) -> Any:
+    # Around all of the middlewares: the one that turns exceptions into answers is one of them.
+    return wrap(wrapped(*args, **kwargs))
+
+
+def _with_django_app(wrapped: Callable[..., Any], registry: Any, args: Any, kwargs: Any) -> Any:
+    names = args[0] if args else kwargs.get("installed_apps")
+    with _wrapping:
+        if isinstance(names, (list, tuple)) and not registry.ready and not registry.loading:
+            if not any(_is_ours(name) for name in names):
+                return wrapped([*names, _APP])
+    return wrapped(*args, **kwargs)
+
+
+def _is_ours(entry: Any) -> bool:
+    return (entry if isinstance(entry, str) else getattr(entry, "name", "")).startswith(_APP)
+
+
+def _result(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
+    return wrap(wrapped(*args, **kwargs))
+
+
+def _gunicorn(wrapped: Callable[..., Any], application: Any, args: Any, kwargs: Any) -> Any:
+    app = wrapped(*args, **kwargs)
+    application.callable = wrapped_app = wrap(app)  # workers of one arbiter ask again
+    return wrapped_app
+
+
+def _uvicorn(wrapped: Callable[..., Any], config: Any, args: Any, kwargs: Any) -> Any:
+    result = wrapped(*args, **kwargs)
+    config.loaded_app = wrap(config.loaded_app)
+    return result
+
+
+def _argument(position: int, name: str) -> Wrapper:
+    def wrapper(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
+        if len(args) > position:
+            args = (*args[:position], wrap(args[position]), *args[position + 1 :])
+        elif name in kwargs:
+            kwargs = {**kwargs, name: wrap(kwargs[name])}
+        return wrapped(*args, **kwargs)
+
+    return wrapper
+
+
+DOORS = (
+    Door("flask.app", "Flask.__init__", _after_flask),
+    Door("starlette.applications", "Starlette.build_middleware_stack", _around_stack),
+    Door("fastapi.applications", "FastAPI.build_middleware_stack", _around_stack),
+    Door("django.apps.registry", "Apps.populate", _with_django_app),
+    Door("gunicorn.app.base", "BaseApplication.wsgi", _gunicorn),
+    Door("uvicorn.config", "Config.load", _uvicorn),
+    Door("hypercorn.utils", "wrap_app", _argument(0, "app")),
+    Door("wsgiref.simple_server", "WSGIServer.set_app", _argument(0, "application")),
+    Door("werkzeug.serving", "BaseWSGIServer.__init__", _argument(2, "app")),
+    Door("waitress.server", "create_server", _argument(0, "application")),
+)
