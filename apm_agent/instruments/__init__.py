@@ -12,4 +12,5 @@ INSTRUMENTS: dict[str, str] = {
     "requests": "apm_agent.instruments.requests",
     "urllib3": "apm_agent.instruments.urllib3",
     "httpx": "apm_agent.instruments.httpx",
+    "asgiref": "apm_agent.instruments.asgiref",
 }

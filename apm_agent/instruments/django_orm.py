@@ -1,4 +1,4 @@
-"""Django's ORM: one span a statement, through the execute wrappers of each connection."""
+"""Django's ORM: one span a statement, through the execute wrappers of each connection, and one a connect."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from apm_agent.errors import contained
-from apm_agent.instruments.rows import Attached
+from apm_agent.instruments.rows import Attached, Timed
+from apm_agent.model.span import Span
 from apm_agent.tracing import tracer as tracing
 
 _watching = contained("watching Django's database")
@@ -57,7 +58,7 @@ def execute(plain: Callable[..., Any], sql: Any, params: Any, many: bool, contex
         result = plain(sql, params, many, context)
         with _watching:
             rows = context["cursor"].rowcount
-            if rows >= 0:
+            if rows > 0:
                 span.tag(rows=rows)
         return result
     except BaseException as error:
@@ -67,4 +68,13 @@ def execute(plain: Callable[..., Any], sql: Any, params: Any, many: bool, contex
         tracing.close_span(span)
 
 
-PATCHES = (Attached("django.db.backends.signals", attach),)
+def connect(span: Span, database: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Connecting, with what the backend says to set the connection up: no query of the application's."""
+    span.name = "connect"
+    span.tags = {"system": database.vendor}
+
+
+PATCHES = (
+    Attached("django.db.backends.signals", attach),
+    Timed("django.db.backends.base.base:BaseDatabaseWrapper.connect", connect, kind="db", leaf=True),
+)

@@ -53,8 +53,9 @@ def after(connection: Any, cursor: Any, statement: Any, parameters: Any, context
     if span is None:
         return
     with _watching:
-        if cursor.rowcount >= 0:
-            span.tag(rows=cursor.rowcount)
+        rows = cursor.rowcount
+        if rows > 0:
+            span.tag(rows=rows)
     tracing.close_span(span)
 
 

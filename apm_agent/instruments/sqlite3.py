@@ -102,7 +102,7 @@ def _executing(plain: Callable[..., Any]) -> Any:
         try:
             cursor = plain(self, *args)
             rows = cursor.rowcount
-            if rows >= 0:
+            if rows > 0:  # 0 is also said of INSERT … RETURNING before its rows are fetched
                 span.tags["rows"] = rows
             return cursor
         except BaseException as error:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import sys
+from contextvars import ContextVar
 from types import CodeType
 
 from apm_agent.model.origin import APP, Origin
 from apm_agent.model.span import Place
+
+#: The line that handed work to another thread, for as long as it waits: what runs there has no frame of it.
+handed: ContextVar[Place | None] = ContextVar("apm_agent_handed", default=None)
 
 _DEEPEST = 200
 _origin = Origin()
@@ -32,10 +36,11 @@ def place_of_caller() -> Place | None:
             is_own = learn(code)
         if is_own:
             return code, frame.f_lasti
-        if frame.f_back is None:
-            return None
-        frame = frame.f_back
-    return None
+        back = frame.f_back
+        if back is None:
+            break
+        frame = back
+    return handed.get()
 
 
 def learn(code: CodeType) -> bool:
@@ -43,9 +48,8 @@ def learn(code: CodeType) -> bool:
     path = code.co_filename
     is_own = _own.get(path)
     if is_own is None:
-        if (
-            len(_own) > 20_000
-        ):  # an application that makes file names without end must not make us grow with it
+        # An application that makes file names without end must not make us grow with it.
+        if len(_own) > 20_000:
             _own.clear()
         is_own = _own[path] = _origin.of(path) == APP
     return is_own

@@ -1,0 +1,129 @@
+"""SQLAlchemy over real SQLite files, sync and async."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.orm import Session, declarative_base
+
+from apm_agent.instruments import patching
+from apm_agent.tracing.current import current
+
+Base = declarative_base()
+
+
+class Customer(Base):  # type: ignore[misc,valid-type]
+    __tablename__ = "customer"
+    id = sa.Column(sa.Integer, primary_key=True)
+    name = sa.Column(sa.String)
+
+
+@pytest.fixture
+def engine(instruments: None, tmp_path: Path) -> Iterator[sa.engine.Engine]:
+    made = sa.create_engine(f"sqlite:///{tmp_path}/t.db")
+    Base.metadata.create_all(made)
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+async def async_engine(engine: sa.engine.Engine, tmp_path: Path) -> AsyncIterator[AsyncEngine]:
+    made = create_async_engine(f"sqlite+aiosqlite:///{tmp_path}/t.db")
+    yield made
+    await made.dispose()
+
+
+def test_one_span_a_statement_though_the_driver_is_watched_too(traced: Any, engine: sa.engine.Engine) -> None:
+    with traced() as spans, Session(engine) as session:
+        session.add_all([Customer(id=1, name="Ada"), Customer(id=2, name="Bob")])
+        session.commit()
+        assert session.scalars(sa.select(Customer.name).where(Customer.id == 1)).all() == ["Ada"]
+    statements = [(s.statement or s.name).split()[0] for s in spans]
+    assert statements == ["INSERT", "COMMIT", "SELECT"]
+    assert spans[0].tags == {"system": "sqlite", "rows": 2}
+    assert spans[2].parent is None
+    assert spans[2].place is not None
+    assert spans[2].place[0].co_name == test_one_span_a_statement_though_the_driver_is_watched_too.__name__
+
+
+def test_r18_a_failing_statement_closes_its_span(traced: Any, engine: sa.engine.Engine) -> None:
+    with traced() as spans, engine.connect() as connection:
+        with pytest.raises(sa.exc.OperationalError):
+            connection.execute(sa.text("select * from nowhere"))
+        connection.execute(sa.text("select 1"))
+    assert [s.statement for s in spans] == ["select * from nowhere", "select 1"]
+    assert (spans[0].tags or {})["error"] == "OperationalError"
+    assert spans[1].parent is None
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError])
+def test_r18_whatever_stops_a_statement_closes_its_span(
+    traced: Any, engine: sa.engine.Engine, kind: type[BaseException]
+) -> None:
+    def now(*args: Any) -> Any:
+        raise kind
+
+    with traced() as spans, engine.connect() as connection:
+        sa.event.listen(engine, "do_execute", now)
+        with pytest.raises(kind):
+            connection.execute(sa.text("select 1"))
+        assert spans[0].end_ns
+        sa.event.remove(engine, "do_execute", now)
+
+
+async def test_async_statements(traced: Any, async_engine: AsyncEngine) -> None:
+    with traced() as spans:
+        async with async_engine.begin() as connection:
+            await connection.execute(sa.insert(Customer).values(id=3, name="Eve"))
+            assert (await connection.execute(sa.select(Customer.name))).scalars().all() == ["Eve"]
+            with pytest.raises(sa.exc.IntegrityError):
+                await connection.execute(sa.insert(Customer).values(id=3, name="Eve"))
+    assert [(s.statement or s.name).split()[0] for s in spans] == ["INSERT", "SELECT", "INSERT"]
+    assert (spans[2].tags or {})["error"] == "IntegrityError"
+
+
+async def test_r18_a_cancelled_task_closes_its_span(traced: Any, async_engine: AsyncEngine) -> None:
+    slow = "with recursive n(i) as (select 1 union all select i + 1 from n where i < 3000000) select max(i) from n"
+
+    async def query() -> Any:
+        async with async_engine.connect() as connection:
+            await connection.execute(sa.text("select 1"))
+            started.set()
+            try:
+                await connection.execute(sa.text(slow))
+            finally:
+                seen.append(current.get())
+
+    seen: list[Any] = []
+    started = asyncio.Event()
+    with traced() as spans:
+        task = asyncio.create_task(query())
+        await started.wait()
+        while len(spans) < 2:
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert [s.statement for s in spans][:2] == ["select 1", slow]
+        assert seen == [current.get()]
+
+
+def test_r43_engines_forget_us(engine: sa.engine.Engine) -> None:
+    assert sa.event.contains(sa.engine.Engine, "before_cursor_execute", _listener("before"))
+    patching.remove()
+    assert not sa.event.contains(sa.engine.Engine, "before_cursor_execute", _listener("before"))
+    patching.apply()
+    patching.apply()
+    assert sa.event.contains(sa.engine.Engine, "before_cursor_execute", _listener("before"))
+
+
+def _listener(name: str) -> Any:
+    from apm_agent.instruments import sqlalchemy as instrument
+
+    return getattr(instrument, name)
