@@ -99,8 +99,7 @@ class Exchange:
                 error = None
             elif transaction.status is None:
                 transaction.status = 500  # what servers answer when an application gave none
-        with _finishing:
-            if transaction.status is None or transaction.kind == "websocket":
-                name_asgi(transaction, self.scope)
-            settle(transaction)
+        if transaction.status is None or transaction.kind == "websocket":
+            name_asgi(transaction, self.scope)
+        settle(transaction)
         self.active.end(transaction, error)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
+import sys
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -70,7 +72,7 @@ def wrap(app: Any) -> Any:
 
 def is_asgi(app: Any) -> bool:
     """Whether a callable speaks ASGI: it is a coroutine function, or an object whose call is one."""
-    while hasattr(app, "func"):  # partials
+    while isinstance(app, functools.partial):
         app = app.func
     if inspect.iscoroutinefunction(app):
         return True
@@ -95,15 +97,16 @@ def _around_stack(wrapped: Callable[..., Any], app: Any, args: Any, kwargs: Any)
 
 def _with_django_app(wrapped: Callable[..., Any], registry: Any, args: Any, kwargs: Any) -> Any:
     names = args[0] if args else kwargs.get("installed_apps")
-    with _wrapping:
-        if isinstance(names, (list, tuple)) and not registry.ready and not registry.loading:
-            if not any(_is_ours(name) for name in names):
-                return wrapped([*names, _APP])
+    # Migrations make registries of their own; the application's is the module's.
+    is_main = getattr(sys.modules.get("django.apps.registry"), "apps", None) is registry
+    if is_main and isinstance(names, (list, tuple)) and not any(map(_is_ours, names)):
+        return wrapped([*names, _APP])
     return wrapped(*args, **kwargs)
 
 
 def _is_ours(entry: Any) -> bool:
-    return (entry if isinstance(entry, str) else getattr(entry, "name", "")).startswith(_APP)
+    name = entry if isinstance(entry, str) else getattr(entry, "name", "")
+    return isinstance(name, str) and name.startswith(_APP)
 
 
 def _result(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from apm_agent.errors import contained
 from apm_agent.model.transaction import FALLBACK, ROUTE, USER, Transaction
 
 #: What a transaction is called until something better is known, and what is called when names run out.
@@ -22,6 +23,10 @@ _MOST_SEGMENTS = 6
 
 _names: set[str] = set()
 _path_names: set[str] = set()
+#: what `of_path` said last, by method, path and status
+_by_path: dict[tuple[str | None, str | None, int | None], str] = {}
+
+_settling = contained("naming a transaction")
 
 #: Parts of a path that are data: a number, a hexadecimal key, an address, or anything long.
 _DATA = re.compile(r"\d+|(?=[^/]*\d)[0-9a-fA-F-]{8,}|[^/]*@[^/]*|(?=[^/]*\d)[^/]{16,}|[^/]{40,}")
@@ -97,11 +102,26 @@ def name_unmatched(transaction: Transaction, priority: int = ROUTE) -> None:
 
 def settle(transaction: Transaction) -> None:
     """Give a transaction its last name: from its path if none was found, within bounds if a user gave it."""
-    if transaction.name_priority < FALLBACK:
-        method = transaction.method or _OTHER_METHOD
-        transaction.rename(of_path(method, transaction.path or "/", transaction.status), FALLBACK)
-    elif transaction.name_priority == USER:
-        transaction.name = admit(_tidy(transaction.name))
+    priority = transaction.name_priority
+    if priority == ROUTE:
+        return
+    with _settling:
+        if priority < FALLBACK:
+            _settle_by_path(transaction)
+        elif priority == USER:
+            transaction.name = admit(_tidy(transaction.name))
+
+
+def _settle_by_path(transaction: Transaction) -> None:
+    key = (transaction.method, transaction.path, transaction.status)
+    name = _by_path.get(key)
+    if name is None:
+        if len(_by_path) >= _MOST_NAMES:
+            _by_path.clear()
+        name = of_path(transaction.method or _OTHER_METHOD, transaction.path or "/", transaction.status)
+        _by_path[key] = name
+    transaction.name = name
+    transaction.name_priority = FALLBACK
 
 
 def view_of(view: object) -> str | None:

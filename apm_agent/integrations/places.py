@@ -11,6 +11,7 @@ from apm_agent.integrations.route_search import template_of
 from apm_agent.model.transaction import FALLBACK, ROUTE, Transaction
 
 _naming = contained("naming a transaction")
+_nothing = object()
 
 
 class Found(NamedTuple):
@@ -20,8 +21,10 @@ class Found(NamedTuple):
     view: Callable[[], str | None] | None = None
 
 
-def _werkzeug(request: Any, app: Any) -> Found:
-    rule = request.url_rule
+def _werkzeug(request: Any, app: Any) -> Found | None:
+    rule = getattr(request, "url_rule", _nothing)
+    if rule is _nothing:  # Werkzeug without Flask has no routes of its own
+        return None
     if rule is None:
         return Found("")
     views = getattr(app, "view_functions", None)
@@ -29,12 +32,12 @@ def _werkzeug(request: Any, app: Any) -> Found:
     return Found(rule.rule, (lambda: view_of(view)) if view is not None else None)
 
 
-def _bottle(route: Any, app: Any) -> Found:
+def _bottle(route: Any, app: Any) -> Found | None:
     return Found(route.rule, lambda: view_of(route.callback))
 
 
 #: Key in a WSGI environ → how to read what lies there.
-WSGI_PLACES: tuple[tuple[str, Callable[[Any, Any], Found]], ...] = (
+WSGI_PLACES: tuple[tuple[str, Callable[[Any, Any], Found | None]], ...] = (
     ("werkzeug.request", _werkzeug),
     ("bottle.route", _bottle),
 )
@@ -46,20 +49,13 @@ _MOST = 4096
 
 def name_wsgi(transaction: Transaction, environ: Mapping[str, Any], script_name: str, app: Any) -> None:
     """Name a transaction by what the framework left in the environ; we were called with `script_name`."""
-    with _naming:
-        for key, read in WSGI_PLACES:
-            place = environ.get(key)
-            if place is not None and (found := _read(read, place, app)) is not None:
+    for key, read in WSGI_PLACES:
+        if key in environ:
+            with _naming:
                 # What the path lost to SCRIPT_NAME inside us is a prefix some dispatcher took off.
-                _name(transaction, environ.get("SCRIPT_NAME", "")[len(script_name) :], found, app)
-                return
-
-
-def _read(read: Callable[[Any, Any], Found], place: Any, app: Any) -> Found | None:
-    try:
-        return read(place, app)
-    except AttributeError:  # a request of another library that keeps itself under the same key
-        return None
+                prefix = environ.get("SCRIPT_NAME", "")[len(script_name) :]
+                _name(transaction, prefix, read(environ[key], app), app)
+            return
 
 
 def name_asgi(transaction: Transaction, scope: Mapping[str, Any]) -> None:
@@ -116,7 +112,11 @@ def _mounted(scope: Mapping[str, Any], route: Any) -> str:
     return prefix
 
 
-def _name(transaction: Transaction, prefix: str, found: Found, app: Any, priority: int = ROUTE) -> None:
+def _name(
+    transaction: Transaction, prefix: str, found: Found | None, app: Any, priority: int = ROUTE
+) -> None:
+    if found is None:
+        return
     if not found.template:
         name_unmatched(transaction, priority)
         return

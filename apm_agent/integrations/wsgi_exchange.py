@@ -89,8 +89,7 @@ class Exchange:
                 error = None
             elif transaction.status is None:
                 transaction.status = 500  # what servers answer when an application gave none
-        with _finishing:
-            settle(transaction)
+        settle(transaction)
         if transaction.first_byte_ns is None and transaction.status is not None:
             transaction.first_byte_ns = self.active.monotonic() - transaction.start_ns
         self.active.end(transaction, error)
@@ -129,7 +128,8 @@ class _Body:
                 self.exchange.end(error)
                 raise
             finally:
-                self._leave()
+                self.here = current.get()
+                current.set(None)
         return self
 
     def __next__(self) -> bytes:
@@ -145,7 +145,8 @@ class _Body:
             self.exchange.end(error)
             raise
         finally:
-            self._leave()
+            self.here = current.get()
+            current.set(None)
         chunks = self.chunks = self.chunks + 1
         if chunks == 1:
             self.exchange.arrive()
@@ -168,15 +169,12 @@ class _Body:
         else:
             self.exchange.end()
         finally:
-            self._leave()
+            self.here = current.get()
+            current.set(None)
 
     def __del__(self) -> None:
         # A server that never closes: the transaction ends when the body is let go of.
         self.exchange.end()
-
-    def _leave(self) -> None:
-        self.here = None if self.exchange.transaction.ended else current.get()
-        current.set(None)
 
 
 class _SizedBody(_Body):

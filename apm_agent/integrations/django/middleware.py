@@ -22,7 +22,7 @@ from apm_agent.tracing.tracer import Tracer
 #: URLs of a request for the dashboard: Django's own middlewares still run, so it knows who is asking.
 _URLS = "apm_agent.integrations.django.mounted"
 
-_finishing = contained("finishing a request")
+_following = contained("following a stream")
 
 
 class APMMiddleware:
@@ -94,8 +94,7 @@ class APMMiddleware:
         failed = is_failure(error)
         if failed:
             transaction.status = 500
-        with _finishing:
-            settle(transaction)
+        settle(transaction)
         active.end(transaction, error if failed else None)
 
     def _finish(
@@ -108,8 +107,9 @@ class APMMiddleware:
         if not is_ours:
             return
         transaction.first_byte_ns = active.monotonic() - transaction.start_ns
-        with _finishing:
-            settle(transaction)
-            if response.streaming and follow(active, transaction, response):
-                return
+        settle(transaction)
+        if response.streaming:
+            with _following:
+                if follow(active, transaction, response):
+                    return
         active.end(transaction)
