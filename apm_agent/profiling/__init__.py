@@ -1,0 +1,1 @@
+"""What watches a transaction from begin to end: one file a profiler, `start(transaction)`, `stop(transaction)`."""

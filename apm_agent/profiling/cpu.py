@@ -1,0 +1,29 @@
+"""Measures the CPU time of a transaction's thread, where the thread works for it alone."""
+
+from __future__ import annotations
+
+from apm_agent.clock import Clock, system
+from apm_agent.model.transaction import Transaction
+from apm_agent.profiling.attribution import alone, get_ident
+
+
+class Cpu:
+    """CPU time between begin and end; unknown on event loops and greenlets, and when it ended on another thread."""
+
+    __slots__ = ("_now",)
+
+    def __init__(self, clock: Clock = system) -> None:
+        self._now = clock.cpu
+
+    def start(self, transaction: Transaction) -> None:
+        """Note the thread's CPU time, as a negative number while it runs: no object to make, and no mistaking it."""
+        if alone():
+            transaction.thread_id = get_ident()
+            transaction.cpu_ns = -self._now()
+
+    def stop(self, transaction: Transaction) -> None:
+        """Take the difference, if this is still the same thread."""
+        before = transaction.cpu_ns
+        if before is not None:
+            same = transaction.thread_id == get_ident()
+            transaction.cpu_ns = self._now() + before if same else None

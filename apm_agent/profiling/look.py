@@ -1,0 +1,95 @@
+"""One look at all stacks at work: takes them, keys them, books them on their transactions."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Callable
+from types import FrameType
+
+from apm_agent.model.profile import RUNNING, UNCERTAIN, Sample, StackKey
+from apm_agent.model.transaction import Transaction
+from apm_agent.profiling import attribution
+
+_MOST_SAMPLES = 2000
+_MOST_STACKS = 5000
+_DEEPEST = 400
+#: Before 3.12 a collection inside `sys._current_frames` can deadlock the interpreter (cpython #106883).
+_HOLD_GC = sys.version_info < (3, 12)
+
+
+class Look:
+    """Looks when told to, and counts.
+
+    A sample is worth the time since the look before. The first look at a transaction is worth a whole interval even
+    if it began less than that ago: looks fall anywhere, so what it did before the first of them is on average as
+    long; booking only the time since its start would halve whatever transactions do first. A look that comes late
+    never counts more than the transaction was there for.
+    """
+
+    __slots__ = ("_last_ns", "_monotonic", "booked_ns", "count", "interval_ns", "uncertain_ns")
+
+    def __init__(self, monotonic: Callable[[], int], interval_ns: int) -> None:
+        self._monotonic = monotonic
+        self.interval_ns = interval_ns
+        self.count = 0
+        self.booked_ns = 0
+        self.uncertain_ns = 0
+        self._last_ns = 0
+
+    def forget(self, now: int) -> None:
+        """Time until `now` was nobody's."""
+        self._last_ns = now
+
+    def look(self, waited: bool = False) -> int:
+        """Take all stacks at work and book them; answers when that was."""
+        frames = current_frames()
+        stacks = {ident: key_of(frames[ident]) for ident in attribution.idents() if ident in frames}
+        # A frame kept past its function's end would have its locals freed here, on our thread.
+        frames.clear()
+        now = self._monotonic()
+        gap, self._last_ns = now - self._last_ns, now
+        self.count += 1
+        for transaction, since, ident in attribution.at_work(stacks):
+            self._book(transaction, stacks[ident], RUNNING, now, min(gap, max(self.interval_ns, now - since)))
+        return now
+
+    def _book(self, transaction: Transaction, key: StackKey, state: int, now: int, weight: int) -> None:
+        self.booked_ns += weight
+        if state == UNCERTAIN:
+            self.uncertain_ns += weight
+        samples = transaction.samples
+        if len(samples) < _MOST_SAMPLES:
+            if samples and samples[-1].stack == key:
+                key = samples[-1].stack
+            samples.append(Sample(now, weight, key, state))
+            return
+        weights = transaction.weights
+        if weights is None:
+            weights = transaction.weights = {}
+        if (key, state) in weights or len(weights) < _MOST_STACKS:
+            weights[key, state] = weights.get((key, state), 0) + weight
+        else:
+            transaction.lost_samples += 1
+
+
+def current_frames() -> dict[int, FrameType]:
+    """The running frame of every thread, with the collector held off where it could deadlock."""
+    if not _HOLD_GC or not gc.isenabled():
+        return sys._current_frames()
+    gc.disable()
+    try:
+        return sys._current_frames()
+    finally:
+        gc.enable()
+
+
+def key_of(frame: FrameType | None) -> StackKey:
+    """Code and instruction of each frame, innermost first."""
+    parts: list[object] = []
+    add = parts.append
+    while frame is not None and len(parts) < 2 * _DEEPEST:
+        add(frame.f_code)
+        add(frame.f_lasti)
+        frame = frame.f_back
+    return tuple(parts)

@@ -1,0 +1,110 @@
+"""Chooses the moments of looks so that they have nothing to do with what the application is doing.
+
+A Python thread that wakes up and waits for the GIL gets it when a worker gives it up: at a blocking call, which would
+then be booked with the CPU time before it. So each look is a planned moment, met in two steps:
+
+1. wake up some time before the moment, whenever the GIL happens to come, and lower the switch interval;
+2. sleep until the moment planned before step 1. Whoever holds the GIL then hands it over within microseconds, from
+   wherever it is in its code.
+
+What was missed because step 1 came too late is planned anew from there, at random. The switch interval is put back
+before anything else is done.
+"""
+
+from __future__ import annotations
+
+import sys
+from _thread import get_native_id
+from collections.abc import Callable
+from random import random
+from typing import Any
+
+from apm_agent.profiling.native import original
+
+#: While a look is awaited; shorter makes the waiting thread spin on the GIL's lock.
+_LOW = 2e-5
+#: The interpreter makes whoever holds the GIL give it up after this long: 5 ms unless changed.
+_LEAD_NS = 5_500_000
+_SHORT_NS = 300_000
+_AT_LEAST_NS = 60_000
+_SLACK_NS = 1_000
+
+
+def _no_switches() -> int:
+    return 0
+
+
+def _count_switches() -> Callable[[], int]:
+    """How often this thread has slept or waited, where the system counts it."""
+    try:
+        import resource
+
+        who = resource.RUSAGE_THREAD
+    except (ImportError, AttributeError):
+        return _no_switches
+    return lambda: resource.getrusage(who).ru_nvcsw
+
+
+_switches = _count_switches()
+
+
+class Moments:
+    """Plans looks about an interval apart and waits for them."""
+
+    __slots__ = ("_before", "_lowered", "_monotonic", "_next_ns", "_sleep", "late_ns")
+
+    def __init__(self, monotonic: Callable[[], int]) -> None:
+        self._monotonic = monotonic
+        self._next_ns = 0
+        self._before: float | None = None
+        self._lowered = 0.0
+        self._sleep: Callable[[float], Any] = original("time", "sleep")
+        #: how late the last look was
+        self.late_ns = 0
+
+    def prepare(self) -> None:
+        """Make this thread's timers sharp; Linux rounds sleeps to 50 µs unless a thread asks for better."""
+        try:
+            with open(f"/proc/{get_native_id()}/timerslack_ns", "w") as file:
+                file.write(str(_SLACK_NS))
+        except OSError:
+            pass  # another system, or /proc is read-only: looks come up to 50 µs later
+
+    def begin(self, interval_ns: int) -> None:
+        """Plan the first look after a pause, anywhere in the interval that starts now."""
+        self._next_ns = self._monotonic() + int(random() * interval_ns)
+
+    def approach(self, interval_ns: int, alone: bool) -> None:
+        """Plan the next look and sleep until some time before it."""
+        self._next_ns += int((0.7 + 0.6 * random()) * interval_ns)
+        now = self._monotonic()
+        if self._next_ns < now:
+            self._next_ns = now + int(random() * interval_ns)
+        lead = min(_LEAD_NS if alone else _SHORT_NS, interval_ns // 2)
+        pause = self._next_ns - lead - now
+        if pause > 0:
+            self._sleep(pause / 1e9)
+
+    def meet(self, alone: bool) -> bool:
+        """Sleep until the moment with the switch interval lowered; answers whether the GIL was not free then."""
+        now = self._monotonic()
+        if now > self._next_ns - _AT_LEAST_NS:
+            self._next_ns = now + _AT_LEAST_NS + int(random() * (_LEAD_NS if alone else _SHORT_NS))
+        self._before = sys.getswitchinterval()
+        sys.setswitchinterval(_LOW)
+        self._lowered = sys.getswitchinterval()
+        try:
+            switches = _switches()
+            pause = self._next_ns - self._monotonic()
+            if pause > 0:
+                self._sleep(pause / 1e9)
+        finally:
+            self.restore()
+        self.late_ns = self._monotonic() - self._next_ns
+        return _switches() - switches > 1
+
+    def restore(self) -> None:
+        """Put the switch interval back, unless the application has set its own meanwhile."""
+        before, self._before = self._before, None
+        if before is not None and sys.getswitchinterval() == self._lowered:
+            sys.setswitchinterval(before)

@@ -1,0 +1,184 @@
+"""The sampling thread: looks at the stacks of running transactions, at moments that have nothing to do with them.
+
+One thread a process, started with the first transaction, asleep without a single wake-up while none is open. How it
+chooses its moments and why is told in `moment`; who worked for whom in `attribution`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from os import getpid
+from typing import Any
+
+from apm_agent.clock import Clock, system
+from apm_agent.errors import contained
+from apm_agent.model.transaction import Transaction
+from apm_agent.profiling import attribution
+from apm_agent.profiling.look import Look
+from apm_agent.profiling.moment import Moments
+from apm_agent.profiling.native import at_exit, original, refusal
+
+#: How long it keeps ticking after the last transaction ended, so that steady traffic never has to wake it.
+_LINGER_NS = 500_000_000
+_LONGEST_NS = 1_000_000_000
+_looking = contained("looking at stacks")
+
+
+class Sampler:
+    """Fills `transaction.samples`, and past their limit `transaction.weights`.
+
+    `interval` is the time between two looks in seconds, `budget` the share of one core it may take: when a look
+    costs more than that allows, looks become rarer, never less truthful.
+    """
+
+    __slots__ = (
+        "_awake_ns", "_budget", "_clock", "_closed", "_cost_ns", "_cpu_ns", "_interval_ns", "_late", "_lock",
+        "_moments", "_parked", "_pid", "_refused", "_seen_ns", "looks",
+    )  # fmt: skip
+
+    def __init__(self, interval: float = 0.01, budget: float = 0.01, clock: Clock = system) -> None:
+        self._interval_ns = max(int(interval * 1e9), 100_000)
+        self._budget = budget
+        self._clock = clock
+        self._refused = refusal()
+        self.looks = Look(clock.monotonic, self._interval_ns)
+        self._clear()
+
+    def _clear(self) -> None:
+        self._pid = 0
+        self._parked = False
+        self._closed = False
+        self._lock: Any = None
+        self._moments = Moments(self._clock.monotonic)
+        self._awake_ns = self._cpu_ns = self._cost_ns = self._seen_ns = 0
+        self._late: deque[int] = deque(maxlen=500)
+
+    def start(self, transaction: Transaction) -> None:
+        """Put the calling thread or task at work for `transaction`; wake the sampler if it is parked."""
+        pid = getpid()
+        if pid != self._pid:
+            self._pid = pid  # nothing between the test and this lets another thread in
+            self._launch()
+        attribution.begin(transaction)
+        if self._parked:
+            self._wake()
+
+    def stop(self, transaction: Transaction) -> None:
+        """Take the transaction off its thread or task."""
+        attribution.end(transaction)
+        samples = transaction.samples
+        if samples and samples[0].weight_ns > transaction.end_ns - transaction.start_ns:
+            samples[0] = samples[0]._replace(weight_ns=transaction.end_ns - transaction.start_ns)
+
+    def after_fork(self) -> None:
+        """In the child: no thread runs and nothing is open; all begins anew with its first transaction."""
+        self._moments.restore()
+        attribution.forget()
+        self._clear()
+
+    def close(self) -> None:
+        """Let the thread end; it does so at its next tick."""
+        self._closed = True
+        attribution.forget()
+        self._wake()
+
+    def stats(self) -> dict[str, Any]:
+        """What the Health page shows of the sampler."""
+        late = sorted(self._late)
+        awake = self._awake_ns
+        looks = self.looks
+        return {
+            "state": self._state(),
+            "interval_ms": self._asked_ns() / 1e6,
+            "achieved_per_s": looks.count / (awake / 1e9) if awake else None,
+            "cpu_share": self._cpu_ns / awake if awake else 0.0,
+            "budget": self._budget,
+            "late_ms_p90": late[len(late) * 9 // 10] / 1e6 if late else None,
+            "uncertain_share": looks.uncertain_ns / looks.booked_ns if looks.booked_ns else 0.0,
+            "looks": looks.count,
+        }
+
+    def _state(self) -> str:
+        if self._refused:
+            return self._refused
+        if self._closed:
+            return "closed"
+        if self._lock is None:
+            return "not started"
+        return "parked" if self._parked else "looking"
+
+    def _launch(self) -> None:
+        if self._refused or self._closed:
+            return
+        if at_exit():
+            self._pid = 0
+            return
+        if self._lock is not None:  # forked without Python's knowledge (uWSGI): the hooks never ran
+            pid, self._moments = self._pid, self._moments
+            self.after_fork()
+            self._pid = pid
+        self._lock = original("_thread", "allocate_lock")()
+        self._lock.acquire()
+        try:
+            original("_thread", "start_new_thread")(self._run, (self._pid,))
+        except RuntimeError as error:  # no more threads: at exit, or the system's limit
+            self._refused = f"off: {error}"
+
+    def _wake(self) -> None:
+        self._parked = False
+        try:
+            self._lock.release()
+        except (AttributeError, RuntimeError):
+            pass  # never started, or another thread woke it at the same moment
+
+    def _run(self, pid: int) -> None:
+        moments = self._moments
+        moments.prepare()
+        monotonic, cpu = self._clock.monotonic, self._clock.cpu
+        busy_ns = monotonic()
+        self.looks.forget(busy_ns)
+        while not self._closed and self._pid == pid:
+            began, spent = monotonic(), cpu()
+            with _looking:
+                looked = self._tick(moments)
+            self._account(began, spent, looked)
+            if looked:
+                busy_ns = monotonic()
+            elif monotonic() - busy_ns > _LINGER_NS:
+                self._park()
+                busy_ns = monotonic()
+                self.looks.forget(busy_ns)
+                moments.begin(self._asked_ns())
+
+    def _tick(self, moments: Moments) -> bool:
+        asked = self.looks.interval_ns = self._asked_ns()
+        moments.approach(asked, attribution.few())
+        if not attribution.anyone():
+            self.looks.forget(self._clock.monotonic())
+            return False
+        waited = moments.meet(attribution.few())
+        self.looks.look(waited)
+        self._late.append(moments.late_ns)
+        return True
+
+    def _park(self) -> None:
+        self._parked = True
+        if attribution.anyone() or self._closed:  # began between the last test and the line above
+            self._parked = False
+            return
+        self._lock.acquire()
+        self._parked = False
+
+    def _account(self, began: int, spent: int, looked: bool) -> None:
+        cost = self._clock.cpu() - spent
+        self._cpu_ns += cost
+        self._awake_ns += self._clock.monotonic() - began
+        if looked:
+            self._cost_ns += (cost - self._cost_ns) // 16
+
+    def _asked_ns(self) -> int:
+        """Time between two looks that the budget allows."""
+        if not self._budget:
+            return _LONGEST_NS
+        affordable = int(self._cost_ns / self._budget)
+        return max(self._interval_ns, min(affordable, _LONGEST_NS))
