@@ -13,4 +13,5 @@ INSTRUMENTS: dict[str, str] = {
     "urllib3": "apm_agent.instruments.urllib3",
     "httpx": "apm_agent.instruments.httpx",
     "asgiref": "apm_agent.instruments.asgiref",
+    "threads": "apm_agent.instruments.threads",
 }

@@ -200,10 +200,10 @@ def running_transaction(loop: Any) -> Transaction | None:
 
 def context_of(task: Any) -> Context | None:
     """The context a task runs in; before 3.12 it is found among what the task refers to."""
-    get = getattr(task, "get_context", None)
+    get: Callable[[], Context] | None = getattr(task, "get_context", None)
     if get is not None:
         return get()
     for other in gc.get_referents(task):
-        if other.__class__ is Context:
-            return other  # type: ignore[no-any-return]
+        if isinstance(other, Context):
+            return other
     return None
