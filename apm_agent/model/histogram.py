@@ -69,11 +69,15 @@ class Histogram:
         bucket = bucket_of(ns)
         self._buckets[bucket] = self._buckets.get(bucket, 0) + count
 
+    def fill(self, counts: dict[int, int]) -> None:
+        """Add counts by bucket number."""
+        for bucket, count in counts.items():
+            self._buckets[bucket] = self._buckets.get(bucket, 0) + count
+
     def merge(self, other: Histogram) -> None:
         """Add all that another one counted."""
         self._lanes += other._lanes
-        for bucket, count in other._buckets.items():
-            self._buckets[bucket] = self._buckets.get(bucket, 0) + count
+        self.fill(other._buckets)
 
     def merge_bytes(self, data: bytes) -> None:
         """Add what `to_bytes` wrote."""

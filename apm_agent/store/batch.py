@@ -22,6 +22,7 @@ _TRANSACTION = (
 )
 _TRACE = "INSERT INTO traces (transaction_id, data) VALUES (?,?)"
 _SEEN = "UPDATE processes SET last_seen = ?, rss = coalesce(?, rss), state = coalesce(?, state) WHERE id = ?"
+_LONGEST_CONTEXT = 4_000
 _plain = json.JSONEncoder(separators=(",", ":"), default=str).encode
 
 
@@ -68,8 +69,18 @@ def _row(record: Record, endpoint: int, release: int, process: int) -> tuple[Any
     return (
         record.id, endpoint, release, process, record.started_at, record.duration_ns, record.status,
         record.failed, None if failure is None else failure.type, record.method, record.path,
-        record.cpu_ns, record.queue_ns, record.first_byte_ns, record.rss_before, record.rss_after, record.overlap, record.queries,
+        record.cpu_ns, record.queue_ns, record.first_byte_ns, record.rss_before, record.rss_after,
+        record.overlap, record.queries,
         times("db", 0), times("http", 0), times("template", 0), times("cache", 0), times("wait", 0),
         times("gc", 0), record.kept, record.share,
-        None if not record.context else _plain(record.context)[:4000],
+        _context(record.context) if record.context else None,
     )  # fmt: skip
+
+
+def _context(context: dict[str, Any]) -> str:
+    """As JSON for searching; what makes it too long is left out here, and is whole in the blob."""
+    text = _plain(context)
+    while len(text) > _LONGEST_CONTEXT:
+        context = dict(list(context.items())[: len(context) // 2])
+        text = _plain(context)
+    return text

@@ -177,7 +177,8 @@ class Dictionaries:
         self.process_id = _one(
             connection,
             "INSERT OR IGNORE INTO processes "
-            "(host, pid, started_at, service, environment, release_id, python, server, app_root, last_seen) VALUES (?,?,?,?,?,?,?,?,?,?)",
+            "(host, pid, started_at, service, environment, release_id, python, server, app_root, last_seen) "
+            "VALUES (?,?,?,?,?,?,?,?,?,?)",
             (
                 who.host, who.pid, who.started_at, who.service, who.environment, self.release_id,
                 who.python, who.server, who.app_root, now,

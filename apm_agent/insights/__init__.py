@@ -1,0 +1,31 @@
+"""Rules that look at a record and name what made it slow; a file each, run in the writer's thread.
+
+A rule is a function: a record in; an insight, several or none out. They run in this order, and each sees in
+`record.insights` what those before it found, so that no time is blamed twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from apm_agent.insights.blocked_loop import blocked_loop
+from apm_agent.insights.gc_pause import gc_pause
+from apm_agent.insights.hot_line import hot_line
+from apm_agent.insights.memory_growth import memory_growth
+from apm_agent.insights.repeated_query import repeated_query
+from apm_agent.insights.slow_query import slow_query
+from apm_agent.insights.slow_template import slow_template
+from apm_agent.insights.slow_upstream import slow_upstream
+from apm_agent.model.insight import Insight
+from apm_agent.model.record import Record
+
+INSIGHTS: tuple[Callable[[Record], Insight | list[Insight] | None], ...] = (
+    repeated_query,
+    slow_query,
+    blocked_loop,
+    slow_upstream,
+    slow_template,
+    hot_line,
+    gc_pause,
+    memory_growth,
+)

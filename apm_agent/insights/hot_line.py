@@ -1,0 +1,66 @@
+"""The function of own code in which most of the time passes, and its hottest line."""
+
+from __future__ import annotations
+
+from apm_agent.insights.evidence import is_blamed, outside_spans, own_frame, percent
+from apm_agent.model.insight import Insight
+from apm_agent.model.profile import WAITING, Frame
+from apm_agent.model.record import Record
+
+_FEWEST_SAMPLES = 5
+_SHARE = 0.5
+#: With less CPU than this share of the time, the line waits rather than works.
+_WORKING = 0.3
+
+
+def hot_line(record: Record) -> Insight | None:
+    """At least half of the sampled time in one function of own code, outside of any named span.
+
+    Time in libraries and in C belongs to the own line that called them; time in a query, a template or a call
+    to another service has an insight of its own.
+    """
+    if len(record.samples) < _FEWEST_SAMPLES:
+        return None
+    functions, total, seen = _by_function(record)
+    if not functions:
+        return None
+    name, lines = max(functions.items(), key=lambda item: sum(item[1].values()))
+    cost = sum(lines.values())
+    where = max(lines, key=lambda frame: lines[frame])
+    if seen[name] < _FEWEST_SAMPLES or cost < _SHARE * total or is_blamed(record, "blocked_loop", where):
+        return None
+    function = where.function.rpartition(".")[2]
+    verb = "waiting in" if _waits(record, cost) else "in"
+    text = f"{percent(cost / total)} of the time {verb} {function}()"
+    return Insight("hot_line", text, min(cost, record.duration_ns), seen[name], where)
+
+
+def _by_function(
+    record: Record,
+) -> tuple[dict[tuple[str, str], dict[Frame, int]], int, dict[tuple[str, str], int]]:
+    """Time by own function and line, all time sampled, and how many samples each function has."""
+    functions: dict[tuple[str, str], dict[Frame, int]] = {}
+    seen: dict[tuple[str, str], int] = {}
+    outside = outside_spans(record)
+    total = 0
+    for sample in record.samples:
+        total += sample.weight_ns
+        where = own_frame(sample.stack)
+        if sample.state == WAITING or where is None or not outside(sample.offset_ns, sample.weight_ns):
+            continue
+        name = (where.file, where.function)
+        lines = functions.setdefault(name, {})
+        lines[where] = lines.get(where, 0) + sample.weight_ns
+        seen[name] = seen.get(name, 0) + 1
+    for (stack, state), ns in record.weights.items():  # looks past the limit, whose time is not known
+        total += ns
+        where = own_frame(stack)
+        if state != WAITING and where is not None:
+            lines = functions.setdefault((where.file, where.function), {})
+            lines[where] = lines.get(where, 0) + ns
+            seen.setdefault((where.file, where.function), _FEWEST_SAMPLES)
+    return functions, total, seen
+
+
+def _waits(record: Record, cost: int) -> bool:
+    return record.cpu_ns is not None and record.cpu_ns < _WORKING * cost

@@ -1,0 +1,28 @@
+"""A statement that takes long by itself."""
+
+from __future__ import annotations
+
+from apm_agent.insights.evidence import MS, alike, duration, matters
+from apm_agent.model.insight import Insight
+from apm_agent.model.record import Record
+
+_SLOW_NS = 100 * MS
+_MOST = 3
+
+
+def slow_query(record: Record) -> list[Insight]:
+    """Runs of at least 100 ms, or of at least half of a slow transaction."""
+    found = []
+    for group in alike(record, "db", lambda span: span.statement or span.name):
+        slow = [span for span in group.spans if matters(record, span.self_ns, _SLOW_NS)]
+        if not slow or _is_repeated(record, slow[0].statement):
+            continue
+        cost = sum(span.self_ns for span in slow)
+        text = f"{slow[0].name} takes {duration(cost / len(slow))}"
+        where, statement = slow[0].where, slow[0].statement
+        found.append(Insight("slow_query", text, min(cost, record.duration_ns), len(slow), where, statement))
+    return found[:_MOST]
+
+
+def _is_repeated(record: Record, statement: str | None) -> bool:
+    return any(i.kind == "repeated_query" and i.statement == statement for i in record.insights)

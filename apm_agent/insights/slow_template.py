@@ -1,0 +1,21 @@
+"""A template that takes long to render, without the queries it sets off."""
+
+from __future__ import annotations
+
+from apm_agent.insights.evidence import MS, alike, duration, matters
+from apm_agent.model.insight import Insight
+from apm_agent.model.record import Record
+
+_SLOW_NS = 50 * MS
+_MOST = 2
+
+
+def slow_template(record: Record) -> list[Insight]:
+    """A template whose own time is at least 50 ms, or half of a slow transaction."""
+    found = []
+    for group in alike(record, "template", lambda span: span.name):
+        cost = min(group.own_ns, record.duration_ns)
+        if matters(record, cost, _SLOW_NS):
+            text = f"template {group.spans[0].name} takes {duration(cost)}"
+            found.append(Insight("slow_template", text, cost, len(group.spans), group.where))
+    return found[:_MOST]

@@ -1,0 +1,26 @@
+"""Another service that kept the transaction waiting."""
+
+from __future__ import annotations
+
+from apm_agent.insights.evidence import MS, alike, duration, is_blamed, matters
+from apm_agent.model.insight import Insight
+from apm_agent.model.record import Record
+
+_SLOW_NS = 100 * MS
+_MOST = 3
+
+
+def slow_upstream(record: Record) -> list[Insight]:
+    """Calls of one host from one line that took at least 100 ms, or half of a slow transaction."""
+    found = []
+    for group in alike(record, "http", lambda span: _host(span.name)):
+        cost, where = min(group.own_ns, record.duration_ns), group.where
+        if matters(record, cost, _SLOW_NS) and not is_blamed(record, "blocked_loop", where):
+            text = f"waits {duration(cost)} for {_host(group.spans[0].name)}"
+            found.append(Insight("slow_upstream", text, cost, len(group.spans), where))
+    return found[:_MOST]
+
+
+def _host(name: str) -> str:
+    """The host in a span's name, which is ``GET api.example.com``."""
+    return name.rsplit(" ", 1)[-1]

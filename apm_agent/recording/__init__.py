@@ -1,0 +1,1 @@
+"""Carries finished transactions out of the request: queue, writer's thread, digest."""
