@@ -11,7 +11,6 @@ from apm_agent.integrations.route_search import template_of
 from apm_agent.model.transaction import FALLBACK, ROUTE, Transaction
 
 _naming = contained("naming a transaction")
-_nothing = object()
 
 
 class Found(NamedTuple):
@@ -22,9 +21,9 @@ class Found(NamedTuple):
 
 
 def _werkzeug(request: Any, app: Any) -> Found | None:
-    rule = getattr(request, "url_rule", _nothing)
-    if rule is _nothing:  # Werkzeug without Flask has no routes of its own
+    if not hasattr(request, "url_rule"):  # Werkzeug without Flask has no routes of its own
         return None
+    rule = request.url_rule
     if rule is None:
         return Found("")
     views = getattr(app, "view_functions", None)

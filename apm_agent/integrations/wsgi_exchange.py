@@ -120,24 +120,14 @@ class _Body:
         self.done = False
 
     def __iter__(self) -> Iterator[bytes]:
-        if self.step is None:
-            current.set(self.here)
-            try:
-                self.step = iter(self.body).__next__
-            except BaseException as error:
-                self.exchange.end(error)
-                raise
-            finally:
-                self.here = current.get()
-                current.set(None)
         return self
 
     def __next__(self) -> bytes:
-        if self.step is None:
-            iter(self)
         current.set(self.here)
         try:
-            chunk = self.step()  # type: ignore[misc]
+            if self.step is None:
+                self.step = iter(self.body).__next__
+            chunk = self.step()
         except StopIteration:
             self.done = True
             raise
@@ -166,10 +156,9 @@ class _Body:
         except BaseException as error:
             self.exchange.end(error)
             raise
-        else:
-            self.exchange.end()
         finally:
-            self.here = current.get()
+            self.exchange.end()
+            self.here = None
             current.set(None)
 
     def __del__(self) -> None:
