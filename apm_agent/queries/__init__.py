@@ -1,0 +1,1 @@
+"""Asks the store: one file a page, one function a question."""

@@ -1,0 +1,168 @@
+"""A window cut into equal cells of time, for sparklines, series and heatmaps.
+
+Cells lie on a grid of absolute times and one that has ended stays as it is: it is worked out once in a process and
+remembered, which is what keeps a page that refreshes itself cheap.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from apm_agent.model.histogram import Histogram
+from apm_agent.queries.connection import Connection
+from apm_agent.queries.latency import merged, percentiles
+from apm_agent.queries.scope import Scope, select
+from apm_agent.queries.window import Window
+
+_STEPS = (60, 120, 180, 300, 600, 900, 1200, 1800, 3600, 7200, 10800, 14400, 18000, 21600, 43200, 86400)
+
+#: How long minutes are kept, nearly: cells of an older window are made of hours.
+_MINUTES_KEPT = 8 * 86400 - 7200
+
+#: A cell counts as ended this long after its end: a transaction is booked where it began, once it is over.
+_SETTLED = 900
+#: Remembered at least this long, and at most twice, should something older come in after all.
+_KEEP = 1800
+_MOST_REMEMBERED = 4000
+
+_SUMS = "count, errors, duration_ns, db_ns, http_ns, template_ns, cache_ns, wait_ns, gc_ns, queue_ns, rss_bytes, rss_count"
+_WIDTH = 12
+
+
+class Grid(NamedTuple):
+    """Cells of `step` seconds from `first` on."""
+
+    first: int
+    step: int
+    count: int
+
+    @property
+    def resolution(self) -> int:
+        """The coarsest rollup that fits the cells."""
+        return 3600 if self.step % 3600 == 0 else 60
+
+    @property
+    def starts(self) -> list[int]:
+        return [self.first + number * self.step for number in range(self.count)]
+
+
+class Cell(NamedTuple):
+    """What happened in one cell: sums in the order of `_SUMS`, durations by bucket, and p50, p95, p99 in ms."""
+
+    sums: tuple[int, ...]
+    counts: dict[int, int]
+    percentiles: tuple[float | None, float | None, float | None]
+
+
+EMPTY = Cell((0,) * _WIDTH, {}, (None, None, None))
+
+
+def grid_of(window: Window, most: int) -> Grid:
+    """At most `most` cells (and one, where the window's edges cut two) that cover the window."""
+    least = 3600 if time.time() - window.start > _MINUTES_KEPT else 60
+    step = next((step for step in _STEPS if step >= least and window.seconds <= step * most), 0)
+    if not step:
+        step = math.ceil(window.seconds / most / 86400) * 86400
+    first = window.start // step * step
+    return Grid(first, step, max(1, math.ceil((window.end - first) / step)))
+
+
+def sparks(connection: Connection, window: Window, scope: Scope, points: int) -> dict[int, list[int | None]]:
+    """p95 in ns by endpoint, at `points` moments of the window."""
+    grid = grid_of(window, points)
+
+    def work(first: int, end: int) -> dict[int, dict[int, int | None]]:
+        sql, parameters = select(
+            "rollups", "t, endpoint_id, histogram", [(grid.resolution, first, end)], scope.releases
+        )
+        blobs: dict[int, dict[int, list[bytes]]] = defaultdict(lambda: defaultdict(list))
+        for t, endpoint, histogram in connection.rows(sql, parameters):
+            blobs[t // grid.step * grid.step][endpoint].append(histogram)
+        return {
+            at: {endpoint: merged(parts).quantile(0.95) for endpoint, parts in cell.items()}
+            for at, cell in blobs.items()
+        }
+
+    cells = _remembered(("spark", connection.path, connection.identity, scope.releases), grid, work, {})
+    middles = [window.start + (number + 0.5) * window.seconds / points for number in range(points)]
+    numbers = [min(grid.count - 1, int((middle - grid.first) // grid.step)) for middle in middles]
+    return {endpoint: [cells[number].get(endpoint) for number in numbers] for endpoint in scope.endpoints}
+
+
+def series(
+    connection: Connection, window: Window, scope: Scope, endpoint: int | None = None, most: int = 120
+) -> tuple[Grid, list[Cell]]:
+    """The sums and the histogram of each cell, over all endpoints of the scope or of one."""
+    grid = grid_of(window, most)
+
+    def work(first: int, end: int) -> dict[int, Cell]:
+        pieces = [(grid.resolution, first, end)]
+        sql, parameters = select(
+            "rollups", f"t, endpoint_id, {_SUMS}, histogram", pieces, scope.releases, endpoint
+        )
+        sums: dict[int, list[int]] = defaultdict(lambda: [0] * _WIDTH)
+        whole: dict[int, Histogram] = defaultdict(Histogram)
+        for t, endpoint_id, *values, histogram in connection.rows(sql, parameters):
+            if endpoint_id in scope.endpoints:
+                at = t // grid.step * grid.step
+                sums[at] = [a + b for a, b in zip(sums[at], values, strict=True)]
+                whole[at].merge_bytes(histogram)
+        return {
+            at: Cell(tuple(values), whole[at].counts, percentiles(whole[at])) for at, values in sums.items()
+        }
+
+    key = ("series", connection.path, connection.identity, scope.key, endpoint)
+    return grid, _remembered(key, grid, work, EMPTY)
+
+
+_memory: OrderedDict[tuple[Any, ...], tuple[float, Any]] = OrderedDict()
+_lock = threading.Lock()
+
+
+def forget() -> None:
+    """Forget all remembered cells."""
+    with _lock:
+        _memory.clear()
+
+
+def _remembered(
+    key: tuple[Any, ...], grid: Grid, work: Callable[[int, int], dict[int, Any]], nothing: Any
+) -> list[Any]:
+    """The cells of the grid: those that ended and are known from memory, runs of others from one statement each."""
+    now = time.time()
+    cells: dict[int, Any] = {}
+    with _lock:
+        for start in grid.starts:
+            found = _memory.get((*key, grid.step, start))
+            if found is not None and found[0] > now:
+                cells[start] = found[1]
+    for first, end in _runs([start for start in grid.starts if start not in cells], grid.step):
+        made = work(first, end)
+        for start in range(first, end, grid.step):
+            cells[start] = made.get(start, nothing)
+            if start + grid.step + _SETTLED < now:
+                _remember((*key, grid.step, start), now + _KEEP + start % _KEEP, cells[start])
+    return [cells[start] for start in grid.starts]
+
+
+def _remember(key: tuple[Any, ...], until: float, value: Any) -> None:
+    with _lock:
+        _memory[key] = (until, value)
+        while len(_memory) > _MOST_REMEMBERED:
+            _memory.popitem(last=False)
+
+
+def _runs(starts: Iterable[int], step: int) -> list[tuple[int, int]]:
+    """(from, to) of neighbours, joined."""
+    runs: list[tuple[int, int]] = []
+    for start in starts:
+        if runs and runs[-1][1] == start:
+            runs[-1] = (runs[-1][0], start + step)
+        else:
+            runs.append((start, start + step))
+    return runs

@@ -1,0 +1,228 @@
+"""A read-only connection to the store's file, for whoever asks it something."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from apm_agent.errors import QuestionError, StoreError
+
+#: The newest schema these queries were written for (`PRAGMA user_version`).
+SCHEMA = 1
+
+#: Longest time one request may keep the store busy.
+PATIENCE = 5.0
+_STEPS_BETWEEN_LOOKS = 20_000
+
+Row = tuple[Any, ...]
+
+
+class TooSlowError(StoreError):
+    """A question took longer than `PATIENCE`; a narrower window or filter is the cure."""
+
+
+def path_of(url: str) -> str:
+    """The file a store URL names: ``sqlite:///relative.db``, ``sqlite:////absolute.db``."""
+    scheme, _, rest = url.partition("://")
+    if scheme != "sqlite" or not rest.startswith("/") or len(rest) < 2 or "\x00" in rest:
+        raise StoreError(f"store URL {url!r} cannot be read: it must look like sqlite:///path/to/apm.db")
+    return rest[1:]
+
+
+class Connection:
+    """Answers statements from one file; without a file it answers nothing, which is not an error.
+
+    Each statement is its own autocommit transaction and is read to its end at once, so that no reader keeps the
+    write-ahead log from being reused.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.identity = _identity(path)
+        self._deadline = time.monotonic() + PATIENCE
+        self._raw = _open(path) if self.identity else None
+        if self._raw is not None:
+            try:
+                self._raw.set_progress_handler(self._look, _STEPS_BETWEEN_LOOKS)
+                if not self._usable():
+                    self.close()
+            except BaseException:
+                self.close()
+                raise
+
+    @property
+    def empty(self) -> bool:
+        """There is no store yet: no file, or one whose tables are not made."""
+        return self._raw is None
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """All rows of one statement."""
+        if self._raw is None:
+            return []
+        try:
+            return self._raw.execute(sql, parameters).fetchall()
+        except sqlite3.Error as error:
+            raise _in_words(error, self.path) from error
+        except OverflowError as error:
+            raise QuestionError("a number in the question is too large for the store") from error
+        except UnicodeEncodeError as error:
+            raise QuestionError("a text in the question is not valid Unicode") from error
+
+    def row(self, sql: str, parameters: Sequence[Any] = ()) -> Row | None:
+        """The first row, or None."""
+        found = self.rows(sql, parameters)
+        return found[0] if found else None
+
+    def function(self, name: str, arguments: int, call: Any) -> None:
+        """Make a Python function known to SQL."""
+        if self._raw is not None:
+            self._raw.create_function(name, arguments, call)
+
+    def renew(self) -> None:
+        """Begin a new request's time."""
+        self._deadline = time.monotonic() + PATIENCE
+
+    def current(self) -> bool:
+        """Whether the path still names the file that was opened."""
+        return self._raw is not None and _identity(self.path) == self.identity
+
+    def close(self) -> None:
+        if self._raw is not None:
+            self._raw.close()
+            self._raw = None
+
+    def __enter__(self) -> Connection:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _look(self) -> int:
+        return time.monotonic() > self._deadline
+
+    def _usable(self) -> bool:
+        version = self.rows("PRAGMA user_version")[0][0]
+        if version > SCHEMA:
+            raise StoreError(
+                f"the store {self.path} has schema {version}, but this apm-agent reads up to {SCHEMA}: "
+                "upgrade apm-agent here, or point it at another store"
+            )
+        wanted = (
+            "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name IN ('transactions', 'rollups')"
+        )
+        return bool(self.rows(wanted)[0][0] == 2)
+
+
+class Pool:
+    """Keeps a few open connections for a server of many threads: opening one costs more than most questions."""
+
+    _MOST = 4
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.path = os.path.abspath(path_of(url))
+        self._idle: list[Connection] = []
+        self._foreign: list[Connection] = []
+        self._lock = threading.Lock()
+        self._pid = os.getpid()
+
+    @contextlib.contextmanager
+    def session(self) -> Iterator[Connection]:
+        """A connection for one request; it goes back to the pool unless something went wrong with it."""
+        connection = self._take()
+        try:
+            yield connection
+        except QuestionError:
+            self._give_back(connection)
+            raise
+        except BaseException:
+            connection.close()
+            raise
+        self._give_back(connection)
+
+    def close(self) -> None:
+        """Close what is idle."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    def _take(self) -> Connection:
+        if (
+            os.getpid() != self._pid
+        ):  # after a fork the parent's connections are not ours to use, nor to close
+            self._foreign.extend(self._idle)
+            self._idle, self._pid, self._lock = [], os.getpid(), threading.Lock()
+        with self._lock:
+            connection = self._idle.pop() if self._idle else None
+        if connection is not None and connection.current():
+            connection.renew()
+            return connection
+        if connection is not None:
+            connection.close()
+        return Connection(self.path)
+
+    def _give_back(self, connection: Connection) -> None:
+        if not connection.empty:
+            with self._lock:
+                if len(self._idle) < self._MOST:
+                    self._idle.append(connection)
+                    return
+        connection.close()
+
+
+def connect(url: str) -> Connection:
+    """A connection to the store `url` names; close it, or use it in a with-block."""
+    return Connection(os.path.abspath(path_of(url)))
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise StoreError(f"the store {path} cannot be read: {error.strerror or error}") from error
+    return (found.st_dev, found.st_ino)
+
+
+def _open(path: str) -> sqlite3.Connection:
+    """Read-only; from a folder that may not be written (no -shm file can be made) as an unchanging file."""
+    name = quote(path)
+    for mode in ("mode=ro", "mode=ro&immutable=1"):
+        raw = sqlite3.connect(
+            f"file:{name}?{mode}", uri=True, isolation_level=None, timeout=2, check_same_thread=False
+        )
+        try:
+            raw.execute("SELECT count(*) FROM sqlite_master").fetchall()
+        except sqlite3.OperationalError as error:
+            raw.close()
+            if "immutable" in mode or os.access(os.path.dirname(path), os.W_OK):
+                raise _in_words(error, path) from error
+        except sqlite3.Error as error:
+            raw.close()
+            raise _in_words(error, path) from error
+        else:
+            return raw
+    raise AssertionError("unreachable")
+
+
+def _in_words(error: sqlite3.Error, path: str) -> StoreError:
+    text = str(error)
+    if "interrupted" in text:
+        return TooSlowError(
+            f"the question took longer than {PATIENCE:.0f} s and was stopped: choose a shorter range or narrower filters"
+        )
+    if "locked" in text:
+        return StoreError(f"the store {path} is locked by another program; try again in a moment")
+    if "not a database" in text or "malformed" in text:
+        return StoreError(
+            f"the store {path} is damaged ({text}); the agent sets it aside and begins anew when it writes"
+        )
+    return StoreError(f"the store {path} cannot be read: {text}")

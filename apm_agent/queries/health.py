@@ -1,0 +1,127 @@
+"""Is the agent itself well: what it costs, what it lost, what it watches."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from apm_agent.queries.connection import SCHEMA, Connection
+from apm_agent.queries.units import kb, unix
+
+_MOST_PROCESSES = 64
+#: A process not heard of for a day is history.
+_RECENT = 86400 * 10**9
+
+_PARTS: dict[str, Any] = {
+    "sampler": None, "recorder": None, "writer": None, "overhead": None,
+    "instruments": [], "contained": [], "settings": {},
+}  # fmt: skip
+
+
+def health(connection: Connection, url: str, version: str) -> dict[str, Any]:
+    """The store's figures and each process's own."""
+    processes = _processes(connection)
+    return {
+        "agent": {"version": version, "schema": _schema(connection)},
+        "store": _store(connection, url, processes),
+        "processes": processes,
+    }
+
+
+def written_at(connection: Connection) -> float | None:
+    """When a process last wrote."""
+    row = connection.row("SELECT max(last_seen) FROM processes")
+    newest = connection.row("SELECT max(started_at) FROM transactions")
+    return unix(max((each[0] for each in (row, newest) if each and each[0]), default=None))
+
+
+def workers(connection: Connection, service: str = "") -> list[dict[str, Any]]:
+    """The processes seen lately, for the overview."""
+    return [
+        {
+            "host": host, "pid": pid, "service": name, "started": started / 1e9, "rss_kb": kb(rss),
+            "last_seen": seen / 1e9,
+        }
+        for host, pid, name, started, rss, seen in connection.rows(
+            "SELECT host, pid, service, started_at, rss, last_seen FROM processes WHERE (? = '' OR service = ?)"
+            " AND last_seen >= (SELECT max(last_seen) FROM processes) - ? ORDER BY last_seen DESC LIMIT ?",
+            (service, service, _RECENT // 24, _MOST_PROCESSES),
+        )
+    ]  # fmt: skip
+
+
+def _processes(connection: Connection) -> list[dict[str, Any]]:
+    rows = connection.rows(
+        "SELECT p.host, p.pid, p.service, r.version, p.started_at, p.last_seen, p.python, p.server, p.state"
+        " FROM processes p LEFT JOIN releases r ON r.id = p.release_id"
+        " WHERE p.last_seen >= (SELECT max(last_seen) FROM processes) - ? ORDER BY p.last_seen DESC LIMIT ?",
+        (_RECENT, _MOST_PROCESSES),
+    )
+    return [
+        {
+            "host": host,
+            "pid": pid,
+            "service": service,
+            "release": release or None,
+            "started": started / 1e9,
+            "last_seen": seen / 1e9,
+            "python": python or None,
+            "server": server or None,
+            **_state(state),
+        }
+        for host, pid, service, release, started, seen, python, server, state in rows
+    ]
+
+
+def _state(text: str | None) -> dict[str, Any]:
+    """What the process says of itself; parts it does not speak of are empty."""
+    try:
+        said = json.loads(text) if text else {}
+    except ValueError:
+        said = {}
+    if not isinstance(said, dict):
+        said = {}
+    return {
+        part: said[part] if type(said.get(part)) in (dict, list) else empty for part, empty in _PARTS.items()
+    }
+
+
+def _store(connection: Connection, url: str, processes: list[dict[str, Any]]) -> dict[str, Any]:
+    bounds = connection.row(
+        "SELECT (SELECT min(started_at) FROM transactions), (SELECT max(started_at) FROM transactions)"
+    ) or (None, None)
+    sizes = [
+        process["settings"].get("max_size") for process in processes if isinstance(process["settings"], dict)
+    ]
+    return {
+        "url": url,
+        "bytes": _size(connection.path),
+        "wal_bytes": _size(connection.path + "-wal"),
+        "max_bytes": next((size for size in sizes if isinstance(size, int)), None),
+        "oldest": unix(bounds[0]),
+        "newest": unix(bounds[1]),
+        "transactions": _count(connection, bounds[0]),
+    }
+
+
+def _count(connection: Connection, oldest: int | None) -> int:
+    """How many single transactions there are, from the hours they fall into: counting rows would read them all."""
+    if oldest is None:
+        return 0
+    hour = oldest // (3600 * 10**9) * 3600
+    rest = connection.row("SELECT sum(count) FROM rollups WHERE resolution = 3600 AND t > ?", (hour,))
+    first = connection.row("SELECT count(*) FROM transactions WHERE started_at < ?", ((hour + 3600) * 10**9,))
+    return (rest[0] or 0 if rest else 0) + (first[0] if first else 0)
+
+
+def _schema(connection: Connection) -> int:
+    row = connection.row("PRAGMA user_version")
+    return int(row[0]) if row else SCHEMA
+
+
+def _size(path: str) -> int | None:
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return None

@@ -1,0 +1,108 @@
+"""Which source lines the time of a profile lies in."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict, defaultdict
+from typing import NamedTuple
+
+from apm_agent.model.profile import UNCERTAIN, Frame, Stack
+from apm_agent.queries.connection import Connection
+from apm_agent.queries.profile import Profiled, Weighed, of_window
+from apm_agent.queries.window import Window
+
+_MOST_REMEMBERED = 500
+
+
+class HotLine(NamedTuple):
+    """A line: time with it innermost, time with it anywhere, and time it answers for."""
+
+    frame: Frame
+    own_ns: int
+    total_ns: int
+    answers_ns: int
+    """own code: time in which it is the innermost of the user's own lines, what it calls included"""
+
+
+def lines(profiled: Profiled) -> list[HotLine]:
+    """All lines, those first that answer for most time."""
+    own: dict[Frame, int] = defaultdict(int)
+    total: dict[Frame, int] = defaultdict(int)
+    answers: dict[Frame, int] = defaultdict(int)
+    for weighed in profiled.stacks:
+        for frame in set(weighed.stack):
+            total[frame] += weighed.weight_ns
+        if weighed.stack:
+            own[weighed.stack[-1]] += weighed.weight_ns
+    for frame, weight in _answering(profiled.stacks).items():
+        answers[frame] += weight
+    found = [HotLine(frame, own[frame], weight, answers[frame]) for frame, weight in total.items()]
+    return sorted(found, key=lambda line: (-max(line.own_ns, line.answers_ns), -line.total_ns, line.frame))
+
+
+def hottest(profiled: Profiled) -> tuple[Frame, float] | None:
+    """The line of the user's own code that answers for most time, and its share."""
+    answering = _answering(profiled.stacks)
+    all_time = profiled.total_ns
+    if not answering or not all_time:
+        return None
+    frame = max(answering, key=lambda each: (answering[each], each))
+    return frame, answering[frame] / all_time
+
+
+_memory: OrderedDict[tuple[object, ...], tuple[float, tuple[Frame, float] | None]] = OrderedDict()
+_lock = threading.Lock()
+
+
+def hottest_of(
+    connection: Connection, window: Window, endpoint: int, releases: tuple[int, ...] | None
+) -> tuple[Frame, float] | None:
+    """`hottest` of one endpoint, remembered the longer the more samples speak for it."""
+    length = (window.start, window.end) if window.range is None else window.range
+    key = (connection.path, connection.identity, endpoint, releases, length)
+    now = time.monotonic()
+    with _lock:
+        known = _memory.get(key)
+    if known is not None and known[0] > now:
+        return known[1]
+    profiled = of_window(connection, window, [endpoint], releases)
+    found = hottest(profiled)
+    with _lock:
+        _memory[key] = (now + min(60.0, 1.0 + profiled.count / 100), found)
+        while len(_memory) > _MOST_REMEMBERED:
+            _memory.popitem(last=False)
+    return found
+
+
+def _answering(stacks: list[Weighed]) -> dict[Frame, int]:
+    """Time by the innermost line of own code.
+
+    Of an uncertain sample only the function is known: its time is spread over that function's lines as the certain
+    samples lie in them.
+    """
+    certain: dict[Frame, int] = defaultdict(int)
+    by_function: dict[tuple[str, str], dict[Frame, int]] = defaultdict(lambda: defaultdict(int))
+    unsure: list[tuple[Frame, int]] = []
+    for weighed in stacks:
+        frame = _innermost_own(weighed.stack)
+        if frame is None:
+            continue
+        if weighed.state == UNCERTAIN and frame is weighed.stack[-1]:
+            unsure.append((frame, weighed.weight_ns))
+        else:
+            certain[frame] += weighed.weight_ns
+            by_function[frame.path, frame.function][frame] += weighed.weight_ns
+    for frame, weight in unsure:
+        siblings = by_function.get((frame.path, frame.function))
+        known = sum(siblings.values()) if siblings else 0
+        if not siblings or not known:
+            certain[frame] += weight
+            continue
+        for sibling, share in siblings.items():
+            certain[sibling] += weight * share // known
+    return certain
+
+
+def _innermost_own(stack: Stack) -> Frame | None:
+    return next((frame for frame in reversed(stack) if frame.category == "app"), None)

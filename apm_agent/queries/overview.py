@@ -1,0 +1,157 @@
+"""Is it slow now, since when, and what to fix first: the whole application on one page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apm_agent.model.histogram import Histogram
+from apm_agent.queries import latency, phrases
+from apm_agent.queries.cells import series
+from apm_agent.queries.connection import Connection
+from apm_agent.queries.endpoint import charts
+from apm_agent.queries.endpoints import POINTS, first_rows
+from apm_agent.queries.findings import findings, weight
+from apm_agent.queries.health import workers
+from apm_agent.queries.rollups import Totals, histograms, totals
+from apm_agent.queries.rows import listed
+from apm_agent.queries.scope import Scope, scope_of
+from apm_agent.queries.traces import slowest
+from apm_agent.queries.units import hex_id, millis, ms
+from apm_agent.queries.window import Window
+
+_MOST_ROWS = 10
+_MOST_FIXES = 4
+_MOST_SLOW = 8
+_SLOW_EACH = 2
+
+
+def overview(connection: Connection, window: Window, service: str = "", release: str = "") -> dict[str, Any]:
+    """Key figures, charts, what to fix first, the costliest endpoints, the slowest transactions, the workers."""
+    everything = scope_of(connection, service, release)
+    scope = Scope(everything.timed, everything.releases)
+    sums, whole = _all(connection, window, scope)
+    drawn = charts(*series(connection, window, scope))
+    return {
+        "kpi": _kpi(window, (sums, whole), _all(connection, window.previous(), scope), drawn["series"]),
+        **drawn,
+        "fix_first": _fix_first(connection, window, scope, sums.duration_ns),
+        "endpoints": first_rows(connection, window, scope, _MOST_ROWS),
+        "slowest": _slowest(connection, window, scope),
+        "workers": workers(connection, service),
+        "releases": [
+            {"version": version, "first_seen": seen / 1e9}
+            for version, seen in connection.rows(
+                "SELECT version, min(first_seen) FROM releases WHERE version != '' AND (? = '' OR service = ?)"
+                " GROUP BY version ORDER BY 2 DESC LIMIT 50",
+                (service, service),
+            )
+        ],
+    }
+
+
+def _all(connection: Connection, window: Window, scope: Scope) -> tuple[Totals, Histogram]:
+    pieces = window.pieces()
+    found = [
+        each for key, each in totals(connection, pieces, scope.releases).items() if key in scope.endpoints
+    ]
+    blobs = histograms(connection, pieces, scope.releases)
+    whole = latency.merged(blob for key, parts in blobs.items() if key in scope.endpoints for blob in parts)
+    columns = [sum(column) for column in zip(*found, strict=True)] if found else []
+    return Totals(*columns), whole
+
+
+def _kpi(
+    window: Window, now: tuple[Totals, Histogram], before: tuple[Totals, Histogram], drawn: dict[str, Any]
+) -> dict[str, Any]:
+    figures = _figures(window, *now)
+    earlier = _figures(window.previous(), *before)
+    busy = [
+        sum(values[at] for kind, values in drawn["kinds"].items() if kind != "queue") / 1000 / drawn["step"]
+        for at in range(len(drawn["t"]))
+    ]
+    lines = {
+        "per_min": [count * 60 / drawn["step"] for count in drawn["count"]],
+        "p50_ms": drawn["p50_ms"],
+        "p95_ms": drawn["p95_ms"],
+        "error_rate": [
+            errors / count if count else None
+            for errors, count in zip(drawn["errors"], drawn["count"], strict=True)
+        ],
+        "busy": busy,
+    }
+    return {
+        name: {"value": value, "previous": earlier[name], "spark": _spark(lines[name])}
+        for name, value in figures.items()
+    }
+
+
+def _figures(window: Window, sums: Totals, whole: Histogram) -> dict[str, float | None]:
+    p50, p95 = whole.quantiles((0.5, 0.95))
+    return {
+        "per_min": round(sums.count / window.minutes, 3),
+        "p50_ms": ms(p50),
+        "p95_ms": ms(p95),
+        "error_rate": round(sums.errors / sums.count, 6) if sums.count else None,
+        "busy": round(sums.duration_ns / 1e9 / window.seconds, 4),
+    }
+
+
+def _spark(values: list[float | None]) -> list[float | None]:
+    """`POINTS` of the values, each the one that stands at its moment."""
+    if not values:
+        return [None] * POINTS
+    picked = [values[min(len(values) - 1, int((at + 0.5) * len(values) / POINTS))] for at in range(POINTS)]
+    return [None if value is None else round(value, 4) for value in picked]
+
+
+def _fix_first(
+    connection: Connection, window: Window, scope: Scope, everything_ns: int
+) -> list[dict[str, Any]]:
+    """The costliest findings, one an endpoint and line."""
+    by_endpoint = findings(connection, window, scope.releases)
+    ranked = sorted(
+        (each for key, found in by_endpoint.items() if key in scope.endpoints for each in found),
+        key=weight,
+        reverse=True,
+    )
+    made: list[dict[str, Any]] = []
+    seen: set[tuple[int, str]] = set()
+    sums = totals(connection, window.pieces(), scope.releases) if ranked else {}
+    for found in ranked:
+        place = phrases.line_of(found.frame)
+        if (found.endpoint, place) in seen:
+            continue
+        seen.add((found.endpoint, place))
+        endpoint = scope.endpoints[found.endpoint]
+        evidence = found.evidence(sums.get(found.endpoint, Totals()).duration_ns)
+        exists = connection.row("SELECT 1 FROM transactions WHERE id = ?", (found.example,))
+        made.append(
+            {
+                "kind": found.kind,
+                "title": phrases.title(found.kind),
+                "name": endpoint.name,
+                "endpoint_kind": endpoint.kind,
+                "service": endpoint.service,
+                "why": phrases.why(evidence),
+                "where": place or None,
+                "cost_ms": millis(found.cost_ns),
+                "share": round(found.cost_ns / everything_ns, 6) if everything_ns else 0.0,
+                "trace": hex_id(found.example) if exists else None,
+                "severity": phrases.severity(evidence),
+            }
+        )
+        if len(made) == _MOST_FIXES:
+            break
+    return made
+
+
+def _slowest(connection: Connection, window: Window, scope: Scope) -> list[dict[str, Any]]:
+    """The slowest transactions, at most two an endpoint so that one does not fill the list."""
+    candidates = slowest(connection, window, scope.endpoints, scope.releases, _MOST_SLOW * 8)
+    often: dict[int, int] = {}
+    rows = []
+    for row in candidates:
+        often[row[1]] = often.get(row[1], 0) + 1
+        if often[row[1]] <= _SLOW_EACH:
+            rows.append(listed(row, scope.endpoints))
+    return rows[:_MOST_SLOW]

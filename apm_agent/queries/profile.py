@@ -1,0 +1,196 @@
+"""The profile of a window or of one transaction: what the flame graph draws and the exporters write."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from apm_agent.errors import QuestionError
+from apm_agent.model.profile import Frame, Profile, Stack
+from apm_agent.queries import detail, names
+from apm_agent.queries.connection import Connection
+from apm_agent.queries.rollups import totals
+from apm_agent.queries.scope import select
+from apm_agent.queries.window import PROFILES, Piece, Window
+
+#: Most distinct stacks read; the time of the rest is kept under one name.
+_MOST_STACKS = 20_000
+OTHER = (Frame("(other stacks)", "", 0, "lib", ""),)
+
+#: How long profiles of ten minutes are kept, nearly: a window from before then begins at a full hour.
+_FINE = 2 * 86400 - 7200
+
+#: Leave out what is narrower than a pixel of a wide screen.
+PRUNE = 0.0005
+
+
+class Weighed(NamedTuple):
+    """A stack in a state, how many samples it had and what they are worth."""
+
+    stack: Stack
+    state: int
+    count: int
+    weight_ns: int
+
+
+class Profiled(NamedTuple):
+    """A profile: its stacks, and of how many transactions."""
+
+    stacks: list[Weighed]
+    transactions: int
+
+    @property
+    def total_ns(self) -> int:
+        return sum(weighed.weight_ns for weighed in self.stacks)
+
+    @property
+    def count(self) -> int:
+        return sum(weighed.count for weighed in self.stacks)
+
+    def profile(self) -> Profile:
+        """Nanoseconds by stack, states together: what an exporter takes."""
+        merged: Profile = defaultdict(int)
+        for weighed in self.stacks:
+            merged[weighed.stack] += weighed.weight_ns
+        return dict(merged)
+
+
+def of_window(
+    connection: Connection, window: Window, endpoints: Iterable[int], releases: tuple[int, ...] | None = None
+) -> Profiled:
+    """All samples of some endpoints in a window, which begins at full ten minutes or hours."""
+    wanted = list(endpoints)
+    pieces = window.pieces(PROFILES if time.time() - window.start < _FINE else PROFILES[1:])
+    only = wanted[0] if len(wanted) == 1 else None
+    rows = _sums(connection, pieces, releases, only, set(wanted))
+    counted = totals(connection, window.pieces(), releases, only)
+    transactions = sum(counted[endpoint].count for endpoint in wanted if endpoint in counted)
+    return Profiled(_named(connection, rows), transactions)
+
+
+def of_transaction(connection: Connection, number: int) -> Profiled | None:
+    """The samples of one transaction; None when its detail is not in the store."""
+    row = connection.row("SELECT data FROM traces WHERE transaction_id = ?", (number,))
+    if row is None:
+        return None
+    document = detail.unpack(row[0])
+    sums: dict[tuple[int, int], list[int]] = defaultdict(lambda: [0, 0])
+    for _, weight, stack, state in document.get("samples") or ():
+        sums[stack, state][0] += 1
+        sums[stack, state][1] += weight
+    for stack, state, weight in document.get("weights") or ():
+        sums[stack, state][1] += weight
+    return Profiled(_named(connection, [(*key, *value) for key, value in sums.items()]), 1)
+
+
+def columnar(profiled: Profiled, prune: float = PRUNE) -> dict[str, Any]:
+    """The profile as a tree in columns, parents first; branches under the share `prune` are cut and summed."""
+    tree = _Tree()
+    for weighed in profiled.stacks:
+        tree.add(weighed)
+    return tree.answer(prune) | {"count": profiled.count, "transactions": profiled.transactions}
+
+
+class _Tree:
+    """Stacks merged by what they share from the outermost frame on; node 0 is all samples."""
+
+    def __init__(self) -> None:
+        self.parent, self.frame, self.total, self.own, self.samples = [-1], [-1], [0], [0], [0]
+        self.children: list[dict[int, int]] = [{}]
+        self.frames: dict[tuple[str, str, int, str], int] = {}
+
+    def add(self, weighed: Weighed) -> None:
+        node = 0
+        self.total[0] += weighed.weight_ns
+        self.samples[0] += weighed.count
+        for frame in weighed.stack:
+            index = self.frames.setdefault(
+                (frame.function, frame.file, frame.line, frame.category), len(self.frames)
+            )
+            node = self._child(node, index)
+            self.total[node] += weighed.weight_ns
+            self.samples[node] += weighed.count
+        self.own[node] += weighed.weight_ns
+
+    def _child(self, node: int, frame: int) -> int:
+        child = self.children[node].get(frame)
+        if child is None:
+            child = self.children[node][frame] = len(self.parent)
+            for column, value in ((self.parent, node), (self.frame, frame), (self.total, 0), (self.own, 0)):
+                column.append(value)
+            self.samples.append(0)
+            self.children.append({})
+        return child
+
+    def answer(self, prune: float) -> dict[str, Any]:
+        least = self.total[0] * prune
+        new_node, new_frame = {0: 0}, dict[int, int]()
+        columns: dict[str, list[int]] = {
+            "parent": [-1], "frame": [-1], "total_ns": [self.total[0]], "own_ns": [self.own[0]],
+            "samples": [self.samples[0]],
+        }  # fmt: skip
+        pruned = 0
+        for node in range(1, len(self.parent)):
+            parent = new_node.get(self.parent[node])
+            if parent is None:
+                continue
+            if self.total[node] < least:
+                pruned += self.total[node]
+                continue
+            new_node[node] = len(columns["parent"])
+            columns["parent"].append(parent)
+            columns["frame"].append(new_frame.setdefault(self.frame[node], len(new_frame)))
+            columns["total_ns"].append(self.total[node])
+            columns["own_ns"].append(self.own[node])
+            columns["samples"].append(self.samples[node])
+        known = list(self.frames)
+        kept = [known[index] for index in new_frame]
+        names_of = ("function", "file", "line", "category")
+        return {
+            "frames": {name: [frame[at] for frame in kept] for at, name in enumerate(names_of)},
+            "nodes": columns,
+            "total_ns": self.total[0],
+            "pruned_ns": pruned,
+        }
+
+
+def check_prune(value: float) -> float:
+    """Refuse a share that is none."""
+    if not 0 <= value <= 0.5:
+        raise QuestionError(f"prune={value} is not a share from 0 to 0.5")
+    return value
+
+
+def _sums(
+    connection: Connection,
+    pieces: list[Piece],
+    releases: tuple[int, ...] | None,
+    only: int | None,
+    wanted: set[int],
+) -> list[tuple[int, int, int, int]]:
+    sql, parameters = select(
+        "profiles", "endpoint_id, stack_id, state, count, weight_ns", pieces, releases, only
+    )
+    rows = connection.rows(
+        f"SELECT endpoint_id, stack_id, state, sum(count), sum(weight_ns) FROM ({sql})"
+        " GROUP BY endpoint_id, stack_id, state",
+        parameters,
+    )
+    sums: dict[tuple[int, int], list[int]] = defaultdict(lambda: [0, 0])
+    for endpoint, stack, state, count, weight in rows:
+        if endpoint in wanted:
+            sums[stack, state][0] += count
+            sums[stack, state][1] += weight
+    return [(stack, state, count, weight) for (stack, state), (count, weight) in sums.items()]
+
+
+def _named(connection: Connection, rows: Sequence[tuple[int, int, int, int]]) -> list[Weighed]:
+    heaviest = sorted(rows, key=lambda row: (-row[3], row[0], row[1]))
+    kept, rest = heaviest[:_MOST_STACKS], heaviest[_MOST_STACKS:]
+    stacks = names.stacks(connection, [row[0] for row in kept])
+    found = [Weighed(stacks.get(row[0], (names.UNKNOWN,)), *row[1:]) for row in kept]
+    if rest:
+        found.append(Weighed(OTHER, 0, sum(row[2] for row in rest), sum(row[3] for row in rest)))
+    return found

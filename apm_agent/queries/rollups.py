@@ -1,0 +1,66 @@
+"""Sums and histograms by endpoint over a window, read from the rollups alone."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import NamedTuple
+
+from apm_agent.queries.connection import Connection
+from apm_agent.queries.scope import select
+from apm_agent.queries.window import Piece
+
+_SUMS = (
+    "count, errors, duration_ns, duration_max_ns, cpu_ns, cpu_count, queue_ns, queue_count, rss_bytes, rss_count,"
+    " queries, db_ns, http_ns, template_ns, cache_ns, wait_ns, gc_ns"
+)
+_SUMMED = ", ".join(
+    f"{'max' if column == 'duration_max_ns' else 'sum'}({column})"
+    for column in _SUMS.replace("\n", " ").split(", ")
+)
+
+
+class Totals(NamedTuple):
+    """What the transactions of an endpoint add up to."""
+
+    count: int = 0
+    errors: int = 0
+    duration_ns: int = 0
+    duration_max_ns: int = 0
+    cpu_ns: int = 0
+    cpu_count: int = 0
+    queue_ns: int = 0
+    queue_count: int = 0
+    rss_bytes: int = 0
+    rss_count: int = 0
+    queries: int = 0
+    db_ns: int = 0
+    http_ns: int = 0
+    template_ns: int = 0
+    cache_ns: int = 0
+    wait_ns: int = 0
+    gc_ns: int = 0
+
+    @property
+    def spans(self) -> tuple[int, int, int, int, int, int]:
+        """The sums `units.kinds` reads."""
+        return (self.db_ns, self.http_ns, self.template_ns, self.cache_ns, self.wait_ns, self.gc_ns)
+
+
+def totals(
+    connection: Connection, pieces: list[Piece], releases: tuple[int, ...] | None, endpoint: int | None = None
+) -> dict[int, Totals]:
+    """Sums by endpoint."""
+    sql, parameters = select("rollups", f"endpoint_id, {_SUMS}", pieces, releases, endpoint)
+    rows = connection.rows(f"SELECT endpoint_id, {_SUMMED} FROM ({sql}) GROUP BY endpoint_id", parameters)
+    return {row[0]: Totals(*row[1:]) for row in rows}
+
+
+def histograms(
+    connection: Connection, pieces: list[Piece], releases: tuple[int, ...] | None, endpoint: int | None = None
+) -> dict[int, list[bytes]]:
+    """The histograms by endpoint, not yet merged."""
+    sql, parameters = select("rollups", "endpoint_id, histogram", pieces, releases, endpoint)
+    found: dict[int, list[bytes]] = defaultdict(list)
+    for endpoint_id, histogram in connection.rows(sql, parameters):
+        found[endpoint_id].append(histogram)
+    return found

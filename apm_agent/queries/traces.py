@@ -1,0 +1,208 @@
+"""The transactions of a window, slowest or newest first."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple
+
+from apm_agent.errors import QuestionError
+from apm_agent.model.transaction import TIMED_KINDS
+from apm_agent.queries.connection import Connection, Row
+from apm_agent.queries.rows import COLUMNS, TABLES, listed
+from apm_agent.queries.scope import Endpoint, scope_of, select
+from apm_agent.queries.units import hex_id, parse_id
+from apm_agent.queries.window import ROLLUPS, Piece, Window
+
+SORTS = ("duration", "time")
+
+#: From so many endpoints on the newest are read from all at once instead of from each.
+_MANY = 4
+
+
+class Filters(NamedTuple):
+    """What narrows a list of transactions; empty means all."""
+
+    name: str = ""
+    kind: str = ""
+    service: str = ""
+    release: str = ""
+    min_ns: int = 0
+    max_ns: int | None = None
+    status: int | None = None
+    failed: bool = False
+    kept: bool = False
+    text: str = ""
+
+
+def traces(
+    connection: Connection,
+    window: Window,
+    filters: Filters,
+    sort: str = "duration",
+    limit: int = 200,
+    cursor: str = "",
+) -> dict[str, Any]:
+    """One page of rows, and the cursor of the next."""
+    scope = scope_of(connection, filters.service, filters.release)
+    endpoints = {key: endpoint for key, endpoint in scope.endpoints.items() if _matches(endpoint, filters)}
+    if sort not in SORTS:
+        raise QuestionError(f"sort={sort[:40]!r} is not one of {', '.join(SORTS)}")
+    after = _parse_cursor(cursor, sort)
+    ask = _slowest if sort == "duration" else _newest
+    rows = ask(connection, window, filters, scope.releases, endpoints, limit + 1, after) if endpoints else []
+    page = rows[:limit]
+    return {
+        "traces": [listed(row, scope.endpoints) for row in page],
+        "cursor": _cursor(page[-1], sort) if len(rows) > limit else None,
+    }
+
+
+def _matches(endpoint: Endpoint, filters: Filters) -> bool:
+    """Long connections are only listed when they are asked for: they would fill every list of slow ones."""
+    if filters.name and endpoint.name != filters.name:
+        return False
+    return (
+        endpoint.kind == filters.kind if filters.kind else bool(filters.name) or endpoint.kind in TIMED_KINDS
+    )
+
+
+def slowest(
+    connection: Connection,
+    window: Window,
+    endpoints: dict[int, Endpoint],
+    releases: tuple[int, ...] | None,
+    limit: int,
+) -> list[Row]:
+    """The slowest transactions of some endpoints, as `rows.COLUMNS`."""
+    return _slowest(connection, window, Filters(), releases, endpoints, limit, None) if endpoints else []
+
+
+def _slowest(
+    connection: Connection,
+    window: Window,
+    filters: Filters,
+    releases: tuple[int, ...] | None,
+    endpoints: dict[int, Endpoint],
+    limit: int,
+    after: tuple[int, int] | None,
+) -> list[Row]:
+    """Looks into the rollup cells with the slowest maximum first, and stops when no other can hold a slower one."""
+    found: list[Row] = []
+    least = filters.min_ns
+    sql = _sql(filters, releases, after, "x.duration_ns", "x.endpoint_id = ? AND")
+    for maximum, resolution, t, endpoint in _cells(connection, window, releases, endpoints):
+        if maximum < least:
+            break
+        low = max(t * 10**9, window.start_ns)
+        high = min((t + resolution) * 10**9, window.end_ns)
+        found += connection.rows(sql, (endpoint, low, high, *_values(filters, releases, after), limit))
+        if len(found) >= limit:
+            found.sort(key=lambda row: (row[3], row[0]), reverse=True)
+            del found[limit:]
+            least = max(least, found[-1][3])
+    return sorted(found, key=lambda row: (row[3], row[0]), reverse=True)
+
+
+def _cells(
+    connection: Connection, window: Window, releases: tuple[int, ...] | None, endpoints: dict[int, Endpoint]
+) -> list[tuple[int, int, int, int]]:
+    """(slowest, resolution, t, endpoint) of minutes and hours: a day is too much to look into."""
+    pieces: list[Piece] = window.pieces(ROLLUPS[:2])
+    only = next(iter(endpoints)) if len(endpoints) == 1 else None
+    columns = "endpoint_id, resolution, t, duration_max_ns"
+    sql, parameters = select("rollups", columns, pieces, releases, only)
+    rows = connection.rows(
+        f"SELECT max(duration_max_ns), resolution, t, endpoint_id FROM ({sql}) GROUP BY resolution, t, endpoint_id"
+        " ORDER BY 1 DESC",
+        parameters,
+    )
+    return [(*row,) for row in rows if row[3] in endpoints]
+
+
+def _newest(
+    connection: Connection,
+    window: Window,
+    filters: Filters,
+    releases: tuple[int, ...] | None,
+    endpoints: dict[int, Endpoint],
+    limit: int,
+    after: tuple[int, int] | None,
+) -> list[Row]:
+    if len(endpoints) > _MANY:
+        # The plus keeps SQLite from the index by endpoint: by time the newest come first.
+        chosen = json.dumps(sorted(endpoints))
+        sql = _sql(
+            filters, releases, after, "x.started_at", "+x.endpoint_id IN (SELECT value FROM json_each(?)) AND"
+        )
+        values = (chosen, window.start_ns, window.end_ns, *_values(filters, releases, after), limit)
+        return connection.rows(sql, values)
+    sql = _sql(filters, releases, after, "x.started_at", "x.endpoint_id = ? AND")
+    found: list[Row] = []
+    for endpoint in endpoints:
+        values = (endpoint, window.start_ns, window.end_ns, *_values(filters, releases, after), limit)
+        found += connection.rows(sql, values)
+    return sorted(found, key=lambda row: (row[2], row[0]), reverse=True)[:limit]
+
+
+def _sql(
+    filters: Filters,
+    releases: tuple[int, ...] | None,
+    after: tuple[int, int] | None,
+    order: str,
+    endpoint: str,
+) -> str:
+    """Which conditions there are depends on the filters; what they compare with is always a parameter."""
+    conditions = [f"{endpoint} x.started_at >= ? AND x.started_at < ?", "x.duration_ns >= ?"]
+    if filters.max_ns is not None:
+        conditions.append("x.duration_ns <= ?")
+    if filters.status is not None:
+        conditions.append("x.status = ?")
+    if filters.failed:
+        conditions.append("x.failed = 1")
+    if filters.kept:
+        conditions.append("x.kept IS NOT NULL")
+    if releases is not None:
+        conditions.append(f"x.release_id IN ({', '.join('?' * len(releases))})")
+    if filters.text:
+        conditions.append(
+            "(instr(lower(coalesce(x.path, '')), ?) OR instr(lower(coalesce(x.error, '')), ?)"
+            " OR instr(lower(coalesce(x.context, '')), ?) OR instr(lower(coalesce(x.context, '')), ?))"
+        )
+    if after is not None:
+        conditions.append(f"({order}, x.id) < (?, ?)")
+    return f"SELECT {COLUMNS} FROM {TABLES} WHERE {' AND '.join(conditions)} ORDER BY {order} DESC, x.id DESC LIMIT ?"
+
+
+def _values(filters: Filters, releases: tuple[int, ...] | None, after: tuple[int, int] | None) -> list[Any]:
+    text = filters.text.lower()
+    return [
+        filters.min_ns,
+        *([filters.max_ns] if filters.max_ns is not None else ()),
+        *([filters.status] if filters.status is not None else ()),
+        *(releases or ()),
+        *([text, text, *_as_kept(text)] if text else ()),
+        *(after or ()),
+    ]
+
+
+def _as_kept(text: str) -> tuple[str, str]:
+    """What to look for in a context, which is kept as JSON: ``user=7`` is there as ``"user":7`` or ``"user":"7"``."""
+    key, equals, value = text.partition("=")
+    if not equals:
+        escaped = json.dumps(text)[1:-1]
+        return escaped, escaped
+    name, plain = json.dumps(key), json.dumps(value)
+    return f"{name}:{plain[1:-1]}", f"{name}:{plain[:-1]}"
+
+
+def _cursor(row: Row, sort: str) -> str:
+    return f"{row[3] if sort == 'duration' else row[2]}-{hex_id(row[0])}"
+
+
+def _parse_cursor(text: str, sort: str) -> tuple[int, int] | None:
+    if not text:
+        return None
+    value, dash, number = text.partition("-")
+    if not dash or not value.isascii() or not value.isdigit() or len(value) > 19 or int(value) >= 1 << 63:
+        raise QuestionError(f"cursor={text[:60]!r} is not one that an answer gave (sort={sort})")
+    return int(value), parse_id(number)

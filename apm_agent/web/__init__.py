@@ -1,0 +1,1 @@
+"""The half of the dashboard that answers: access, JSON API, pages and their assets."""

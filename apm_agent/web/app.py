@@ -1,0 +1,172 @@
+"""The dashboard as a WSGI application that can be mounted anywhere: it knows no prefix, every address is relative."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterable
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+from urllib.parse import urlencode
+
+from werkzeug.wrappers import Request, Response
+
+from apm_agent.errors import QuestionError, StoreError, contained
+from apm_agent.queries.connection import Connection, Pool, TooSlowError
+from apm_agent.queries.health import written_at
+from apm_agent.queries.window import Window
+from apm_agent.web import parameters, plain
+from apm_agent.web.access import Access, Authorize
+from apm_agent.web.headers import guarded
+from apm_agent.web.routes import ROUTES, Asked, NotFoundError, as_json, error
+from apm_agent.web.static import Static
+
+API = "api/v1/"
+_STATIC = "static/"
+FIRST_PAGE = "endpoints"
+
+#: A store not written for so long is shown as stale.
+_STALE = 120.0
+
+
+class Dashboard:
+    """One store behind one door."""
+
+    def __init__(self, store_url: str, access: Access, title: str = "") -> None:
+        self._url = store_url
+        self._pool = Pool(store_url)
+        self._access = access
+        self._static = Static()
+        self._title = title
+        self._version = _version()
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        request = Request(environ)
+        response: Response | None = None
+        with contained("answering a request for the dashboard"):
+            response = self.respond(request)
+        if response is None:
+            response = error(500, "internal", "apm-agent failed to answer; the server's log says more")
+        return guarded(response)(environ, start_response)
+
+    def respond(self, request: Request) -> Response:
+        """The answer to a request, access first."""
+        path = request.path.removeprefix("/")
+        asks = path.startswith(API)
+        if not self._access.allows(request):
+            return error(403, "forbidden", _REFUSED) if asks else plain.refused()
+        if request.method not in ("GET", "HEAD"):
+            return _not_allowed() if asks else plain.not_allowed()
+        if asks:
+            return self._answer(request, path.removeprefix(API))
+        if self._access.offered(request) and not path.startswith(_STATIC):
+            return self._remembered(request)
+        return self._page(request, path)
+
+    def _remembered(self, request: Request) -> Response:
+        """To the same address without the token, which a cookie holds from here on."""
+        if not request.environ.get("PATH_INFO"):
+            return _to_folder(request)
+        rest = [(name, value) for name, value in request.args.items(multi=True) if name != "token"]
+        here = request.path.rpartition("/")[2] or FIRST_PAGE
+        response = _redirect(here, urlencode(rest))
+        self._access.remember(request, response)
+        return response
+
+    def _page(self, request: Request, path: str) -> Response:
+        if not path:
+            return (
+                _redirect(FIRST_PAGE, _query(request))
+                if request.environ.get("PATH_INFO")
+                else _to_folder(request)
+            )
+        if path.startswith(_STATIC):
+            return self._static.asset(request, path.removeprefix(_STATIC)) or plain.missing(path[:100])
+        pages = self._static.pages()
+        if not pages:
+            return plain.not_built()
+        return (self._static.page(request, path) if path in pages else None) or plain.missing(path[:100])
+
+    def _answer(self, request: Request, name: str) -> Response:
+        route = ROUTES.get(name)
+        if route is None:
+            return error(404, "not_found", f"there is no {name[:60]!r} here; there are {', '.join(ROUTES)}")
+        try:
+            given = parameters.read(request.args, route.parameters)
+            with self._pool.session() as connection:
+                asked = Asked(connection, given, self._url, self._version)
+                answer, window = route.answer(asked)
+                return (
+                    answer
+                    if isinstance(answer, Response)
+                    else as_json(_with_common(answer, connection, window))
+                )
+        except NotFoundError as missing:
+            return error(404, "not_found", str(missing))
+        except QuestionError as refused:
+            return error(400, "bad_parameter", str(refused))
+        except TooSlowError as slow:
+            return error(503, "too_slow", str(slow))
+        except StoreError as broken:
+            return error(503, "store", str(broken))
+
+
+def dashboard(
+    store_url: str,
+    *,
+    token: str = "",
+    authorize: Authorize | str | None = None,
+    title: str = "",
+    open_to_all: bool = False,
+    allowed_hosts: Collection[str] = (),
+) -> Dashboard:
+    """The dashboard of a store.
+
+    It answers a loopback peer that no proxy forwarded; with `token` only whoever sends that; and whomever
+    `authorize(request)` answers True for. `allowed_hosts` are names of this machine beside localhost by which a
+    loopback peer may ask.
+    """
+    return Dashboard(store_url, Access(token, authorize, open_to_all, allowed_hosts), title)
+
+
+_REFUSED = (
+    "the dashboard answers only the machine it runs on, without a proxy between, or whoever a token or a rule lets "
+    "in: send Authorization: Bearer with the token, see the page for more"
+)
+
+
+def _with_common(answer: dict[str, Any], connection: Connection, window: Window | None) -> dict[str, Any]:
+    """The answer with what every one says: its window, and how fresh the store is."""
+    written = written_at(connection)
+    fresh = {"written_at": written, "stale": written is not None and time.time() - written > _STALE}
+    named = {"from": float(window.start), "to": float(window.end), "range": window.range} if window else None
+    return {"window": named, **answer, "store": {**answer.get("store", {}), **fresh}}
+
+
+def _redirect(target: str, query: str) -> Response:
+    """To a relative address: which prefix stands before it is known to the browser alone."""
+    response = Response(status=302, content_type="text/plain; charset=utf-8")
+    response.headers["Location"] = f"{target}?{query}" if query else target
+    return response
+
+
+def _to_folder(request: Request) -> Response:
+    """From the mount without its slash into it."""
+    folder = request.environ.get("SCRIPT_NAME", "").rstrip("/").rpartition("/")[2]
+    return _redirect(f"{folder}/" if folder else "./", _query(request))
+
+
+def _query(request: Request) -> str:
+    return urlencode(list(request.args.items(multi=True)))
+
+
+def _not_allowed() -> Response:
+    response = error(405, "method_not_allowed", "questions are only asked: GET or HEAD")
+    response.headers["Allow"] = "GET, HEAD"
+    return response
+
+
+def _version() -> str:
+    try:
+        return version("apm-agent")
+    except PackageNotFoundError:  # run from a checkout that was never installed
+        return "unknown"

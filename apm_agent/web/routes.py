@@ -1,0 +1,185 @@
+"""Which question each address of the API asks, and with which parameters."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from werkzeug.wrappers import Response
+
+from apm_agent.errors import QuestionError
+from apm_agent.exporters import EXPORTERS
+from apm_agent.queries import endpoint as endpoint_queries
+from apm_agent.queries import health as health_queries
+from apm_agent.queries import overview as overview_queries
+from apm_agent.queries import profile as profile_queries
+from apm_agent.queries import trace as trace_queries
+from apm_agent.queries.connection import Connection
+from apm_agent.queries.endpoints import Page, endpoints
+from apm_agent.queries.scope import check_kind, one_endpoint, scope_of
+from apm_agent.queries.traces import Filters, traces
+from apm_agent.queries.units import hex_id, parse_id
+from apm_agent.queries.window import Window
+from apm_agent.web import parameters as read
+
+Given = Mapping[str, str]
+Answer = dict[str, Any] | Response
+
+COLUMNAR = "columnar"
+
+
+class NotFoundError(QuestionError):
+    """The question is well put, but what it is about is not in the store."""
+
+
+class Asked(NamedTuple):
+    """What a question is put with."""
+
+    connection: Connection
+    given: Given
+    store_url: str
+    version: str
+
+
+class Route(NamedTuple):
+    """A question, and the parameters it takes beside those all take."""
+
+    answer: Callable[[Asked], tuple[Answer, Window | None]]
+    parameters: tuple[str, ...] = ()
+
+
+def _overview(asked: Asked) -> tuple[Answer, Window | None]:
+    window = read.window(asked.given)
+    return overview_queries.overview(asked.connection, window, **_narrowed(asked.given)), window
+
+
+def _endpoints(asked: Asked) -> tuple[Answer, Window | None]:
+    window = read.window(asked.given)
+    page = Page(
+        sort=read.text(asked.given, "sort") or "share",
+        text=read.text(asked.given, "q"),
+        kind=read.text(asked.given, "kind"),
+        limit=read.whole(asked.given, "limit", 200, 1, 1000),
+        offset=read.whole(asked.given, "cursor", 0, 0, 10**9),
+    )
+    return endpoints(asked.connection, window, page, **_narrowed(asked.given)), window
+
+
+def _endpoint(asked: Asked) -> tuple[Answer, Window | None]:
+    window = read.window(asked.given)
+    name = read.required(asked.given, "name")
+    kind = read.text(asked.given, "kind")
+    found = endpoint_queries.endpoint(asked.connection, window, name, kind, **_narrowed(asked.given))
+    if found is None:
+        raise NotFoundError(f"there is no endpoint {name[:100]!r} in the store")
+    return found, window
+
+
+def _traces(asked: Asked) -> tuple[Answer, Window | None]:
+    given = asked.given
+    window = read.window(given)
+    kind = read.text(given, "kind")
+    check_kind(kind)
+    filters = Filters(
+        name=read.text(given, "name", 1000),
+        kind=kind,
+        min_ns=read.milliseconds(given, "min_ms") or 0,
+        max_ns=read.milliseconds(given, "max_ms"),
+        status=read.whole(given, "status", 0, 0, 999) or None,
+        failed=read.yes(given, "failed"),
+        kept=read.yes(given, "kept"),
+        text=read.text(given, "q"),
+        **_narrowed(given),
+    )
+    sort = read.text(given, "sort") or "duration"
+    limit = read.whole(given, "limit", 200, 1, 1000)
+    return traces(asked.connection, window, filters, sort, limit, read.text(given, "cursor")), window
+
+
+def _trace(asked: Asked) -> tuple[Answer, Window | None]:
+    number = parse_id(read.required(asked.given, "id"))
+    found = trace_queries.trace(asked.connection, number, read.given_window(asked.given))
+    if found is None:
+        raise NotFoundError(
+            f"the transaction {hex_id(number)} is not in the store; it may have been too old to keep"
+        )
+    return found, found.pop("around")
+
+
+def _profile(asked: Asked) -> tuple[Answer, Window | None]:
+    given = asked.given
+    form = read.text(given, "format") or COLUMNAR
+    if form != COLUMNAR and form not in EXPORTERS:
+        raise QuestionError(f"format={form[:40]!r} is not one of {', '.join((COLUMNAR, *EXPORTERS))}")
+    prune = read.number(given, "prune")
+    least = profile_queries.check_prune(profile_queries.PRUNE if prune is None else prune)
+    profiled, name, window = _profiled(asked)
+    if form == COLUMNAR:
+        return profile_queries.columnar(profiled, least), window
+    return _download(form, profiled, name), window
+
+
+def _profiled(asked: Asked) -> tuple[profile_queries.Profiled, str, Window | None]:
+    """The profile of a transaction, of an endpoint, or of all there is in the window."""
+    given, connection = asked.given, asked.connection
+    if given.get("id"):
+        number = parse_id(given["id"])
+        one = profile_queries.of_transaction(connection, number)
+        if one is None:
+            raise NotFoundError(f"no samples of the transaction {hex_id(number)} are in the store")
+        return one, hex_id(number), read.given_window(given)
+    window = read.window(given)
+    narrowed = _narrowed(given)
+    scope = scope_of(connection, **narrowed)
+    name = read.text(given, "name", 1000)
+    if not name:
+        return profile_queries.of_window(connection, window, scope.endpoints, scope.releases), "all", window
+    found = one_endpoint(connection, name, read.text(given, "kind"), narrowed["service"])
+    if found is None:
+        raise NotFoundError(f"there is no endpoint {name[:100]!r} in the store")
+    return profile_queries.of_window(connection, window, [found.id], scope.releases), name, window
+
+
+def _download(form: str, profiled: profile_queries.Profiled, name: str) -> Response:
+    row = EXPORTERS[form]
+    data = importlib.import_module(row.module).export(profiled.profile())
+    safe = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:80] or "profile"
+    response = Response(data, content_type=row.content_type)
+    response.headers["Content-Disposition"] = f'attachment; filename="{safe}{row.ending}"'
+    return response
+
+
+def _health(asked: Asked) -> tuple[Answer, Window | None]:
+    return health_queries.health(asked.connection, asked.store_url, asked.version), read.window(asked.given)
+
+
+def _narrowed(given: Given) -> dict[str, str]:
+    return {"service": read.text(given, "service"), "release": read.text(given, "release")}
+
+
+ROUTES = {
+    "overview": Route(_overview),
+    "endpoints": Route(_endpoints, ("kind", "sort", "q", "limit", "cursor")),
+    "endpoint": Route(_endpoint, ("name", "kind")),
+    "traces": Route(
+        _traces,
+        ("name", "kind", "min_ms", "max_ms", "status", "failed", "kept", "q", "sort", "limit", "cursor"),
+    ),
+    "trace": Route(_trace, ("id",)),
+    "profile": Route(_profile, ("name", "kind", "id", "format", "prune")),
+    "health": Route(_health),
+}
+
+
+def as_json(document: Mapping[str, Any], status: int = 200) -> Response:
+    """An answer as JSON; what JSON cannot say (NaN, half a surrogate pair) never gets out."""
+    text = json.dumps(document, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return Response(text, status, content_type="application/json")
+
+
+def error(status: int, code: str, message: str) -> Response:
+    """An answer that says what went wrong."""
+    return as_json({"error": {"code": code, "message": message}}, status)
