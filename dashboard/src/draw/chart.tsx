@@ -20,7 +20,8 @@ export function Chart({ make, data, label, height, children }: {
   useLayoutEffect(() => {
     const selection = plot.current && { ...plot.current.select };
     const drawn = make(host.current!, tip.current!);
-    if (selection && selection.width > 0) drawn.setSelect(selection, false);
+    // uPlot settles itself in a microtask, which would clear a selection made before it
+    if (selection && selection.width > 0) queueMicrotask(() => drawn.setSelect(selection, false));
     plot.current?.destroy();
     plot.current = drawn;
   }, [data, colours]);

@@ -21,16 +21,16 @@ export function SampleLane({ data, length }: { data: TraceAnswer; length: number
   const depth = Math.min(DEEPEST, boxes.reduce((max, box) => Math.max(max, box.level + 1), 0));
 
   useEffect(() => {
-    if (!host.current || !canvas.current) return;
-    const draw = () => drawLane(canvas.current!, host.current!.clientWidth, boxes, data, length, depth);
-    const watch = new ResizeObserver(draw);
-    watch.observe(host.current);
+    const [place, sheet] = [host.current, canvas.current];
+    if (!place || !sheet) return;
+    const watch = new ResizeObserver(() => drawLane(sheet, place.clientWidth, boxes, data, length, depth));
+    watch.observe(place);
     return () => watch.disconnect();
   }, [boxes, length, depth, colours]);
 
   if (!samples.length) return <Lane title="Stack samples"><p class="lane-note">No samples: this one was shorter than the interval{sampled ? ` of ${f.ms(sampled.interval_ms)}` : ''}, or sampling was off.</p></Lane>;
   const point = (event: PointerEvent) => {
-    const time = (event.offsetX / host.current!.clientWidth) * length;
+    const time = (event.offsetX / (host.current?.clientWidth || 1)) * length;
     const level = Math.floor((event.offsetY - 5) / ROW);
     const box = boxes.find((one) => one.level === level && time >= one.from && time < one.to);
     const frame = box && data.frames[box.frame];
