@@ -73,7 +73,7 @@ async def part(name: str, seconds: float) -> str:
 
 @app.get("/digest")
 async def digest() -> dict[str, str]:
-    time.sleep(0.12)  # planted: blocked_loop
+    time.sleep(0.15)  # planted: blocked_loop
     return {"digest": "ready"}
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import zlib
 from pathlib import Path
 
 from flask import Flask, abort, jsonify, render_template
@@ -103,8 +104,7 @@ _MOST_SEEN = 60
 
 @app.get("/recommended")
 def recommended():
-    picture = os.urandom(64) * 24_576  # 1.5 MB
-    seen.append(picture)  # planted: memory_growth
+    seen.append(zlib.compress(os.urandom(1_500_000)))  # planted: memory_growth
     if len(seen) > _MOST_SEEN:
         seen.clear()
     return jsonify(products=[3, 7, 21])

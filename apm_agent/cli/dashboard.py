@@ -14,6 +14,7 @@ import click
 from apm_agent import config
 from apm_agent.cli import beside, place
 from apm_agent.errors import ConfigError
+from apm_agent.queries.connection import path_of
 
 
 @click.command("dashboard")
@@ -38,6 +39,7 @@ def command(  # noqa: PLR0917  (click gives them by name)
     if host not in {"127.0.0.1", "::1", "localhost"} and not token:
         raise ConfigError(f"--host {host} lets other machines in, and they need a token. Add --token TEXT.")
     where = place.chosen(store)
+    path_of(where)  # said before the port is taken and the browser opened
     with closing(_listener(listening, host, port)) as listener:
         if until_closed is not None:
             threading.Thread(target=_end_with, args=(until_closed,), daemon=True).start()

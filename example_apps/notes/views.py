@@ -23,7 +23,7 @@ def authors(request: HttpRequest) -> HttpResponse:
 
 
 def calendar(request: HttpRequest) -> HttpResponse:
-    notes = list(Note.objects.order_by("id")[:120])
+    notes = list(Note.objects.order_by("id")[:180])
     return render(request, "notes/calendar.html", {"notes": notes})  # planted: slow_template
 
 

@@ -31,7 +31,8 @@ def test_a_folder_where_nothing_ran_yet(tmp_path: Path) -> None:
 
 
 def test_after_a_run_it_knows_the_last_event_and_what_was_watched(tmp_path: Path) -> None:
-    code = "import apm_agent, sqlite3\nwith apm_agent.background_transaction('job'): sqlite3.connect('x').close()"
+    code = "import apm_agent, sqlite3\n"
+    code += "with apm_agent.background_transaction('job'): sqlite3.connect('x').close()"
     subprocess.run(
         [PYTHON, "-m", "apm_agent", "run", "--no-dashboard", PYTHON, "-c", code],
         cwd=tmp_path, env=environment(), check=True, capture_output=True,
