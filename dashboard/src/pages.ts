@@ -11,14 +11,14 @@ export interface Page {
   rail?: { group: string; icon: string; key: string };
   /** the rail entry that is lit where the page has none of its own */
   under?: string;
-  /** its data changes while one looks, so it can refresh itself */
-  live: boolean;
+  /** it shows what happened in a range of time, so it has range, filters and Live */
+  ranged: boolean;
 }
 
 export const PAGES: Page[] = [
-  { id: 'endpoints', title: 'Endpoints', source: 'endpoints/endpoints.tsx', load: () => import('./pages/endpoints/endpoints.tsx'), rail: { group: '', icon: 'endpoints', key: 'e' }, live: true },
-  { id: 'endpoint', title: 'Endpoint', source: 'endpoint/endpoint.tsx', load: () => import('./pages/endpoint/endpoint.tsx'), under: 'endpoints', live: true },
-  { id: 'traces', title: 'Traces', source: 'traces.tsx', load: () => import('./pages/traces.tsx'), rail: { group: '', icon: 'traces', key: 't' }, live: true },
-  { id: 'trace', title: 'Trace', source: 'trace/trace.tsx', load: () => import('./pages/trace/trace.tsx'), under: 'traces', live: false },
-  { id: 'health', title: 'Health', source: 'health.tsx', load: () => import('./pages/health.tsx'), rail: { group: 'Agent', icon: 'health', key: 'h' }, live: true },
+  { id: 'endpoints', title: 'Endpoints', source: 'endpoints/endpoints.tsx', load: () => import('./pages/endpoints/endpoints.tsx'), rail: { group: '', icon: 'endpoints', key: 'e' }, ranged: true },
+  { id: 'endpoint', title: 'Endpoint', source: 'endpoint/endpoint.tsx', load: () => import('./pages/endpoint/endpoint.tsx'), under: 'endpoints', ranged: true },
+  { id: 'traces', title: 'Traces', source: 'traces.tsx', load: () => import('./pages/traces.tsx'), rail: { group: '', icon: 'traces', key: 't' }, ranged: true },
+  { id: 'trace', title: 'Trace', source: 'trace/trace.tsx', load: () => import('./pages/trace/trace.tsx'), under: 'traces', ranged: false },
+  { id: 'health', title: 'Health', source: 'health.tsx', load: () => import('./pages/health.tsx'), rail: { group: 'Agent', icon: 'health', key: 'h' }, ranged: true },
 ];

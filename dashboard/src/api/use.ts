@@ -16,15 +16,17 @@ export interface Answer<T> {
   path: string;
 }
 
-export interface Options {
+export interface Options<T> {
   /** the parameters are not known yet, so do not ask */
   skip?: boolean;
   /** never refreshed by Live */
   still?: boolean;
+  /** how to ask, where one question takes more than one answer */
+  by?: (path: string, signal: AbortSignal) => Promise<T>;
 }
 
 /** Asks `question` with the page's range and filters, and `parameters`. */
-export function useAnswer<T>(question: string, parameters: Changes = {}, { skip = false, still = false }: Options = {}): Answer<T> {
+export function useAnswer<T>(question: string, parameters: Changes = {}, { skip = false, still = false, by = ask<T> }: Options<T> = {}): Answer<T> {
   const query = useQuery();
   const path = question + apiQuery(query.search, parameters);
   const live = !still && query.get('live') === '1';
@@ -39,7 +41,7 @@ export function useAnswer<T>(question: string, parameters: Changes = {}, { skip 
     const end = begin();
     const timer = setTimeout(() => setSlow(true), QUIET_MS);
     asking.current = true;
-    ask<T>(path, abort.signal)
+    by(path, abort.signal)
       .then((data) => setState({ path, data, error: null }))
       .catch((error: ApiError) => {
         if (!abort.signal.aborted) setState((old) => ({ path, data: old.path === path ? old.data : null, error }));
@@ -63,7 +65,7 @@ export function useAnswer<T>(question: string, parameters: Changes = {}, { skip 
     const timer = setInterval(() => {
       if (asking.current || document.hidden) return;
       asking.current = true;
-      ask<T>(path, abort.signal)
+      by(path, abort.signal)
         .then((data) => setState({ path, data, error: null }))
         .catch((error: ApiError) => {
           if (!abort.signal.aborted) setState((old) => ({ ...old, error }));

@@ -14,26 +14,32 @@ import { CustomRange } from './range.tsx';
 import { Search } from './search.tsx';
 
 export function TopBar({ page }: { page: Page }) {
-  const query = useQuery();
   const colours = useSignal(theme);
-  const live = query.get('live') === '1';
-  const range = query.get('from') ? null : query.get('range') || DEFAULT_RANGE;
   return (
     <header class="top">
-      <Filters />
+      {page.ranged && <Filters />}
       <span class="space" />
       <Search />
-      <Segments label="Time range" options={RANGES.map((id) => ({ id: id as string, title: id }))} current={range} select={(next) => query.set({ range: next, from: null, to: null })} />
-      <CustomRange />
-      {page.live && (
-        <button type="button" class="button" aria-pressed={live} onClick={() => query.set({ live: live ? null : 1 }, { replace: true })} aria-label="Live" data-tip="Ask again every 2 seconds">
-          <Icon name="live" /><span class="wide-only">Live</span>
-        </button>
-      )}
+      {page.ranged && <Ranges />}
       <button type="button" class="button" onClick={toggleTheme} aria-label={`Use the ${colours === 'dark' ? 'light' : 'dark'} theme`} data-tip="Key: d">
         <Icon name="theme" />
       </button>
     </header>
+  );
+}
+
+function Ranges() {
+  const query = useQuery();
+  const live = query.get('live') === '1';
+  const range = query.get('from') ? null : query.get('range') || DEFAULT_RANGE;
+  return (
+    <>
+      <Segments label="Time range" options={RANGES.map((id) => ({ id: id as string, title: id }))} current={range} select={(next) => query.set({ range: next, from: null, to: null })} />
+      <CustomRange />
+      <button type="button" class="button" aria-pressed={live} onClick={() => query.set({ live: live ? null : 1 }, { replace: true })} aria-label="Live" data-tip="Ask again every 2 seconds">
+        <Icon name="live" /><span class="wide-only">Live</span>
+      </button>
+    </>
   );
 }
 

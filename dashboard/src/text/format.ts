@@ -102,7 +102,7 @@ export function ago(seconds: number, now = Date.now() / 1000): string {
 export function lasted(seconds: number): string {
   if (seconds < 90) return `${Math.round(seconds)} s`;
   if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
-  if (seconds < 172_800) return `${(seconds / 3600).toFixed(1)} h`;
+  if (seconds < 172_800) return `${(seconds / 3600).toFixed(1).replace('.0', '')} h`;
   return `${Math.round(seconds / 86_400)} days`;
 }
 

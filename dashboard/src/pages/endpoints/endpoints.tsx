@@ -1,6 +1,7 @@
 /** Endpoints: which costs most, and which changed? */
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import type { EndpointRow, EndpointsAnswer } from '../../api/types.ts';
+import { ask } from '../../api/client.ts';
 import { useAnswer } from '../../api/use.ts';
 import { Icon } from '../../parts/icon.tsx';
 import { KindLegend } from '../../parts/bits.tsx';
@@ -14,20 +15,32 @@ import { KINDS } from '../../text/kinds.ts';
 import { API_SORTS, OPTIONAL, PRESETS, endpointColumns } from './columns.tsx';
 import { downloadCsv } from './csv.ts';
 
-const PAGE = 200;
-const MOST = 1000;
+const FIRST = 200;
+const BLOCK = 1000;
+const MOST = 10_000;
 const KIND_TABS = [{ id: '', title: 'All' }, { id: 'web', title: 'Web' }, { id: 'background', title: 'Background' }];
 
 export default function Endpoints() {
   const query = useQuery();
   const order = orderOf(query);
-  const limit = Number(query.get('rows')) || PAGE;
-  const answer = useAnswer<EndpointsAnswer>('endpoints', { kind: query.get('kind'), q: query.get('q'), sort: API_SORTS[order.column] ?? 'share', limit });
+  const limit = query.get('rows') === 'all' ? BLOCK : FIRST;
+  const answer = useAnswer<EndpointsAnswer>('endpoints', { kind: query.get('kind'), q: query.get('q'), sort: API_SORTS[order.column] ?? 'share', limit }, { by: askRows });
   return (
     <Loaded answer={answer} what="the endpoints" height={520}>
       {(data) => <List data={data} order={order} path={answer.path} />}
     </Loaded>
   );
+}
+
+/** The first rows in one answer; all of them in blocks, one after the other. */
+async function askRows(path: string, signal: AbortSignal): Promise<EndpointsAnswer> {
+  let answer = await ask<EndpointsAnswer>(path, signal);
+  if (!path.includes(`limit=${BLOCK}`)) return answer;
+  while (answer.cursor && answer.endpoints.length < MOST) {
+    const next = await ask<EndpointsAnswer>(`${path}&cursor=${encodeURIComponent(answer.cursor)}`, signal);
+    answer = { ...next, endpoints: [...answer.endpoints, ...next.endpoints] };
+  }
+  return answer;
 }
 
 function orderOf(query: Query): Order {
@@ -79,7 +92,7 @@ function More({ count, order }: { count: number; order: Order }) {
   return (
     <p class="more">
       <span class="muted">These are the {by}.</span>
-      {count < MOST ? <button type="button" class="button" onClick={() => query.set({ rows: MOST }, { replace: true })}>Show up to {f.whole(MOST)}</button> : <span class="muted">Use the filter to find the others.</span>}
+      {query.get('rows') !== 'all' ? <button type="button" class="button" onClick={() => query.set({ rows: 'all' }, { replace: true })}>Show all</button> : <span class="muted">Use the filter to find the others.</span>}
     </p>
   );
 }

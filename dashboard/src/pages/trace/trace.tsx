@@ -11,10 +11,13 @@ import { Header } from './header.tsx';
 import { Calls, Data } from './tables.tsx';
 import { Timeline } from './timeline.tsx';
 
+/** A trace is ranked among the calls of its own time, whatever range one came from. */
+const NOWHEN = { range: null, from: null, to: null, service: null, release: null };
+
 export default function Trace() {
   const query = useQuery();
   const id = query.get('id');
-  const answer = useAnswer<TraceAnswer>('trace', { id, service: null, release: null }, { skip: !id, still: true });
+  const answer = useAnswer<TraceAnswer>('trace', { id, ...NOWHEN }, { skip: !id, still: true });
   if (!id) return <div class="panel empty"><h1 class="title">No trace chosen</h1><p><a class="link" href={query.link('traces')}>Choose one from the list.</a></p></div>;
   return (
     <Loaded answer={answer} what={`trace ${f.tame(id, 40)}`} height={600}>
