@@ -267,7 +267,8 @@ def socket(shop: Shop) -> Record:
 
 
 ENDPOINTS = {
-    "GET /orders": orders, "POST /quote": quote, "GET /feed": feed, "GET /report": report, "POST /track": track,
+    "GET /orders": orders, "POST /quote": quote, "GET /feed": feed, "GET /report": report,
+    "POST /track": track,
     "GET /basket/<int:id>": fail, "GET /": home, "nightly": nightly, "WS /live": socket,
 }  # fmt: skip
 _OFTEN = {"GET /orders": 30, "POST /quote": 14, "GET /feed": 8, "GET /report": 2, "POST /track": 12,

@@ -1,4 +1,4 @@
-"""Folded stacks, one a line, as flamegraph.pl, inferno and speedscope read them: ``a;b;c 1234`` in nanoseconds."""
+"""Folded stacks as flamegraph.pl, inferno and speedscope read them: ``a;b;c 1234``, in nanoseconds."""
 
 from __future__ import annotations
 

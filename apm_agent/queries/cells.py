@@ -1,7 +1,7 @@
 """A window cut into equal cells of time, for sparklines, series and heatmaps.
 
-Cells lie on a grid of absolute times and one that has ended stays as it is: it is worked out once in a process and
-remembered, which is what keeps a page that refreshes itself cheap.
+Cells lie on a grid of absolute times and one that has ended stays as it is: it is worked out once in a
+process and remembered, which is what keeps a page that refreshes itself cheap.
 """
 
 from __future__ import annotations
@@ -30,7 +30,10 @@ _SETTLED = 900
 _KEEP = 1800
 _MOST_REMEMBERED = 4000
 
-_SUMS = "count, errors, duration_ns, db_ns, http_ns, template_ns, cache_ns, wait_ns, gc_ns, queue_ns, rss_bytes, rss_count"
+_SUMS = (
+    "count, errors, duration_ns, db_ns, http_ns, template_ns, cache_ns, wait_ns, gc_ns, queue_ns,"
+    " rss_bytes, rss_count"
+)
 _WIDTH = 12
 
 
@@ -39,7 +42,7 @@ class Grid(NamedTuple):
 
     first: int
     step: int
-    count: int
+    cells: int
 
     @property
     def resolution(self) -> int:
@@ -48,11 +51,11 @@ class Grid(NamedTuple):
 
     @property
     def starts(self) -> list[int]:
-        return [self.first + number * self.step for number in range(self.count)]
+        return [self.first + number * self.step for number in range(self.cells)]
 
 
 class Cell(NamedTuple):
-    """What happened in one cell: sums in the order of `_SUMS`, durations by bucket, and p50, p95, p99 in ms."""
+    """Sums in the order of `_SUMS`, durations by bucket, and p50, p95, p99 in ms."""
 
     sums: tuple[int, ...]
     counts: dict[int, int]
@@ -90,7 +93,7 @@ def sparks(connection: Connection, window: Window, scope: Scope, points: int) ->
 
     cells = _remembered(("spark", connection.path, connection.identity, scope.releases), grid, work, {})
     middles = [window.start + (number + 0.5) * window.seconds / points for number in range(points)]
-    numbers = [min(grid.count - 1, int((middle - grid.first) // grid.step)) for middle in middles]
+    numbers = [min(grid.cells - 1, int((middle - grid.first) // grid.step)) for middle in middles]
     return {endpoint: [cells[number].get(endpoint) for number in numbers] for endpoint in scope.endpoints}
 
 
@@ -133,7 +136,7 @@ def forget() -> None:
 def _remembered(
     key: tuple[Any, ...], grid: Grid, work: Callable[[int, int], dict[int, Any]], nothing: Any
 ) -> list[Any]:
-    """The cells of the grid: those that ended and are known from memory, runs of others from one statement each."""
+    """The grid's cells: what is known from memory, each run of others by one statement."""
     now = time.time()
     cells: dict[int, Any] = {}
     with _lock:

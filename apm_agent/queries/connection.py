@@ -38,8 +38,8 @@ def path_of(url: str) -> str:
 class Connection:
     """Answers statements from one file; without a file it answers nothing, which is not an error.
 
-    Each statement is its own autocommit transaction and is read to its end at once, so that no reader keeps the
-    write-ahead log from being reused.
+    Each statement is its own autocommit transaction and is read to its end at once, so that no reader keeps
+    the write-ahead log from being reused.
     """
 
     def __init__(self, path: str) -> None:
@@ -120,7 +120,7 @@ class Connection:
 
 
 class Pool:
-    """Keeps a few open connections for a server of many threads: opening one costs more than most questions."""
+    """Keeps a few connections open for many threads: opening one costs more than most questions."""
 
     _MOST = 4
 
@@ -217,7 +217,8 @@ def _in_words(error: sqlite3.Error, path: str) -> StoreError:
     text = str(error)
     if "interrupted" in text:
         return TooSlowError(
-            f"the question took longer than {PATIENCE:.0f} s and was stopped: choose a shorter range or narrower filters"
+            f"the question took longer than {PATIENCE:.0f} s and was stopped: choose a shorter range or "
+            "narrower filters"
         )
     if "locked" in text:
         return StoreError(f"the store {path} is locked by another program; try again in a moment")

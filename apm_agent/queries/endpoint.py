@@ -28,7 +28,7 @@ _MOST_TRACES = 20
 _MOST_ROWS = 5000
 
 
-def endpoint(
+def endpoint(  # noqa: PLR0917
     connection: Connection, window: Window, name: str, kind: str = "", service: str = "", release: str = ""
 ) -> dict[str, Any] | None:
     """The whole page; None when there is no such endpoint."""
@@ -127,9 +127,10 @@ def hot_lines(profiled: Profiled, sources: Sources) -> list[dict[str, Any]]:
 
 
 def _sources(connection: Connection, found: Endpoint, window: Window) -> Sources:
-    """Reads below the folders of the service's processes; what is newer than its last transaction has changed."""
+    """Of the service's processes; a file newer than the endpoint's last transaction has changed."""
     roots = connection.rows(
-        "SELECT DISTINCT app_root FROM processes WHERE service = ? AND last_seen >= ? ORDER BY last_seen DESC LIMIT 8",
+        "SELECT DISTINCT app_root FROM processes WHERE service = ? AND last_seen >= ? ORDER BY last_seen "
+        "DESC LIMIT 8",
         (found.service, window.start_ns),
     )
     last = connection.row(
@@ -147,7 +148,8 @@ def _recent(
     return connection.rows(
         "SELECT duration_ns, db_ns, http_ns, template_ns, cache_ns, wait_ns, gc_ns, queue_ns,"
         " CASE WHEN overlap = 0 THEN rss_after - rss_before END FROM transactions"
-        f" WHERE endpoint_id = ? AND started_at >= ? AND started_at < ?{only} ORDER BY started_at DESC LIMIT ?",
+        f" WHERE endpoint_id = ? AND started_at >= ? AND started_at < ?{only} ORDER BY started_at DESC "
+        "LIMIT ?",
         (found.id, window.start_ns, window.end_ns, *(releases or ()), _MOST_ROWS),
     )
 

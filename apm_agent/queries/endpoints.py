@@ -39,6 +39,10 @@ class Page(NamedTuple):
     offset: int = 0
 
 
+#: The costliest of all.
+FIRST = Page()
+
+
 class _Measured(NamedTuple):
     endpoint: Endpoint
     sums: Totals
@@ -62,9 +66,9 @@ SORTS = tuple(_SORTS)
 def endpoints(
     connection: Connection,
     window: Window,
-    page: Page = Page(),
+    page: Page = FIRST,
     service: str = "",
-    release: str = "",  # noqa: B008
+    release: str = "",
 ) -> Fetched:
     """One page of endpoints, and the totals of all that match."""
     check_kind(page.kind)
@@ -165,7 +169,7 @@ def _rows(
     return [made for row, made in sorted(rows, key=lambda each: order[each[0].endpoint.id])]
 
 
-def _reason(
+def _reason(  # noqa: PLR0917
     connection: Connection, window: Window, scope: Scope, row: _Measured, found: list[Finding], number: int
 ) -> Reason | None:
     if number >= _MOST_LINES:
@@ -173,7 +177,7 @@ def _reason(
     return reason_or_line(connection, window, row.endpoint.id, scope.releases, found, row.sums.duration_ns)
 
 
-def _row(
+def _row(  # noqa: PLR0917
     window: Window,
     row: _Measured,
     everything_ns: int,

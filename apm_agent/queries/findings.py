@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from apm_agent.model.profile import Frame
 from apm_agent.queries import names
@@ -18,7 +18,8 @@ _COLUMNS = (
 )
 
 
-class Finding(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Finding:
     """One cause in one endpoint, over a window."""
 
     endpoint: int
@@ -54,7 +55,8 @@ def findings(
 ) -> dict[int, list[Finding]]:
     """Findings by endpoint, the costliest first."""
     sql, parameters = select("insight_rollups", _COLUMNS, window.pieces(), releases, endpoint)
-    # With one max() in it SQLite takes the other bare columns, text and transaction, from the row of the maximum.
+    # With one max() in it SQLite takes the other bare columns, text and transaction, from the row of the
+    # maximum.
     rows = connection.rows(
         "SELECT endpoint_id, kind, statement_id, frame_id, sum(transactions), sum(count), sum(cost_ns),"
         f" sum(cost_bytes), text, transaction_id, max(cost_max_ns) FROM ({sql})"

@@ -44,7 +44,8 @@ def workers(connection: Connection, service: str = "") -> list[dict[str, Any]]:
             "last_seen": seen / 1e9,
         }
         for host, pid, name, started, rss, seen in connection.rows(
-            "SELECT host, pid, service, started_at, rss, last_seen FROM processes WHERE (? = '' OR service = ?)"
+            "SELECT host, pid, service, started_at, rss, last_seen FROM processes WHERE (? = '' OR "
+            "service = ?)"
             " AND last_seen >= (SELECT max(last_seen) FROM processes) - ? ORDER BY last_seen DESC LIMIT ?",
             (service, service, _RECENT // 24, _MOST_PROCESSES),
         )
@@ -77,7 +78,7 @@ def _processes(connection: Connection) -> list[dict[str, Any]]:
 def _state(text: str | None) -> dict[str, Any]:
     """What the process says of itself; parts it does not speak of are empty."""
     try:
-        said = json.loads(text) if text else {}
+        said = json.loads(text, parse_constant=lambda name: None) if text else {}
     except ValueError:
         said = {}
     if not isinstance(said, dict):
@@ -106,7 +107,7 @@ def _store(connection: Connection, url: str, processes: list[dict[str, Any]]) ->
 
 
 def _count(connection: Connection, oldest: int | None) -> int:
-    """How many single transactions there are, from the hours they fall into: counting rows would read them all."""
+    """How many transactions there are, from the hours they fall into: counting rows reads them all."""
     if oldest is None:
         return 0
     hour = oldest // (3600 * 10**9) * 3600

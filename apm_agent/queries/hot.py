@@ -38,7 +38,8 @@ def lines(profiled: Profiled) -> list[HotLine]:
     for frame, weight in _answering(profiled.stacks).items():
         answers[frame] += weight
     found = [HotLine(frame, own[frame], weight, answers[frame]) for frame, weight in total.items()]
-    return sorted(found, key=lambda line: (-max(line.own_ns, line.answers_ns), -line.total_ns, line.frame))
+    hot = [line for line in found if line.own_ns or line.answers_ns]
+    return sorted(hot, key=lambda line: (-max(line.own_ns, line.answers_ns), -line.total_ns, line.frame))
 
 
 def hottest(profiled: Profiled) -> tuple[Frame, float] | None:
@@ -69,7 +70,7 @@ def hottest_of(
     profiled = of_window(connection, window, [endpoint], releases)
     found = hottest(profiled)
     with _lock:
-        _memory[key] = (now + min(60.0, 1.0 + profiled.count / 100), found)
+        _memory[key] = (now + min(60.0, 1.0 + profiled.samples / 100), found)
         while len(_memory) > _MOST_REMEMBERED:
             _memory.popitem(last=False)
     return found
@@ -78,8 +79,8 @@ def hottest_of(
 def _answering(stacks: list[Weighed]) -> dict[Frame, int]:
     """Time by the innermost line of own code.
 
-    Of an uncertain sample only the function is known: its time is spread over that function's lines as the certain
-    samples lie in them.
+    Of an uncertain sample only the function is known: its time is spread over that function's lines as the
+    certain samples lie in them.
     """
     certain: dict[Frame, int] = defaultdict(int)
     by_function: dict[tuple[str, str], dict[Frame, int]] = defaultdict(lambda: defaultdict(int))

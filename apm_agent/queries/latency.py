@@ -1,4 +1,4 @@
-"""Percentiles, histograms and heatmaps as the pages read them, all from the same buckets so that they agree."""
+"""Percentiles, histograms and heatmaps as the pages read them, from the same buckets so that they agree."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ _SLOW_EACH = 2
 
 
 def overview(connection: Connection, window: Window, service: str = "", release: str = "") -> dict[str, Any]:
-    """Key figures, charts, what to fix first, the costliest endpoints, the slowest transactions, the workers."""
+    """Key figures, charts, what to fix first, costliest endpoints, slowest transactions, workers."""
     everything = scope_of(connection, service, release)
     scope = Scope(everything.timed, everything.releases)
     sums, whole = _all(connection, window, scope)
@@ -41,7 +41,8 @@ def overview(connection: Connection, window: Window, service: str = "", release:
         "releases": [
             {"version": version, "first_seen": seen / 1e9}
             for version, seen in connection.rows(
-                "SELECT version, min(first_seen) FROM releases WHERE version != '' AND (? = '' OR service = ?)"
+                "SELECT version, min(first_seen) FROM releases WHERE version != '' AND (? = '' OR service "
+                "= ?)"
                 " GROUP BY version ORDER BY 2 DESC LIMIT 50",
                 (service, service),
             )
@@ -56,8 +57,7 @@ def _all(connection: Connection, window: Window, scope: Scope) -> tuple[Totals, 
     ]
     blobs = histograms(connection, pieces, scope.releases)
     whole = latency.merged(blob for key, parts in blobs.items() if key in scope.endpoints for blob in parts)
-    columns = [sum(column) for column in zip(*found, strict=True)] if found else []
-    return Totals(*columns), whole
+    return Totals.of(found), whole
 
 
 def _kpi(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from apm_agent.model.profile import Frame
 from apm_agent.model.statement import summary
 
 
-class Evidence(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Evidence:
     """What one insight rests on, of one transaction or summed over several."""
 
     kind: str
@@ -144,56 +146,64 @@ def _named(text: str, otherwise: str) -> str:
 
 def _fix_repeated(found: Evidence) -> str:
     return (
-        "Usually one query for all of them does: select_related() or prefetch_related() in Django, joinedload() or "
+        "Usually one query for all of them does: select_related() or prefetch_related() in Django, "
+        "joinedload() or "
         "selectinload() in SQLAlchemy, otherwise a JOIN or an IN (…) list before the loop."
     )
 
 
 def _fix_slow_query(found: Evidence) -> str:
     return (
-        "Look at its plan with EXPLAIN: a missing index on the columns in WHERE or ORDER BY is the usual cause; "
+        "Look at its plan with EXPLAIN: a missing index on the columns in WHERE or ORDER BY is the usual "
+        "cause; "
         "also check that it fetches only the rows and columns the page needs."
     )
 
 
 def _fix_hot(found: Evidence) -> str:
     return (
-        "Look at what this line repeats: a result that could be kept between calls, a list searched where a set or "
+        "Look at what this line repeats: a result that could be kept between calls, a list searched where "
+        "a set or "
         "dict would do, work that could move out of the loop or out of the request."
     )
 
 
 def _fix_upstream(found: Evidence) -> str:
     return (
-        "If the answer may be some seconds old, cache it; independent calls can run at the same time; in any case "
+        "If the answer may be some seconds old, cache it; independent calls can run at the same time; in "
+        "any case "
         "set a timeout, and reuse one client so that connections stay open."
     )
 
 
 def _fix_template(found: Evidence) -> str:
     return (
-        "Often the template calls code or queries in a loop: fetch those in the view, or cache the fragment; large "
+        "Often the template calls code or queries in a loop: fetch those in the view, or cache the "
+        "fragment; large "
         "lists are better paged."
     )
 
 
 def _fix_blocked(found: Evidence) -> str:
     return (
-        "Every other request on this loop waits meanwhile. Run the call in a thread (await asyncio.to_thread(…)), "
+        "Every other request on this loop waits meanwhile. Run the call in a thread (await "
+        "asyncio.to_thread(…)), "
         "use the async version of the library, or make the view a plain def."
     )
 
 
 def _fix_gc(found: Evidence) -> str:
     return (
-        "Many objects are made and kept here. gc.freeze() after start-up and a higher gc.set_threshold() usually "
+        "Many objects are made and kept here. gc.freeze() after start-up and a higher gc.set_threshold() "
+        "usually "
         "help; building fewer temporary objects always does."
     )
 
 
 def _fix_memory(found: Evidence) -> str:
     return (
-        "Something outlives the call: a list or dict at module level that only grows, or a cache without a bound "
+        "Something outlives the call: a list or dict at module level that only grows, or a cache without "
+        "a bound "
         "(functools.lru_cache(maxsize=None)). A first few calls may only be warming up."
     )
 

@@ -31,7 +31,7 @@ class Weighed(NamedTuple):
 
     stack: Stack
     state: int
-    count: int
+    samples: int
     weight_ns: int
 
 
@@ -46,8 +46,8 @@ class Profiled(NamedTuple):
         return sum(weighed.weight_ns for weighed in self.stacks)
 
     @property
-    def count(self) -> int:
-        return sum(weighed.count for weighed in self.stacks)
+    def samples(self) -> int:
+        return sum(weighed.samples for weighed in self.stacks)
 
     def profile(self) -> Profile:
         """Nanoseconds by stack, states together: what an exporter takes."""
@@ -82,15 +82,17 @@ def of_transaction(connection: Connection, number: int) -> Profiled | None:
         sums[stack, state][1] += weight
     for stack, state, weight in document.get("weights") or ():
         sums[stack, state][1] += weight
-    return Profiled(_named(connection, [(*key, *value) for key, value in sums.items()]), 1)
+    return Profiled(
+        _named(connection, [(stack, state, count, ns) for (stack, state), (count, ns) in sums.items()]), 1
+    )
 
 
 def columnar(profiled: Profiled, prune: float = PRUNE) -> dict[str, Any]:
-    """The profile as a tree in columns, parents first; branches under the share `prune` are cut and summed."""
+    """The profile as a tree in columns, parents first; branches under the share `prune` are cut."""
     tree = _Tree()
     for weighed in profiled.stacks:
         tree.add(weighed)
-    return tree.answer(prune) | {"count": profiled.count, "transactions": profiled.transactions}
+    return tree.answer(prune) | {"count": profiled.samples, "transactions": profiled.transactions}
 
 
 class _Tree:
@@ -104,14 +106,14 @@ class _Tree:
     def add(self, weighed: Weighed) -> None:
         node = 0
         self.total[0] += weighed.weight_ns
-        self.samples[0] += weighed.count
+        self.samples[0] += weighed.samples
         for frame in weighed.stack:
             index = self.frames.setdefault(
                 (frame.function, frame.file, frame.line, frame.category), len(self.frames)
             )
             node = self._child(node, index)
             self.total[node] += weighed.weight_ns
-            self.samples[node] += weighed.count
+            self.samples[node] += weighed.samples
         self.own[node] += weighed.weight_ns
 
     def _child(self, node: int, frame: int) -> int:
@@ -190,7 +192,9 @@ def _named(connection: Connection, rows: Sequence[tuple[int, int, int, int]]) ->
     heaviest = sorted(rows, key=lambda row: (-row[3], row[0], row[1]))
     kept, rest = heaviest[:_MOST_STACKS], heaviest[_MOST_STACKS:]
     stacks = names.stacks(connection, [row[0] for row in kept])
-    found = [Weighed(stacks.get(row[0], (names.UNKNOWN,)), *row[1:]) for row in kept]
+    found = [
+        Weighed(stacks.get(stack, (names.UNKNOWN,)), state, count, ns) for stack, state, count, ns in kept
+    ]
     if rest:
         found.append(Weighed(OTHER, 0, sum(row[2] for row in rest), sum(row[3] for row in rest)))
     return found

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import NamedTuple
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
 
 from apm_agent.queries.connection import Connection
 from apm_agent.queries.scope import select
 from apm_agent.queries.window import Piece
 
 _SUMS = (
-    "count, errors, duration_ns, duration_max_ns, cpu_ns, cpu_count, queue_ns, queue_count, rss_bytes, rss_count,"
+    "count, errors, duration_ns, duration_max_ns, cpu_ns, cpu_count, queue_ns, queue_count, rss_bytes, "
+    "rss_count,"
     " queries, db_ns, http_ns, template_ns, cache_ns, wait_ns, gc_ns"
 )
 _SUMMED = ", ".join(
@@ -19,7 +21,8 @@ _SUMMED = ", ".join(
 )
 
 
-class Totals(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Totals:
     """What the transactions of an endpoint add up to."""
 
     count: int = 0
@@ -39,6 +42,13 @@ class Totals(NamedTuple):
     cache_ns: int = 0
     wait_ns: int = 0
     gc_ns: int = 0
+
+    @classmethod
+    def of(cls, many: Iterable[Totals]) -> Totals:
+        """All of them as one."""
+        parts = list(many)
+        sums = {field.name: sum(getattr(part, field.name) for part in parts) for field in fields(cls)}
+        return cls(**sums | {"duration_max_ns": max((part.duration_max_ns for part in parts), default=0)})
 
     @property
     def spans(self) -> tuple[int, int, int, int, int, int]:

@@ -9,8 +9,10 @@ from apm_agent.queries.scope import Endpoint
 from apm_agent.queries.units import hex_id, kb, kinds, millis, ms
 
 COLUMNS = (
-    "x.id, x.endpoint_id, x.started_at, x.duration_ns, x.status, x.failed, x.error, x.method, x.path, x.cpu_ns,"
-    " x.queue_ns, x.first_byte_ns, x.rss_before, x.rss_after, x.overlap, x.queries, x.db_ns, x.http_ns, x.template_ns,"
+    "x.id, x.endpoint_id, x.started_at, x.duration_ns, x.status, x.failed, x.error, x.method, x.path, "
+    "x.cpu_ns,"
+    " x.queue_ns, x.first_byte_ns, x.rss_before, x.rss_after, x.overlap, x.queries, x.db_ns, x.http_ns, "
+    "x.template_ns,"
     " x.cache_ns, x.wait_ns, x.gc_ns, x.kept, r.version, p.host, p.pid,"
     " EXISTS (SELECT 1 FROM traces WHERE transaction_id = x.id)"
 )

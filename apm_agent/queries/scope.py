@@ -81,6 +81,9 @@ def _releases(connection: Connection, release: str) -> tuple[int, ...]:
     return tuple(row[0] for row in connection.rows("SELECT id FROM releases WHERE version = ?", (release,)))
 
 
+_TIMES = "WITH RECURSIVE times (at) AS (VALUES (?) UNION ALL SELECT at + ? FROM times WHERE at + ? < ?)"
+
+
 def select(
     table: str,
     columns: str,
@@ -90,8 +93,8 @@ def select(
 ) -> tuple[str, list[int]]:
     """The rows of a rollup table that `pieces` cover, as SQL and its parameters.
 
-    `table` and `columns` are words of ours; whatever came from a question is a parameter. One endpoint is sought
-    by the times themselves: its rows lie among those of all others.
+    `table` and `columns` are words of ours; whatever came from a question is a parameter. One endpoint is
+    sought by the times themselves: its rows lie among those of all others.
     """
     parts: list[str] = []
     parameters: list[int] = []
@@ -101,9 +104,8 @@ def select(
             parts.append(f"SELECT {columns} FROM {table} WHERE resolution = ? AND t >= ? AND t < ?{only}")
             parameters += [resolution, start, end]
         else:
-            times = "WITH RECURSIVE times (at) AS (VALUES (?) UNION ALL SELECT at + ? FROM times WHERE at + ? < ?)"
             parts.append(
-                f"SELECT * FROM ({times} SELECT {columns} FROM times CROSS JOIN {table}"
+                f"SELECT * FROM ({_TIMES} SELECT {columns} FROM times CROSS JOIN {table}"
                 f" WHERE resolution = ? AND t = at AND endpoint_id = ?{only})"
             )
             parameters += [start, resolution, resolution, end, resolution, endpoint]

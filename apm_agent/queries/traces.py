@@ -34,7 +34,7 @@ class Filters(NamedTuple):
     text: str = ""
 
 
-def traces(
+def traces(  # noqa: PLR0917
     connection: Connection,
     window: Window,
     filters: Filters,
@@ -77,7 +77,7 @@ def slowest(
     return _slowest(connection, window, Filters(), releases, endpoints, limit, None) if endpoints else []
 
 
-def _slowest(
+def _slowest(  # noqa: PLR0917
     connection: Connection,
     window: Window,
     filters: Filters,
@@ -86,7 +86,7 @@ def _slowest(
     limit: int,
     after: tuple[int, int] | None,
 ) -> list[Row]:
-    """Looks into the rollup cells with the slowest maximum first, and stops when no other can hold a slower one."""
+    """Looks into the cells of the slowest maximum first; stops when no other can hold a slower one."""
     found: list[Row] = []
     least = filters.min_ns
     sql = _sql(filters, releases, after, "x.duration_ns", "x.endpoint_id = ? AND")
@@ -112,14 +112,15 @@ def _cells(
     columns = "endpoint_id, resolution, t, duration_max_ns"
     sql, parameters = select("rollups", columns, pieces, releases, only)
     rows = connection.rows(
-        f"SELECT max(duration_max_ns), resolution, t, endpoint_id FROM ({sql}) GROUP BY resolution, t, endpoint_id"
+        f"SELECT max(duration_max_ns), resolution, t, endpoint_id FROM ({sql}) GROUP BY resolution, t, "
+        "endpoint_id"
         " ORDER BY 1 DESC",
         parameters,
     )
     return [(*row,) for row in rows if row[3] in endpoints]
 
 
-def _newest(
+def _newest(  # noqa: PLR0917
     connection: Connection,
     window: Window,
     filters: Filters,
@@ -170,7 +171,8 @@ def _sql(
         )
     if after is not None:
         conditions.append(f"({order}, x.id) < (?, ?)")
-    return f"SELECT {COLUMNS} FROM {TABLES} WHERE {' AND '.join(conditions)} ORDER BY {order} DESC, x.id DESC LIMIT ?"
+    where = " AND ".join(conditions)
+    return f"SELECT {COLUMNS} FROM {TABLES} WHERE {where} ORDER BY {order} DESC, x.id DESC LIMIT ?"
 
 
 def _values(filters: Filters, releases: tuple[int, ...] | None, after: tuple[int, int] | None) -> list[Any]:
@@ -186,7 +188,7 @@ def _values(filters: Filters, releases: tuple[int, ...] | None, after: tuple[int
 
 
 def _as_kept(text: str) -> tuple[str, str]:
-    """What to look for in a context, which is kept as JSON: ``user=7`` is there as ``"user":7`` or ``"user":"7"``."""
+    """What to look for in a context, kept as JSON: ``user=7`` is ``"user":7`` or ``"user":"7"`` there."""
     key, equals, value = text.partition("=")
     if not equals:
         escaped = json.dumps(text)[1:-1]

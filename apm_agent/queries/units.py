@@ -51,7 +51,7 @@ def parse_id(text: str) -> int:
 
 
 def kinds(duration: int, spans: Sequence[int], queue: int | None) -> dict[str, float]:
-    """Milliseconds by kind from the sums of db, http, template, cache, wait and gc; python is what none claims.
+    """Milliseconds by kind, from sums of db, http, template, cache, wait and gc; python is the rest.
 
     Spans that ran at the same time may claim more than the duration: python is then 0, never less.
     """

@@ -46,7 +46,7 @@ def explained(found: list[Finding], total_ns: int) -> bool:
     )
 
 
-def reason_or_line(
+def reason_or_line(  # noqa: PLR0917
     connection: Connection,
     window: Window,
     endpoint: int,
@@ -69,7 +69,7 @@ def line_evidence(frame: Frame, share: float, cost_ns: float) -> phrases.Evidenc
     return phrases.Evidence("hot_line", "", 1, cost_ns, 0, share, frame, None)
 
 
-def diagnose(
+def diagnose(  # noqa: PLR0917
     connection: Connection, name: str, window: Window, kind: str = "", service: str = "", release: str = ""
 ) -> dict[str, Any]:
     """All one needs to know of a slow endpoint, in the words and units of the API."""
@@ -104,11 +104,11 @@ def diagnose(
         "why": told.why if told else None,
         "where": told.where if told else None,
         "insights": [_insight(each, sums.duration_ns) for each in found[:5]],
-        "hot_line": {
-            "file": line[0].file, "line": line[0].line, "function": line[0].function, "share": round(line[1], 4),
-        } if line else None,
-        "traces": [_example(row) for row in slowest(connection, window, {endpoint.id: endpoint}, releases, 3)],
-    }  # fmt: skip
+        "hot_line": _line(*line) if line else None,
+        "traces": [
+            _example(row) for row in slowest(connection, window, {endpoint.id: endpoint}, releases, 3)
+        ],
+    }
 
 
 def markdown(diagnosis: dict[str, Any]) -> str:
@@ -160,6 +160,10 @@ def _bounded(lines: list[str]) -> str:
     return text
 
 
+def _line(frame: Frame, share: float) -> dict[str, Any]:
+    return {"file": frame.file, "line": frame.line, "function": frame.function, "share": round(share, 4)}
+
+
 def _insight(found: Finding, total_ns: int) -> dict[str, Any]:
     evidence = found.evidence(total_ns)
     return {
@@ -188,7 +192,8 @@ def _unknown(connection: Connection, name: str) -> str:
         return f"there is no endpoint {name[:80]!r}: the store is empty"
     known = connection.rows("SELECT name FROM endpoints WHERE instr(lower(name), lower(?)) LIMIT 5", (name,))
     known = known or connection.rows("SELECT name FROM endpoints ORDER BY id DESC LIMIT 5")
-    return f"there is no endpoint {name[:80]!r}; there are for example: {', '.join(repr(row[0][:80]) for row in known)}"
+    names = ", ".join(repr(row[0][:80]) for row in known)
+    return f"there is no endpoint {name[:80]!r}; there are for example: {names}"
 
 
 def _largest(by_kind: dict[str, float]) -> list[tuple[str, float]]:

@@ -17,11 +17,12 @@ DEFAULT = "1h"
 ROLLUPS = (60, 3600, 86400)
 PROFILES = (600, 3600, 86400)
 
-#: From this length on a window begins at a full hour: the minutes before it are most of what there is to read.
+#: From this length on a window begins at a full hour: the minutes before it are most of what there is to
+#: read.
 _LONG = 86400
 
-#: How long minutes and hours are kept (by the store's retention, with a day to spare): an older window begins and
-#: ends at full hours or days.
+#: How long minutes and hours are kept (by the store's retention, with a day to spare): an older window begins
+#: and ends at full hours or days.
 _KEPT = ((60, 7 * 86400 + 7200), (3600, 89 * 86400))
 
 #: No window reaches outside these: 2000-01-01 to 2100-01-01.
@@ -63,7 +64,7 @@ class Window(NamedTuple):
         return Window(max(_FIRST, start), self.start, None, False)
 
     def pieces(self, levels: tuple[int, ...] = ROLLUPS) -> list[Piece]:
-        """(resolution, from, to) that cover the window once: days, the hours around them, the minutes around those.
+        """(resolution, from, to) that cover the window once: days, hours around them, minutes around those.
 
         The running hour and day are as current as the running minute, so an open window ends in whole days.
         """

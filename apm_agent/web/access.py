@@ -1,4 +1,4 @@
-"""Who may see the dashboard: a loopback peer that no proxy forwarded, or whoever a token or a rule lets in."""
+"""Who may see the dashboard: a loopback peer that no proxy forwarded, or whom a token or rule lets in."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ _A_MONTH = 30 * 86400
 
 #: Any header of these families says that somebody else's request was passed on to us.
 _FORWARDED = (
-    "HTTP_FORWARDED", "HTTP_VIA", "HTTP_X_FORWARDED", "HTTP_X_REAL_IP", "HTTP_X_CLIENT_IP", "HTTP_X_CLUSTER_CLIENT_IP",
-    "HTTP_X_ORIGINAL", "HTTP_X_ENVOY", "HTTP_X_PROXY", "HTTP_TRUE_CLIENT_IP", "HTTP_CF_", "HTTP_FASTLY_CLIENT_IP",
-    "HTTP_X_REMOTE", "HTTP_X_HOST", "HTTP_CLIENT_IP", "HTTP_CDN_LOOP",
+    "HTTP_FORWARDED", "HTTP_VIA", "HTTP_X_FORWARDED", "HTTP_X_REAL_IP", "HTTP_X_CLIENT_IP",
+    "HTTP_X_CLUSTER_CLIENT_IP", "HTTP_X_ORIGINAL", "HTTP_X_ENVOY", "HTTP_X_PROXY", "HTTP_X_REMOTE",
+    "HTTP_X_HOST", "HTTP_TRUE_CLIENT_IP", "HTTP_CLIENT_IP", "HTTP_CF_", "HTTP_CDN_LOOP",
+    "HTTP_FASTLY_CLIENT_IP",
 )  # fmt: skip
 _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]", "::1")
 
@@ -30,8 +31,8 @@ _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]", "::1")
 class Access:
     """Decides on each request.
 
-    Without a token the machine itself is a door, and a rule may open another. With a token, coming from this machine
-    is not enough: a proxy beside us comes from loopback too, and not every proxy says that it is one.
+    Without a token the machine itself is a door, and a rule may open another. With a token, coming from this
+    machine is not enough: a proxy beside us comes from loopback too, and not every proxy says that it is one.
     """
 
     def __init__(
@@ -68,8 +69,8 @@ class Access:
     def remember(self, request: Request, response: Response) -> None:
         """Let the browser come back without the token in the address.
 
-        No path is named: the browser then takes the folder of the page, which is the mount as it sees it, also
-        behind a proxy that strips a prefix we never hear of.
+        No path is named: the browser then takes the folder of the page, which is the mount as it sees it,
+        also behind a proxy that strips a prefix we never hear of.
         """
         response.set_cookie(
             COOKIE,
@@ -95,7 +96,8 @@ class Access:
             if isinstance(self._authorize, str):
                 self._authorize = _named(self._authorize)
             if self._authorize is not None:
-                # Only True opens: a coroutine, a response or a user object is no answer to a yes-or-no question.
+                # Only True opens: a coroutine, a response or a user object is no answer to a yes-or-no
+                # question.
                 allowed = self._authorize(request) is True
         return allowed
 
@@ -105,7 +107,8 @@ class Access:
             return False
         if any(name.startswith(_FORWARDED) for name in environ):
             return False
-        # A browser speaks 1.1 or later; a proxy that says nothing of itself, like nginx unconfigured, speaks 1.0.
+        # A browser speaks 1.1 or later; a proxy that says nothing of itself, like nginx unconfigured, speaks
+        # 1.0.
         if environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
             return False
         return _host_name(environ.get("HTTP_HOST", "")) in self._hosts

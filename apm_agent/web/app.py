@@ -1,4 +1,4 @@
-"""The dashboard as a WSGI application that can be mounted anywhere: it knows no prefix, every address is relative."""
+"""The dashboard as a WSGI application to mount anywhere: it knows no prefix, every address is relative."""
 
 from __future__ import annotations
 
@@ -122,14 +122,15 @@ def dashboard(
     """The dashboard of a store.
 
     It answers a loopback peer that no proxy forwarded; with `token` only whoever sends that; and whomever
-    `authorize(request)` answers True for. `allowed_hosts` are names of this machine beside localhost by which a
-    loopback peer may ask.
+    `authorize(request)` answers True for. `allowed_hosts` are names of this machine beside localhost by which
+    a loopback peer may ask.
     """
     return Dashboard(store_url, Access(token, authorize, open_to_all, allowed_hosts), title)
 
 
 _REFUSED = (
-    "the dashboard answers only the machine it runs on, without a proxy between, or whoever a token or a rule lets "
+    "the dashboard answers only the machine it runs on, without a proxy between, or whoever a token or a "
+    "rule lets "
     "in: send Authorization: Bearer with the token, see the page for more"
 )
 

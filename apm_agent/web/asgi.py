@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote_from_bytes
 
 from a2wsgi import WSGIMiddleware
@@ -16,7 +16,7 @@ class DashboardASGI:
     """The WSGI application in a few threads of its own."""
 
     def __init__(self, store_url: str, **options: Any) -> None:
-        self._app = WSGIMiddleware(dashboard(store_url, **options), workers=4)
+        self._app = WSGIMiddleware(cast(Any, dashboard(store_url, **options)), workers=4)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         query = scope.get("query_string")

@@ -14,11 +14,11 @@ WINDOW = ("range", "from", "to")
 COMMON = (*WINDOW, "service", "release")
 
 #: What pages keep in their own address; it may come along in a question and means nothing there.
-PAGES_OWN = frozenset(
-    {"live", "theme", "cols", "sort", "order", "desc", "tab", "view", "group", "preset", "open", "select", "selected",
-     "span", "search", "flame", "focus", "zoom", "side", "band", "page", "token", "q", "kind", "name", "id", "limit",
-     "cursor", "format"}
-)  # fmt: skip
+PAGES_OWN = frozenset({
+    "band", "cols", "cursor", "desc", "flame", "focus", "format", "group", "id", "kind", "limit",
+    "live", "name", "open", "order", "page", "preset", "q", "search", "select", "selected", "side",
+    "sort", "span", "tab", "theme", "token", "view", "zoom",
+})  # fmt: skip
 
 _LONGEST = 2000
 _LARGEST = 1e15

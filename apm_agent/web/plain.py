@@ -44,11 +44,13 @@ def refused() -> Response:
         403,
         "This dashboard is closed to you",
         [
-            "It answers only the machine it runs on, without a proxy between, and whoever was let in by name. "
+            "It answers only the machine it runs on, without a proxy between, and whoever was let in by "
+            "name. "
             "Whoever runs the application can open it in one of these ways:",
             "with a token: set APM_AGENT_DASHBOARD_TOKEN to a long random text, restart, and open",
             "    …/?token=THE-TOKEN",
-            "with a rule: set APM_AGENT_AUTHORIZE to module:function, which gets the request and answers True or False",
+            "with a rule: set APM_AGENT_AUTHORIZE to module:function, which gets the request and answers "
+            "True or False",
             "in Django: sign in as a member of staff, or set DEBUG on a developer's machine",
             "from your own machine: forward the port, and open it as localhost",
             "    ssh -L 8787:127.0.0.1:8787 the-server",
@@ -71,7 +73,8 @@ def not_built() -> Response:
         503,
         "The pages are not built yet",
         [
-            "The dashboard's pages are TypeScript, built when the package is built. In a checkout, build them with:",
+            "The dashboard's pages are TypeScript, built when the package is built. In a checkout, build "
+            "them with:",
             "    pip install -e .",
             "or, with Node at hand:",
             "    cd dashboard && npm ci && npm run build",

@@ -1,4 +1,4 @@
-"""The dashboard's own server, for `apm-agent dashboard`: small, threaded, quiet, for a few people at a time."""
+"""The dashboard's own server, for `apm-agent dashboard`: threaded, quiet, for a few people at a time."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def serve(
     title: str = "",
     ready: Callable[[BaseWSGIServer], None] | None = None,
 ) -> None:
-    """Answer on a listening socket until interrupted; other machines are only served with a token or a rule."""
+    """Answer on a listening socket until interrupted; other machines only with a token or a rule."""
     host, port = listener.getsockname()[:2]
     if not _is_loopback(host) and not token and not authorize:
         raise ConfigError(
@@ -51,7 +51,6 @@ def serve(
     app = dashboard(store_url, token=token, authorize=authorize, title=title)
     server = make_server(host, port, app, threaded=True, request_handler=_Quiet, fd=listener.fileno())
     with server:
-        server.daemon_threads = True
         if ready is not None:
             ready(server)
         try:
