@@ -49,6 +49,7 @@ class Program:
     ) -> None:
         self.port = port
         self.url = f"http://127.0.0.1:{port}" if port else ""
+        self._last_output = ""
         # A file, because a pipe nobody reads would stop a talkative program.
         self._printed = tempfile.TemporaryFile()  # noqa: SIM115  (open as long as the program)
         self.process = subprocess.Popen(
@@ -62,6 +63,8 @@ class Program:
 
     @property
     def output(self) -> str:
+        if self._printed.closed:
+            return self._last_output
         size = os.fstat(self._printed.fileno()).st_size
         return os.pread(self._printed.fileno(), size, 0).decode("utf-8", "replace")
 
@@ -110,6 +113,8 @@ class Program:
         except ProcessLookupError:
             pass
         self.process.wait(_PATIENCE)
+        self._last_output = self.output
+        self._printed.close()
 
 
 @contextmanager
