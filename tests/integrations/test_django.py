@@ -57,7 +57,8 @@ PATHS = (
 )  # fmt: skip
 NAMES = [
     ("GET /", 200), ("GET /notes/<int:pk>/", 200), ("GET 301", 301), ("GET /fail", 500),
-    ("GET /missing", 404), ("GET 404", 404), ("GET /page", 200), ("GET /listing", 200), ("GET /inner/<slug:a>", 200),
+    ("GET /missing", 404), ("GET 404", 404), ("GET /page", 200), ("GET /listing", 200),
+    ("GET /inner/<slug:a>", 200),
     ("GET /articles/<year>/", 200), ("GET /export.<…>", 200), ("GET /file", 200),
 ]  # fmt: skip
 

@@ -11,10 +11,11 @@ from django.http import Http404, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from apm_agent import agent
+from apm_agent.config import Config
 from apm_agent.integrations import mount
 from apm_agent.tracing.verbs import ignore_transaction
 
-_loaded: dict[int, Any] = {}
+_loaded: dict[tuple[Config, bool], Any] = {}
 
 
 @csrf_exempt  # type: ignore[untyped-decorator]  # the dashboard accepts changes from its own origin only, and checks that itself
@@ -24,10 +25,10 @@ def dashboard(request: Any, path: str | None = None) -> HttpResponse:
     config = agent.config()
     if config is None:
         raise Http404("apm-agent is off")
-    app = _loaded.get(id(config))
+    key = (config, _may_look(request))
+    app = _loaded.get(key)
     if app is None:
-        _loaded.clear()
-        app = _loaded[id(config)] = mount.load(config)
+        app = _loaded[key] = mount.load(config, open_to_all=key[1])
     started: list[Any] = []
     body = app(_environ(request, path), lambda status, headers, _=None: started.extend((status, headers)))
     try:
@@ -48,12 +49,17 @@ def dashboard(request: Any, path: str | None = None) -> HttpResponse:
 dashboard.login_required = False
 
 
+def _may_look(request: Any) -> bool:
+    # Whom Django knows to be staff, and everybody while a project is developed.
+    user = getattr(request, "user", None)
+    return bool(settings.DEBUG or (user is not None and user.is_active and getattr(user, "is_staff", False)))
+
+
 def _environ(request: Any, path: str | None) -> dict[str, Any]:
     below = path or ""
     script = request.path[: len(request.path) - len(below)] if below else request.path
     if path is not None and not below.startswith("/"):  # included under `apm/`, which keeps the slash
         script, below = script.removesuffix("/"), "/" + below
-    user = getattr(request, "user", None)
     return {
         "SERVER_PROTOCOL": "HTTP/1.1",
         "wsgi.version": (1, 0),
@@ -67,5 +73,4 @@ def _environ(request: Any, path: str | None) -> dict[str, Any]:
         "wsgi.url_scheme": request.scheme,
         "wsgi.input": BytesIO(request.body),
         "wsgi.errors": sys.stderr,
-        mount.ALLOWED: bool(settings.DEBUG or (user is not None and getattr(user, "is_staff", False))),
     }
