@@ -62,13 +62,9 @@ def test_connecting_is_one_span_and_leaves_a_users_wrapper_in_place(seen: dict[s
 
 
 def test_async_queries_know_the_line_that_awaits_them(seen: dict[str, Any]) -> None:
-    assert [
-        (text.split()[0], place) for (*_, place), text in zip(seen["async"], statements(seen["async"]))
-    ] == [
-        ("connect", "asynchronous"),
-        ("SELECT", "asynchronous"),
-        ("SELECT", "asynchronous"),
-    ]
+    first_words = [text.split()[0] for text in statements(seen["async"])]
+    assert first_words == ["connect", "SELECT", "SELECT"]
+    assert {place for *_, place in seen["async"]} == {"asynchronous"}
 
 
 def test_templates_with_includes_and_the_queries_in_them(seen: dict[str, Any]) -> None:

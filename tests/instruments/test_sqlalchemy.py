@@ -89,7 +89,8 @@ async def test_async_statements(traced: Any, async_engine: AsyncEngine) -> None:
 
 
 async def test_r18_a_cancelled_task_closes_its_span(traced: Any, async_engine: AsyncEngine) -> None:
-    slow = "with recursive n(i) as (select 1 union all select i + 1 from n where i < 3000000) select max(i) from n"
+    numbers = "with recursive n(i) as (select 1 union all select i + 1 from n where i < 3000000) "
+    slow = numbers + "select max(i) from n"
 
     async def query() -> Any:
         async with async_engine.connect() as connection:
