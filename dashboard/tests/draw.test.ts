@@ -1,7 +1,7 @@
 /** Axes, histograms and the part of a list that is in view. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { decades, logPosition, niceStep, occupied, ticks } from '../src/draw/scale.ts';
+import { decades, logPosition, logTicks, niceStep, occupied, ticks } from '../src/draw/scale.ts';
 import { slice } from '../src/parts/virtual.ts';
 
 test('steps are 1, 2 or 5 of a power of ten', () => {
@@ -13,6 +13,8 @@ test('steps are 1, 2 or 5 of a power of ten', () => {
 test('a logarithmic axis keeps what is outside at its ends', () => {
   assert.equal(logPosition(100, 10, 1000), 0.5);
   assert.deepEqual([logPosition(0, 10, 1000), logPosition(5, 10, 1000), logPosition(1e9, 10, 1000)], [0, 0, 1]);
+  assert.deepEqual(logTicks(3, 150), [5, 10, 20, 50, 100]);
+  assert.deepEqual(logTicks(1, 1000), [1, 10, 100, 1000]);
   assert.deepEqual(decades(3, 20_000), [10, 100, 1000, 10_000]);
 });
 

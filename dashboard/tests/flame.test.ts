@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Frame, Sample } from '../src/api/types.ts';
 import { boxes, layout, matchedShare } from '../src/draw/flame-layout.ts';
-import { hotLines, laneBoxes, profileTree, sampleTree } from '../src/draw/trees.ts';
+import { hotLines, laneBoxes, plumbingDepth, profileTree, sampleTree, withoutPlumbing } from '../src/draw/trees.ts';
 
 const FRAMES: Frame[] = ['main', 'view', 'query', 'render'].map((name, i) => ({ function: name, file: `app/${name}.py`, line: i + 1, category: i === 3 ? 'lib' : 'app' }));
 const sample = (t_ms: number, stack: number[], weight_ms = 10, state: Sample['state'] = 'running'): Sample => ({ t_ms, weight_ms, stack, state });
@@ -46,6 +46,22 @@ test('a match inside a match counts once', () => {
   assert.equal(matchedShare(laid, 'query'), 0.5);
   assert.equal(matchedShare(laid, 'app/'), 1);
   assert.equal(matchedShare(laid, ''), 0);
+});
+
+test('what every stack shares above the first own frame is left out, its time kept', () => {
+  const frames: Frame[] = ['serve', 'dispatch', 'view', 'query'].map((name, i) => ({ function: name, file: 'f.py', line: i, category: i === 2 ? 'app' : 'lib' }));
+  const samples = [sample(10, [0, 1, 2, 3]), sample(20, [0, 1, 2])];
+  const short = withoutPlumbing(sampleTree(frames, samples));
+  assert.deepEqual([short.hidden, short.tree.label, short.tree.parent], [2, ['all samples', 'view', 'query'], [-1, 0, 1]]);
+  assert.deepEqual(short.tree.total, [20, 20, 10]);
+  assert.equal(plumbingDepth(frames, samples), 2);
+});
+
+test('a frame with time of its own is no plumbing, nor is one that not all share', () => {
+  const frames: Frame[] = ['serve', 'a', 'b'].map((name) => ({ function: name, file: 'f.py', line: 1, category: 'lib' }));
+  assert.equal(withoutPlumbing(sampleTree(frames, [sample(10, [0, 1]), sample(20, [0])])).hidden, 0);
+  assert.equal(withoutPlumbing(sampleTree(frames, [sample(10, [0, 1]), sample(20, [0, 2])])).hidden, 1);
+  assert.equal(plumbingDepth(frames, [sample(10, [0, 1]), sample(20, [0])]), 0);
 });
 
 test('lines: recursion counts once, most own time first', () => {

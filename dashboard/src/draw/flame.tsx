@@ -6,6 +6,10 @@ import * as f from '../text/format.ts';
 import { Icon } from '../parts/icon.tsx';
 import { FlameCanvas } from './flame-canvas.ts';
 import type { FlameTree } from './flame-layout.ts';
+import { withoutPlumbing } from './trees.ts';
+
+/** So few outer frames are not worth hiding. */
+const FEW = 4;
 
 export function Flame({ tree, note }: { tree: FlameTree; note: string }) {
   const host = useRef<HTMLDivElement>(null);
@@ -15,7 +19,11 @@ export function Flame({ tree, note }: { tree: FlameTree; note: string }) {
   const [wanted, setWanted] = useState('');
   const [spoken, setSpoken] = useState('');
   const [zoomed, setZoomed] = useState(false);
+  const [whole, setWhole] = useState(false);
   const colours = useSignal(theme);
+  const short = useMemo(() => withoutPlumbing(tree), [tree]);
+  const folds = short.hidden >= FEW;
+  const shown = folds && !whole ? short.tree : tree;
 
   useEffect(() => {
     const drawn = new FlameCanvas(host.current!, canvas.current!, tip.current!);
@@ -24,9 +32,9 @@ export function Flame({ tree, note }: { tree: FlameTree; note: string }) {
     flame.current = drawn;
     return () => drawn.destroy();
   }, []);
-  useEffect(() => flame.current?.show(tree), [tree]);
+  useEffect(() => flame.current?.show(shown), [shown]);
   useEffect(() => flame.current?.draw(), [colours]);
-  const matched = useMemo(() => flame.current?.search(wanted) ?? 0, [wanted, tree]);
+  const matched = useMemo(() => flame.current?.search(wanted) ?? 0, [wanted, shown]);
 
   return (
     <div class="flame">
@@ -36,6 +44,7 @@ export function Flame({ tree, note }: { tree: FlameTree; note: string }) {
         </span>
         <span class="sub">{note} Press a frame to zoom.</span>
         <span class="tools">
+          {folds && <button type="button" class="button" aria-pressed={whole} onClick={() => setWhole(!whole)} data-tip="Outer frames of the server and the framework that every sample shares">{f.whole(short.hidden)} outer frames</button>}
           {zoomed && <button type="button" class="button" onClick={() => flame.current?.zoom(0)}>All samples <kbd>Esc</kbd></button>}
           {wanted && <span class="chip info">{f.percent(matched)} matched</span>}
           <label class="search">
@@ -45,7 +54,7 @@ export function Flame({ tree, note }: { tree: FlameTree; note: string }) {
         </span>
       </div>
       <div class="flamehost" ref={host}>
-        <canvas ref={canvas} tabIndex={0} role="application" aria-label={`Flame graph of ${f.plural(tree.parent.length, 'frame')}. Arrow keys move, Enter zooms in, Escape zooms out.`} />
+        <canvas ref={canvas} tabIndex={0} role="application" aria-label={`Flame graph of ${f.plural(shown.parent.length, 'frame')}. Arrow keys move, Enter zooms in, Escape zooms out.`} />
         <div class="tip" ref={tip} hidden />
         <span class="sr-only" aria-live="polite">{spoken}</span>
       </div>

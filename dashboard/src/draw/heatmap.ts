@@ -3,7 +3,7 @@ import uPlot from 'uplot';
 import type { HeatmapData, Series } from '../api/types.ts';
 import * as f from '../text/format.ts';
 import { colour, heatRamp } from './palette.ts';
-import { decades, occupied } from './scale.ts';
+import { logTicks, occupied } from './scale.ts';
 
 export interface HeatInput {
   series: Series;
@@ -55,7 +55,7 @@ export function makeHeatmap(host: HTMLElement, input: HeatInput, tip: HTMLElemen
       scales: { x: { range: [from, to] }, y: { distr: 3, range: [low, high] } },
       axes: [
         timeAxis(from, to),
-        { ...axis(), size: 58, splits: () => decades(low, high), filter: (_, values) => values, values: (_, values) => values.map((v) => f.mark(v)) },
+        { ...axis(), size: 58, splits: () => logTicks(low, high), filter: (_, values) => values, values: (_, values) => values.map((v) => f.mark(v)) },
       ],
       series: [{}, halo, halo, halo, line('p50', undefined, 1.8), line('p95', [6, 4], 1.7), line('p99', [1.5, 3], 1.7)],
       cursor: { drag: { x: true, y: true, setScale: false, uni: 12 }, points: { show: false }, sync: { key: 'time' } },

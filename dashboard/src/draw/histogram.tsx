@@ -1,7 +1,7 @@
 /** Latency histogram on a logarithmic axis; a press on a bar opens the traces it counts. */
 import type { HistogramData } from '../api/types.ts';
 import * as f from '../text/format.ts';
-import { decades, logPosition, occupied } from './scale.ts';
+import { logPosition, logTicks, occupied } from './scale.ts';
 
 const COLUMNS = 44;
 
@@ -47,7 +47,7 @@ export function Histogram({ data, p50, p95, open }: { data: HistogramData; p50: 
         {p50 !== null && <span class="mark" style={{ left: `${at(p50)}%` }}><b>p50</b></span>}
         {p95 !== null && <span class="mark dashed" style={{ left: `${at(p95)}%` }}><b>p95</b></span>}
       </div>
-      <div class="scale" aria-hidden="true">{decades(low, high).map((mark) => <span key={mark} style={{ left: `${at(mark)}%` }}>{f.mark(mark)}</span>)}</div>
+      <div class="scale" aria-hidden="true">{logTicks(low, high).map((mark) => <span key={mark} style={{ left: `${at(mark)}%` }}>{f.mark(mark)}</span>)}</div>
     </div>
   );
 }

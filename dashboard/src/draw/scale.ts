@@ -20,6 +20,13 @@ export function logPosition(value: number, low: number, high: number): number {
   return Math.max(0, Math.min(1, Math.log(value / low) / Math.log(high / low)));
 }
 
+/** Marks for a logarithmic axis: powers of ten, with 2 and 5 between them where there are few. */
+export function logTicks(low: number, high: number): number[] {
+  const tens = decades(low, high);
+  if (tens.length > 2) return tens;
+  return decades(low / 10, high).flatMap((ten) => [ten, 2 * ten, 5 * ten]).filter((mark) => mark >= low && mark <= high);
+}
+
 /** Powers of ten from `low` to `high`, both included when they are powers themselves. */
 export function decades(low: number, high: number): number[] {
   const first = Math.ceil(Math.log10(low) - 1e-9);

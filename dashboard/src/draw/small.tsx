@@ -2,10 +2,13 @@
 import * as f from '../text/format.ts';
 import { logPosition } from './scale.ts';
 
+/** Fewer points make no line. */
+const FEWEST = 4;
+
 /** At least 38% of the maximum is in view, so that noise stays small. */
 export function Spark({ values, width = 92, height = 22, worse = false }: { values: (number | null)[]; width?: number; height?: number; worse?: boolean }) {
   const known = values.filter((value): value is number => value !== null);
-  if (known.length < 2) return <span class="faint">{f.NONE}</span>;
+  if (known.length < FEWEST) return <span class="faint">{f.NONE}</span>;
   const high = Math.max(...known, 1e-9);
   const low = Math.min(...known, high * 0.62);
   const x = (i: number) => (i * width) / (values.length - 1);

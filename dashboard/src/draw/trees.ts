@@ -46,6 +46,32 @@ export function sampleTree(frames: Frame[], samples: Sample[]): FlameTree {
   return tree;
 }
 
+/** Servers and frameworks stand above every stack alike: the tree without what all samples share above the first own frame. */
+export function withoutPlumbing(tree: FlameTree): { tree: FlameTree; hidden: number } {
+  const kids: number[][] = tree.parent.map(() => []);
+  tree.parent.forEach((parent, i) => kids[parent]?.push(i));
+  const shared = new Set<number>();
+  for (let at = 0; kids[at]?.length === 1;) {
+    const next = kids[at]![0]!;
+    if (tree.category[next] === 'app' || tree.own[next]! > 0) break;
+    shared.add(next);
+    at = next;
+  }
+  const kept = tree.parent.map((_, i) => i).filter((i) => !shared.has(i));
+  const place = new Map(kept.map((old, now) => [old, now]));
+  const pick = <T>(column: T[]): T[] => kept.map((i) => column[i]!);
+  const parent = kept.map((i) => (i ? (place.get(tree.parent[i]!) ?? 0) : -1));
+  return { tree: { label: pick(tree.label), place: pick(tree.place), category: pick(tree.category), parent, total: pick(tree.total), own: pick(tree.own) }, hidden: shared.size };
+}
+
+/** How many outer frames all samples share before the first own one. */
+export function plumbingDepth(frames: Frame[], samples: Sample[]): number {
+  const first = samples[0]?.stack ?? [];
+  let depth = 0;
+  while (depth < first.length - 1 && frames[first[depth]!]?.category !== 'app' && samples.every(({ stack }) => stack.length > depth + 1 && stack[depth] === first[depth])) depth++;
+  return depth;
+}
+
 /** Own and total time by line, most own time first; a line met twice in one stack counts once. */
 export function hotLines(frames: Frame[], samples: Sample[]): HotLine[] {
   const own = new Map<number, number>();

@@ -45,11 +45,12 @@ export function KindLegend({ kinds }: { kinds: string[] }) {
   );
 }
 
-/** A figure with a bar before it, so that a column of them can be read at a glance. */
-export function Bar({ share, text, tone = 'k-python' }: { share: number; text: string; tone?: string }) {
+/** A figure with a bar before it, so that a column of them can be read at a glance; `within` is the paler whole. */
+export function Bar({ share, within = 0, text, tone = 'k-python' }: { share: number; within?: number; text: string; tone?: string }) {
+  const percent = (value: number) => `${100 * Math.max(0, Math.min(1, value))}%`;
   return (
     <span class="barcell">
-      <span class="track"><i class={tone} style={{ width: `${100 * Math.max(0, Math.min(1, share))}%` }} /></span>
+      <span class="track">{within > 0 && <i class={`${tone} pale`} style={{ width: percent(within) }} />}<i class={tone} style={{ width: percent(share) }} /></span>
       <span class="num">{text}</span>
     </span>
   );

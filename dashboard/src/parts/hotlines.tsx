@@ -6,10 +6,10 @@ import { PythonLine } from './source.tsx';
 import { type Column, Table } from './table.tsx';
 
 export function HotLines({ lines, rows = 20 }: { lines: HotLine[]; rows?: number }) {
-  const most = Math.max(...lines.map((line) => line.own_ms), 1e-9);
+  const most = Math.max(...lines.map((line) => line.total_ms), 1e-9);
   const columns: Column<HotLine>[] = [
     { id: 'line', title: 'Line', wide: true, cell: (line) => <Line line={line} /> },
-    { id: 'own', title: 'Own time', formula: 'own', cell: (line) => <Bar share={line.own_ms / most} text={f.ms(line.own_ms)} tone={line.category === 'app' ? 'k-python' : 'k-wait'} /> },
+    { id: 'own', title: 'Own time', formula: 'own', cell: (line) => <Bar share={line.own_ms / most} within={line.total_ms / most} text={f.ms(line.own_ms)} tone={line.category === 'app' ? 'k-python' : 'k-wait'} /> },
     { id: 'share', title: 'Share', tip: 'Own time ÷ time of all samples', right: true, cell: (line) => f.percent(line.share) },
     { id: 'total', title: 'Total', formula: 'total', right: true, cell: (line) => f.ms(line.total_ms) },
   ];

@@ -21,7 +21,7 @@ export function Profile({ data, identity }: { data: EndpointAnswer; identity: Ch
   return (
     <>
       <div class="columns two">
-        <Panel id="hot" title="Hot lines" sub="by own time, all samples">
+        <Panel id="hot" title="Hot lines" sub="own time, and paler all time below the line">
           {data.hot_lines.length ? <HotLines lines={data.hot_lines} rows={12} /> : <p class="empty-line">No samples: every call in this range was shorter than the sampler's interval, or sampling is off.</p>}
         </Panel>
         <Panel id="source" title="Source" sub="total time beside each line">

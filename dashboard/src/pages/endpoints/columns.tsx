@@ -56,23 +56,19 @@ function Endpoint({ row, href, service }: { row: EndpointRow; href: string; serv
     <div class="endpoint">
       <div class="names">
         <Name method={row.method} route={row.route} name={row.name} href={href} />
+        {service && <span class="faint">{f.tame(row.service, 30)}</span>}
         {row.kind !== 'web' && <span class="flag">{f.tame(row.kind, 20)}</span>}
         {row.flags.slice(0, 3).map((flag) => <Flag key={flag} name={flag} />)}
       </div>
-      {(row.why || row.view || service) && (
-        <div class="why" title={f.tame(row.why ?? row.view ?? '')}>
-          {service && <span class="spot">{f.tame(row.service, 30)} ·</span>}
-          {row.why ? <Why text={row.why} where={row.where} /> : row.view && <span class="mono words">{f.tame(row.view, 120)}</span>}
-        </div>
-      )}
+      {row.why ? <Why text={row.why} where={row.where} /> : row.view && <div class="why mono one">{f.tame(row.view, 120)}</div>}
     </div>
   );
 }
 
-/** The cause in words, cut where it must be; its source line is what one came for, so it stays whole. */
+/** The cause in words, and the source line, which is what one came for. */
 function Why({ text, where }: { text: string; where: string | null }) {
   const words = where && text.endsWith(where) ? text.slice(0, -where.length) : text;
-  return <><span class="words">{f.tame(words.trimEnd(), 200)}</span>{where && <span class="mono spot">{f.shortPath(where, 2)}</span>}</>;
+  return <div class="why" title={f.tame(text)}>{f.tame(words.trimEnd(), 200)}{where && <> <span class="mono soft">{f.shortPath(where, 2)}</span></>}</div>;
 }
 
 function Errors({ row }: { row: EndpointRow }) {

@@ -78,7 +78,7 @@ function List({ data, order, path }: { data: EndpointsAnswer; order: Order; path
         <a class="button" href={`api/v1/${path}`}>JSON</a>
       </div>
       {rows.length ? (
-        <Table label="Endpoints, arrow keys move, Enter opens" columns={columns} rows={rows} keyOf={(row) => `${row.service} ${row.kind} ${row.name}`} height={52} hrefOf={hrefOf} order={order} sort={(next) => query.set({ sort: next.column, dir: next.descending ? 'desc' : 'asc' }, { replace: true })} />
+        <Table label="Endpoints, arrow keys move, Enter opens" columns={columns} rows={rows} keyOf={(row) => `${row.service} ${row.kind} ${row.name}`} height={57} hrefOf={hrefOf} order={order} sort={(next) => query.set({ sort: next.column, dir: next.descending ? 'desc' : 'asc' }, { replace: true })} />
       ) : <Empty common={data} noun="endpoints" filters={['q', 'kind']} />}
       {data.cursor && <More count={rows.length} order={order} />}
     </Panel>

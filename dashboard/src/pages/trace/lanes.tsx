@@ -2,7 +2,7 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { TraceAnswer } from '../../api/types.ts';
 import { colour, hatch, prepare } from '../../draw/palette.ts';
-import { type LaneBox, laneBoxes, placeOf } from '../../draw/trees.ts';
+import { type LaneBox, laneBoxes, placeOf, plumbingDepth } from '../../draw/trees.ts';
 import { theme } from '../../state/prefs.ts';
 import { useSignal } from '../../state/signal.ts';
 import * as f from '../../text/format.ts';
@@ -17,7 +17,8 @@ export function SampleLane({ data, length }: { data: TraceAnswer; length: number
   const [tip, setTip] = useState<{ text: string; x: number; y: number } | null>(null);
   const colours = useSignal(theme);
   const interval = sampled?.interval_ms ?? 10;
-  const boxes = useMemo(() => laneBoxes(samples, interval * 3), [data]);
+  const outer = useMemo(() => plumbingDepth(data.frames, samples), [data]);
+  const boxes = useMemo(() => laneBoxes(samples.map((sample) => ({ ...sample, stack: sample.stack.slice(outer) })), interval * 3), [data]);
   const depth = Math.min(DEEPEST, boxes.reduce((max, box) => Math.max(max, box.level + 1), 0));
 
   useEffect(() => {
@@ -39,7 +40,7 @@ export function SampleLane({ data, length }: { data: TraceAnswer; length: number
     setTip({ text: `${f.tame(frame.function, 100)}  ${placeOf(frame.file, frame.line)} · ${f.ms(box.to - box.from)}${doubt}`, x: event.offsetX, y: event.offsetY });
   };
   return (
-    <Lane title="Stack samples" note={<>outermost on top{sampled && sampled.uncertain_ms > 0 && <>, <span class="hatched-key" data-tip="Hatched: the sampler had to wait for the GIL before this look, so the line it saw may be the one after the one that ran."><i class="hatched" />{f.ms(sampled.uncertain_ms)} uncertain</span></>}{sampled && sampled.lost > 0 && <>, {f.whole(sampled.lost)} lost</>}</>}>
+    <Lane title="Stack samples" note={<>outermost on top{outer > 0 && <span data-tip="Frames of the server and the framework that every sample shares are left out here">, {f.whole(outer)} outer left out</span>}{sampled && sampled.uncertain_ms > 0 && <>, <span class="hatched-key" data-tip="Hatched: the sampler had to wait for the GIL before this look, so the line it saw may be the one after the one that ran."><i class="hatched" />{f.ms(sampled.uncertain_ms)} uncertain</span></>}{sampled && sampled.lost > 0 && <>, {f.whole(sampled.lost)} lost</>}</>}>
       <div ref={host} class="lane-canvas" onPointerMove={point} onPointerLeave={() => setTip(null)}>
         <canvas ref={canvas} role="img" aria-label={`${f.plural(samples.length, 'stack sample')} over ${f.ms(length)}; the flame graph below reads them out.`} />
         {tip && <div class="tip" style={{ left: `${Math.min(tip.x + 12, (host.current?.clientWidth ?? 0) - 240)}px`, top: `${tip.y + 16}px` }}>{tip.text}</div>}

@@ -14,7 +14,7 @@ const MANY = 5;
 const FIRST = 15;
 
 export function Calls({ data }: { data: TraceAnswer }) {
-  const lines = useMemo(() => hotLines(data.frames, data.samples).map((line) => ({ ...line, source: sourceOf(data, line.file, line.line) })), [data]);
+  const lines = useMemo(() => hotLines(data.frames, data.samples).filter((line) => line.own_ms > 0 || line.category === 'app').map((line) => ({ ...line, source: sourceOf(data, line.file, line.line) })), [data]);
   const { callgraph } = data;
   const [tab, select] = useState<'lines' | 'functions'>(callgraph ? 'functions' : 'lines');
   const tabs = [{ id: 'lines' as const, title: 'Hot lines', count: lines.length }, ...(callgraph ? [{ id: 'functions' as const, title: 'cProfile', count: callgraph.functions.length }] : [])];
