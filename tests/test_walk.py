@@ -15,6 +15,7 @@ from flask import Flask
 from werkzeug.serving import make_server
 
 app = Flask("walk")
+init_app(app, service="walk", release="1.4.0", dashboard_path="/apm")
 database = sqlite3.connect("walk.db", check_same_thread=False)
 database.execute("create table if not exists users (id integer primary key, name text)")
 database.execute("insert or replace into users values (7, 'Ada')")
@@ -33,7 +34,6 @@ def user(id):
         busy()
     return row[0]
 
-init_app(app, service="walk", release="1.4.0", dashboard_path="/apm")
 server = make_server("127.0.0.1", 0, app, threaded=True)
 threading.Thread(target=server.serve_forever, daemon=True).start()
 base = f"http://127.0.0.1:{server.server_port}"
