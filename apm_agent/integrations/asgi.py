@@ -7,6 +7,7 @@ from typing import Any
 
 from apm_agent import agent
 from apm_agent.config import Config
+from apm_agent.errors import contained
 from apm_agent.integrations import mount
 from apm_agent.integrations.asgi_exchange import Exchange
 from apm_agent.integrations.facts import queue_ns, wishes
@@ -20,6 +21,7 @@ App = Callable[[Any, Any, Any], Awaitable[None]]
 #: Where a request carries its transaction, so that a second middleware knows it is being timed.
 KEY = "apm_agent.transaction"
 
+_writing = contained("writing as the server ends")
 _TIMED = frozenset({"http", "websocket"})
 
 
@@ -36,6 +38,10 @@ class Middleware:
         active = tracing.tracer
         if kind not in _TIMED or active is None:
             await self.app(scope, receive, send)
+            if kind == "lifespan" and active is not None:
+                # uvicorn then ends by the signal it got, without exit handlers: this is the last moment.
+                with _writing:
+                    agent.flush()
             return
         path = _path_of(scope)
         if self._mount is not None and kind == "http" and self._mount.serves(path):

@@ -22,8 +22,8 @@ _BODY = frozenset({"http.response.body", "http.response.pathsend"})
 class Exchange:
     """`send` of one request or connection. It keeps the same few words however many messages pass.
 
-    A plain callable that returns what the server's `send` returned: only the body's messages, whose end or
-    failure matters, cost a coroutine of ours.
+    A plain callable that returns what the server's `send` returned: only parts of a stream, which may find
+    the client gone, cost a coroutine of ours.
     """
 
     __slots__ = ("active", "gone", "headers", "scope", "send", "trailers", "transaction")
@@ -46,8 +46,10 @@ class Exchange:
     def __call__(self, message: dict[str, Any]) -> Awaitable[None]:
         kind = message["type"]
         if kind in _BODY:
-            return self._body(message)
-        if not self.transaction.ended:
+            if message.get("more_body", False):
+                return self._part(message)
+            self._last()
+        elif not self.transaction.ended:
             if kind in _START:
                 self._start(message)
             elif kind == "websocket.accept":
@@ -67,16 +69,18 @@ class Exchange:
         transaction.first_byte_ns = self.active.monotonic() - transaction.start_ns
         name_asgi(transaction, self.scope)
 
-    async def _body(self, message: dict[str, Any]) -> None:
-        more = message.get("more_body", False)
-        if more and self.headers is not None:
+    async def _part(self, message: dict[str, Any]) -> None:
+        if self.headers is not None:
             self._look_for_events()
         try:
             await self.send(message)
         except OSError:
             self.gone = True  # the peer left; that the application hears of it is no failure of its own
             raise
-        if not more and not self.trailers and self.transaction.kind != "websocket":
+
+    def _last(self) -> None:
+        # Ended before it is sent, so that what a client has seen is recorded.
+        if not self.trailers and self.transaction.kind != "websocket":
             # Starlette answers 500 while it handles the exception, which it raises after the last byte.
             failed = (self.transaction.status or 0) >= 500
             self.end(exc_info()[1] if failed else None)

@@ -1,4 +1,4 @@
-"""Any WSGI application: a transaction a request, from the call to the server's `close()` of the body."""
+"""Any WSGI application: a transaction a request, from the call to the last byte of the body."""
 
 from __future__ import annotations
 

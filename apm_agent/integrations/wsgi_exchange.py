@@ -94,8 +94,18 @@ class Exchange:
             transaction.first_byte_ns = self.active.monotonic() - transaction.start_ns
         self.active.end(transaction, error)
 
+    def length(self) -> int:
+        """The Content-Length the application gave; 0 when it gave none."""
+        with _finishing:
+            for name, value in self.headers:
+                if name.lower() == "content-length":
+                    return int(value)
+        return 0
+
     def look_for_events(self) -> None:
         """Server-sent events are a long connection, not a slow request."""
+        if self.transaction.ended:
+            return
         with _finishing:
             for name, value in self.headers:
                 if name.lower() == "content-type" and value.startswith("text/event-stream"):
@@ -105,11 +115,13 @@ class Exchange:
 class _Body:
     """What the server iterates and closes: passes every step through, and is current only while one runs.
 
+    It ends with the last byte: all that Content-Length promised is handed over, or nothing more comes, or the
+    server closes it earlier. So what a client sees is recorded, and what runs on `close` is no part of it.
     A span the application leaves open over a `yield` is kept here between the steps, which may come from
     different threads.
     """
 
-    __slots__ = ("body", "chunks", "done", "exchange", "here", "step")
+    __slots__ = ("body", "chunks", "exchange", "here", "left", "step")
 
     def __init__(self, exchange: Exchange, body: Iterable[bytes]) -> None:
         self.exchange = exchange
@@ -117,7 +129,8 @@ class _Body:
         self.here: Any = current.get()
         self.step: Callable[[], bytes] | None = None
         self.chunks = 0
-        self.done = False
+        #: bytes that are still to come, where the response said how many there are; 0 where it did not
+        self.left = 0
 
     def __iter__(self) -> Iterator[bytes]:
         return self
@@ -129,7 +142,7 @@ class _Body:
                 self.step = iter(self.body).__next__
             chunk = self.step()
         except StopIteration:
-            self.done = True
+            self.exchange.end()
             raise
         except BaseException as error:
             self.exchange.end(error)
@@ -137,16 +150,21 @@ class _Body:
         finally:
             self.here = current.get()
             current.set(None)
-        chunks = self.chunks = self.chunks + 1
-        if chunks == 1:
+        self.chunks += 1
+        if self.chunks == 1:
             self.exchange.arrive()
-        elif chunks == 2:
+            self.left = self.exchange.length()
+        elif self.chunks == 2:
             self.exchange.look_for_events()
+        if self.left and isinstance(chunk, bytes):
+            self.left -= len(chunk)
+            if self.left <= 0:
+                self.exchange.end()
         return chunk
 
     def close(self) -> None:
         """Close the application's body as often as the server asks, and end the transaction, once."""
-        if self.chunks == 1 and not self.done:
+        if self.chunks == 1:
             self.exchange.look_for_events()
         inner = getattr(self.body, "close", None)
         current.set(self.here)

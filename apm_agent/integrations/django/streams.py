@@ -69,6 +69,7 @@ class _Steps:
         try:
             return next(self.content)
         except StopIteration:
+            self.end.close()
             raise
         except BaseException as error:
             self.end.close(error)
@@ -104,6 +105,7 @@ class _AsyncSteps:
         try:
             return await self.content.__anext__()
         except StopAsyncIteration:
+            self.end.close()
             raise
         except BaseException as error:
             self.end.close(error)
