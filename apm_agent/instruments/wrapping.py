@@ -7,6 +7,7 @@ everything else (functions made in C, callables, descriptors) by wrapt's proxy.
 from __future__ import annotations
 
 import functools
+import inspect
 import operator
 import pkgutil
 import sys
@@ -44,6 +45,14 @@ def _timed(function: Callable[..., Any], row: Timed, in_class: bool) -> Callable
     def call_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Call:
         return _Call(row, args[0], args[1:], kwargs) if in_class and args else _Call(row, None, args, kwargs)
 
+    replacement = _running(function, call_of)
+    with contained(f"reading the signature of {row.target}"):
+        # `__wrapped__` is enough for inspect.signature, but inspect.getfullargspec does not look there.
+        replacement.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
+    return replacement
+
+
+def _running(function: Callable[..., Any], call_of: Callable[..., _Call]) -> Callable[..., Any]:
     if is_plain(function):
 
         @functools.wraps(function)
