@@ -27,11 +27,10 @@ class Look:
     never counts more than the transaction was there for.
     """
 
-    __slots__ = ("_last_ns", "_monotonic", "booked_ns", "count", "interval_ns", "uncertain_ns")
+    __slots__ = ("_last_ns", "_monotonic", "booked_ns", "count", "uncertain_ns")
 
-    def __init__(self, monotonic: Callable[[], int], interval_ns: int) -> None:
+    def __init__(self, monotonic: Callable[[], int]) -> None:
         self._monotonic = monotonic
-        self.interval_ns = interval_ns
         self.count = 0
         self.booked_ns = 0
         self.uncertain_ns = 0
@@ -41,8 +40,8 @@ class Look:
         """Time until `now` was nobody's."""
         self._last_ns = now
 
-    def look(self, waited: bool = False) -> int:
-        """Take all stacks at work and book them; answers when that was."""
+    def look(self, waited: bool = False, planned_ns: int = 0) -> int:
+        """Take all stacks at work and book them, `planned_ns` after the look before; answers when that was."""
         frames = current_frames()
         stacks = {ident: key_of(frames[ident]) for ident in attribution.idents() if ident in frames}
         # A frame kept past its function's end would have its locals freed here, on our thread.
@@ -51,7 +50,7 @@ class Look:
         gap, self._last_ns = now - self._last_ns, now
         self.count += 1
         for transaction, since, ident in attribution.at_work(stacks):
-            self._book(transaction, stacks[ident], RUNNING, now, min(gap, max(self.interval_ns, now - since)))
+            self._book(transaction, stacks[ident], RUNNING, now, min(gap, max(planned_ns, now - since)))
         return now
 
     def _book(self, transaction: Transaction, key: StackKey, state: int, now: int, weight: int) -> None:

@@ -23,9 +23,9 @@ from apm_agent.profiling.native import original
 
 #: While a look is awaited; shorter makes the waiting thread spin on the GIL's lock.
 _LOW = 2e-5
-#: The interpreter makes whoever holds the GIL give it up after this long: 5 ms unless changed.
-_LEAD_NS = 5_500_000
-_SHORT_NS = 300_000
+_LEAD_NS = 300_000
+#: Share of the interval within which a look falls at random, so that no periodic work keeps step with us.
+_JITTER = 0.6
 _AT_LEAST_NS = 60_000
 _SLACK_NS = 1_000
 
@@ -51,15 +51,16 @@ _switches = _count_switches()
 class Moments:
     """Plans looks about an interval apart and waits for them."""
 
-    __slots__ = ("_before", "_lowered", "_monotonic", "_next_ns", "_sleep", "late_ns")
+    __slots__ = ("_before", "_grid_ns", "_lowered", "_monotonic", "_next_ns", "_sleep", "gap_ns", "late_ns")
 
     def __init__(self, monotonic: Callable[[], int]) -> None:
         self._monotonic = monotonic
-        self._next_ns = 0
+        self._next_ns = self._grid_ns = 0
         self._before: float | None = None
         self._lowered = 0.0
         self._sleep: Callable[[float], Any] = original("time", "sleep")
-        #: how late the last look was
+        #: time between the last two planned looks, and how late the last one was
+        self.gap_ns = 0
         self.late_ns = 0
 
     def prepare(self) -> None:
@@ -72,24 +73,31 @@ class Moments:
 
     def begin(self, interval_ns: int) -> None:
         """Plan the first look after a pause, anywhere in the interval that starts now."""
-        self._next_ns = self._monotonic() + int(random() * interval_ns)
+        self._grid_ns = self._monotonic() - int(random() * interval_ns)
 
     def approach(self, interval_ns: int, alone: bool) -> None:
-        """Plan the next look and sleep until some time before it."""
-        self._next_ns += int((0.7 + 0.6 * random()) * interval_ns)
+        """Plan the next look; with several threads at work, sleep until shortly before it."""
+        self._grid_ns += interval_ns
         now = self._monotonic()
-        if self._next_ns < now:
-            self._next_ns = now + int(random() * interval_ns)
-        lead = min(_LEAD_NS if alone else _SHORT_NS, interval_ns // 2)
-        pause = self._next_ns - lead - now
+        if self._grid_ns < now:
+            self._grid_ns = now
+        before, self._next_ns = self._next_ns, self._grid_ns + int((random() - 0.5) * _JITTER * interval_ns)
+        self.gap_ns = max(self._next_ns - before, 0)
+        pause = self._next_ns - _LEAD_NS - now
+        if pause > 0 and not alone:
+            self._sleep(pause / 1e9)
+
+    def rest(self) -> None:
+        """Sleep until the next look was due; nobody is at work."""
+        pause = self._next_ns - self._monotonic()
         if pause > 0:
             self._sleep(pause / 1e9)
 
-    def meet(self, alone: bool) -> bool:
+    def meet(self) -> bool:
         """Sleep until the moment with the switch interval lowered; answers whether the GIL was not free then."""
         now = self._monotonic()
         if now > self._next_ns - _AT_LEAST_NS:
-            self._next_ns = now + _AT_LEAST_NS + int(random() * (_LEAD_NS if alone else _SHORT_NS))
+            self._next_ns = now + _AT_LEAST_NS + int(random() * _LEAD_NS)
         self._before = sys.getswitchinterval()
         sys.setswitchinterval(_LOW)
         self._lowered = sys.getswitchinterval()

@@ -41,7 +41,7 @@ class Sampler:
         self._budget = budget
         self._clock = clock
         self._refused = refusal()
-        self.looks = Look(clock.monotonic, self._interval_ns)
+        self.looks = Look(clock.monotonic)
         self._clear()
 
     def _clear(self) -> None:
@@ -151,13 +151,13 @@ class Sampler:
                 moments.begin(self._asked_ns())
 
     def _tick(self, moments: Moments) -> bool:
-        asked = self.looks.interval_ns = self._asked_ns()
-        moments.approach(asked, attribution.few())
+        moments.approach(self._asked_ns(), attribution.few())
         if not attribution.anyone():
+            moments.rest()
             self.looks.forget(self._clock.monotonic())
             return False
-        waited = moments.meet(attribution.few())
-        self.looks.look(waited)
+        waited = moments.meet()
+        self.looks.look(waited, moments.gap_ns)
         self._late.append(moments.late_ns)
         return True
 
