@@ -126,6 +126,8 @@ class _Uniform:
             self._chance = min(1.0, self._rate / expected) if expected else float(self._rate > 0)
             self._from, self._came = at_ns, 0
         self._came += 1
-        if drawn < self._chance * 2**21 and self._bucket.take(at_ns):
-            return "uniform", self._chance
-        return None, self._chance
+        # More already than the last second let expect: the chance falls at once, not a second later.
+        chance = min(self._chance, self._rate / self._came)
+        if drawn < chance * 2**21 and self._bucket.take(at_ns):
+            return "uniform", chance
+        return None, chance

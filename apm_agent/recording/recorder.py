@@ -24,8 +24,8 @@ class Recorder:
     `ignore` names endpoints, and path prefixes (they begin with a slash), of which nothing is kept. `wake`
     is called when the writer sleeps, and when a full batch waits.
 
-    The counters need no lock: CPython with the GIL changes threads only at calls and backward jumps, and there
-    is none within ``self.recorded += 1``.
+    The counters need no lock: CPython with the GIL changes threads only at calls and backward jumps, and
+    there is none within ``self.recorded += 1``.
     """
 
     def __init__(self, max_queue: int = 10_000, ignore: tuple[str, ...] = ()) -> None:

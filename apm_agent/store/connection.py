@@ -13,10 +13,9 @@ from apm_agent.store.location import prepare
 from apm_agent.store.migrations import migrate, version_of
 
 BUSY_SECONDS = 5.0
-_OPEN_SECONDS = 20.0
 
 
-def connect(path: str, busy: float = BUSY_SECONDS, patience: float = _OPEN_SECONDS) -> sqlite3.Connection:
+def connect(path: str, busy: float = BUSY_SECONDS, patience: float = BUSY_SECONDS) -> sqlite3.Connection:
     """A connection to a current schema; makes folder, file and tables where they are missing.
 
     Turning on WAL, and recovering it after a crash, may answer "database is locked" at once whatever the

@@ -82,9 +82,10 @@ def quarantine(path: str, inode: tuple[int, int] | None, now: int) -> None:
 
 def guard_disk(path: str) -> None:
     """Raise `StoreError` when the disk is nearly full: the application needs what is left more than we do."""
-    if not hasattr(os, "statvfs"):
+    try:
+        disk = os.statvfs(os.path.dirname(path))
+    except (AttributeError, OSError):  # Windows; or the folder is gone, which opening the file will say
         return
-    disk = os.statvfs(os.path.dirname(path))
     total, free = disk.f_blocks * disk.f_frsize, disk.f_bavail * disk.f_frsize
     needed = min(max(200 * 2**20, total // 50), total // 10)
     if free < needed:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from apm_agent.clock import Clock
 from apm_agent.store import faults
+
+#: Cuts the WAL back when it has grown.
+Cut = Callable[[sqlite3.Connection], None]
 
 _MINUTE, _DAY, _SECOND = 60, 86_400, 10**9
 #: (table, resolution) → how many seconds back its windows are kept
@@ -50,9 +53,10 @@ class Retention:
     """Looks at the size after each write, and prunes each minute or when the file is too large."""
 
     def __init__(
-        self, path: str, owner: str, max_size: int, max_age: float, most_wal: int, *, clock: Clock
+        self, path: str, owner: str, max_size: int, max_age: float, most_wal: int, *, cut: Cut, clock: Clock
     ) -> None:
         self._path = path
+        self._cut = cut
         self._owner = owner
         self._max_age = max_age
         self._clock = clock
@@ -63,17 +67,21 @@ class Retention:
         self._due = 0.0
         self._dictionaries_due = 0.0
         self._work: Iterator[bool] | None = None
-        self._trim = False
 
     def look(self, connection: sqlite3.Connection) -> None:
         """Bring the next pruning forward when the file is over its limit."""
         if _used(connection) > self.limit or _file(connection) > self.limit:
             self._due = min(self._due, self._now() + _LOOK_EACH)
 
-    def trim_next(self) -> None:
-        """The disk is full: at the next step make room, whatever the limit is."""
-        self._trim = True
-        self._due = 0.0
+    def trim(self, connection: sqlite3.Connection) -> None:
+        """The disk is full: make room inside the file, whatever the limit is."""
+        limit = min(self.limit, _used(connection) * 9 // 10)
+        for _ in self._shrink(connection, limit):
+            pass
+
+    def forget(self) -> None:
+        """What was begun was begun on another file."""
+        self._work = None
 
     def step(self, connection: sqlite3.Connection) -> bool:
         """Work for a quarter of a second; True while there is more."""
@@ -87,6 +95,7 @@ class Retention:
         end = time.monotonic() + _SLICE
         try:
             for _ in self._work:
+                self._cut(connection)  # deleting writes as much to the WAL as inserting did
                 if time.monotonic() > end:
                     return True
         except BaseException:
@@ -108,6 +117,8 @@ class Retention:
     def _all(self, connection: sqlite3.Connection) -> Iterator[bool]:
         """Everything there is to do; yields after each piece, holding no lock."""
         now = self._clock.wall() // _SECOND
+        _probe(self._path)
+        yield True
         yield from self._old_transactions(connection, now)
         for (table, resolution), age in AGES.items():
             yield from _windows(connection, table, resolution, now - age)
@@ -116,9 +127,7 @@ class Retention:
             self._dictionaries_due = self._now() + 3600
             yield from self._unused_entries(connection, now)
         yield from self._give_back(connection)
-        if not self._trim:
-            faults.lay_ballast(self._path, self._ballast)
-        self._trim = False
+        faults.lay_ballast(self._path, self._ballast)
 
     def _old_transactions(self, connection: sqlite3.Connection, now: int) -> Iterator[bool]:
         horizon = int((now - self._max_age) * _SECOND)
@@ -129,12 +138,11 @@ class Retention:
         )
 
     def _too_large(self, connection: sqlite3.Connection) -> Iterator[bool]:
-        limit = self.limit
-        if self._trim:
-            limit = min(limit, _used(connection) * 9 // 10)
-        if _used(connection) <= limit:
-            return
-        limit = limit * 95 // 100  # so that the next batch does not start it all again
+        if _used(connection) > self.limit:
+            # Somewhat below, so that the next batch does not start it all again.
+            yield from self._shrink(connection, self.limit * 95 // 100)
+
+    def _shrink(self, connection: sqlite3.Connection, limit: int) -> Iterator[bool]:
         resorts = iter(_LAST_RESORT)
         while _used(connection) > limit:
             if self._delete_oldest(connection, 2**62):
@@ -188,13 +196,24 @@ class Retention:
     def _give_back(self, connection: sqlite3.Connection) -> Iterator[bool]:
         while True:
             free, pages = _pragma(connection, "freelist_count"), _pragma(connection, "page_count")
-            if not free or (free <= pages // 10 and _file(connection) <= self.limit and not self._trim):
+            if not free or (free <= pages // 10 and _file(connection) <= self.limit):
                 return
             # `execute` would free one page a call.
             connection.executescript(f"PRAGMA incremental_vacuum({min(free, 500)})")
             if _pragma(connection, "freelist_count") >= free:  # the file was made without auto_vacuum
                 return
             yield True
+
+
+def _probe(path: str) -> None:
+    """Read the file as a stranger would: who has its pages cached does not see that it was overwritten."""
+    fresh = sqlite3.connect(path, timeout=1)
+    try:
+        fresh.execute("SELECT count(*), max(started_at) FROM transactions").fetchall()
+        fresh.execute("SELECT count(*) FROM rollups WHERE resolution = 3600").fetchall()
+        fresh.execute("SELECT max(transaction_id) FROM traces").fetchall()
+    finally:
+        fresh.close()
 
 
 def _windows(connection: sqlite3.Connection, table: str, resolution: int, horizon: int) -> Iterator[bool]:

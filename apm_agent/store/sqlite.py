@@ -16,6 +16,7 @@ from apm_agent.store import faults
 from apm_agent.store.batch import Batch
 from apm_agent.store.connection import BUSY_SECONDS, connect
 from apm_agent.store.dictionaries import Dictionaries
+from apm_agent.store.location import prepare
 from apm_agent.store.retention import Retention
 
 _MOST_WAL = 64 * 2**20
@@ -46,8 +47,12 @@ class SQLiteStore:
         self._pid = os.getpid()
         self._most_wal = min(_MOST_WAL, max_size // 8)
         owner = f"{process.host}:{process.pid}:{process.started_at}"
-        self._retention = Retention(path, owner, max_size, max_age, self._most_wal, clock=clock)
-        self._guarded(self._open)
+        self._retention = Retention(
+            path, owner, max_size, max_age, self._most_wal, cut=self._guard_wal, clock=clock
+        )
+        prepare(
+            path
+        )  # what is wrong with the place is said here; the file itself is opened by the first write
 
     def write(
         self, records: Sequence[Record], state: dict[str, Any] | None = None, timeout: float | None = None
@@ -71,7 +76,7 @@ class SQLiteStore:
         with contextlib.suppress(sqlite3.Error):
             connection.close()
 
-    def _open(self) -> sqlite3.Connection:
+    def _open(self, patience: float | None = None) -> sqlite3.Connection:
         """The connection of this process to the file that lies at the path now."""
         if self._connection is not None:
             if self._pid == os.getpid() and faults.inode_of(self.path) == self._inode:
@@ -79,13 +84,15 @@ class SQLiteStore:
             # Forked, or the file was deleted, replaced or emptied under us: writing on would go nowhere.
             self._forget()
         self._pid = os.getpid()
-        self._connection = connect(self.path, self._busy)
+        patience = self._busy if patience is None else patience
+        self._connection = connect(self.path, min(self._busy, patience), patience)
         self._inode = faults.inode_of(self.path)
         return self._connection
 
     def _forget(self) -> None:
         self.close()
         self._ids.forget()
+        self._retention.forget()
 
     def _guarded(self, work: Callable[[], Any]) -> Any:
         """Do it; where the file is at fault, set it right and try once more, or say `StoreError`."""
@@ -103,6 +110,9 @@ class SQLiteStore:
                     continue
                 self._after(kind)
                 raise StoreError(f"cannot write {self.path}: {error}") from error
+            except OSError as error:  # the folder or the lock file; the database itself has errors of its own
+                self._forget()
+                raise StoreError(f"cannot write {self.path}: {error.strerror or error}") from error
             except BaseException:
                 self._ids.rollback()
                 self._roll_back()
@@ -123,14 +133,18 @@ class SQLiteStore:
 
     def _after(self, kind: str) -> None:
         if kind is faults.FULL:
-            # The ballast's room lets a DELETE through, and that lets writes through again.
+            # The ballast's room lets a checkpoint and a DELETE through, and those let writes through again.
             faults.drop_ballast(self.path)
-            self._retention.trim_next()
+            with contextlib.suppress(sqlite3.Error):
+                connection = self._open()
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                self._retention.trim(connection)
+            self._roll_back()
         elif kind is not faults.LOCKED:
             self._forget()
 
     def _write(self, records: Sequence[Record], state: dict[str, Any] | None, timeout: float | None) -> None:
-        connection = self._open()
+        connection = self._open(timeout)
         self._wait_at_most(connection, timeout)
         for _ in range(3):
             batch = Batch(records, self._ids, self._clock.wall())  # encoded before anyone has to wait for us

@@ -1,0 +1,221 @@
+"""Each rule finds what it is for, says it truly, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from records import DRIVER, PRICE, STATEMENT, VIEW, record
+
+from apm_agent.insights import INSIGHTS
+from apm_agent.insights.blocked_loop import blocked_loop
+from apm_agent.insights.gc_pause import gc_pause
+from apm_agent.insights.hot_line import hot_line
+from apm_agent.insights.memory_growth import memory_growth
+from apm_agent.insights.repeated_query import repeated_query
+from apm_agent.insights.slow_query import slow_query
+from apm_agent.insights.slow_template import slow_template
+from apm_agent.insights.slow_upstream import slow_upstream
+from apm_agent.model.profile import RUNNING, UNCERTAIN, WAITING, Frame
+from apm_agent.model.record import Record, SampleRecord, SpanRecord
+
+MS = 10**6
+LOOP = Frame("run_forever", "asyncio/base_events.py", 607, "std", "/lib/asyncio/base_events.py")
+POOL = Frame("_worker", "concurrent/futures/thread.py", 83, "std", "/lib/concurrent/futures/thread.py")
+
+
+def span(kind: str, ms: float, name: str = "SELECT customer", at: float = 0, **fields: Any) -> SpanRecord:
+    given = {"statement": STATEMENT if kind == "db" else None, "where": VIEW, **fields}
+    ns = int(ms * MS)
+    return SpanRecord(
+        None,
+        kind,
+        name,
+        int(at * MS),
+        ns,
+        given.get("own", ns),
+        given["statement"],
+        given["where"],
+        None,
+        False,
+    )
+
+
+def samples(
+    *stack: Frame, count: int = 10, ms: int = 10, at: int = 0, state: int = RUNNING
+) -> list[SampleRecord]:
+    return [SampleRecord((at + (n + 1) * ms) * MS, ms * MS, stack, state) for n in range(count)]
+
+
+def plain(ms: float = 100, **fields: Any) -> Record:
+    return record(**{"duration_ns": int(ms * MS), "spans": [], "samples": [], "insights": [], "cpu_ns": None,
+                     "rss_before": None, **fields})  # fmt: skip
+
+
+def judged(of: Record) -> list[str]:
+    for rule in INSIGHTS:
+        found = rule(of)
+        of.insights += found if isinstance(found, list) else [found] if found else []
+    return [each.kind for each in of.insights]
+
+
+class TestRepeatedQuery:
+    def test_many_runs_from_one_line(self) -> None:
+        [found] = repeated_query(plain(queries=43, spans=[span("db", 1) for _ in range(43)]))
+        assert (found.text, found.count, found.cost_ns) == ("43 identical queries", 43, 43 * MS)
+        assert (found.where, found.statement) == (VIEW, STATEMENT)
+
+    def test_few_that_cost_much(self) -> None:
+        assert repeated_query(plain(queries=5, spans=[span("db", 12) for _ in range(5)]))
+        assert not repeated_query(plain(queries=5, spans=[span("db", 2) for _ in range(5)]))
+
+    def test_other_lines_and_other_statements_are_others(self) -> None:
+        mixed = [span("db", 5, where=Frame("f", "shop.py", n, "app", "")) for n in range(15)]
+        mixed += [span("db", 5, statement=f"SELECT {n}") for n in range(15)]
+        assert not repeated_query(plain(queries=30, spans=mixed))
+
+    def test_it_costs_no_more_than_there_was(self) -> None:
+        [found] = repeated_query(plain(50, queries=30, spans=[span("db", 10) for _ in range(30)]))
+        assert found.cost_ns == 50 * MS
+
+
+class TestSlowQuery:
+    def test_a_long_one(self) -> None:
+        [found] = slow_query(plain(400, spans=[span("db", 310, "SELECT orders"), span("db", 5)]))
+        assert (found.text, found.cost_ns, found.count) == ("SELECT orders takes 310 ms", 310 * MS, 1)
+
+    def test_half_of_a_slow_transaction(self) -> None:
+        assert slow_query(plain(50, slow=True, spans=[span("db", 30)]))
+        assert not slow_query(plain(50, slow=False, spans=[span("db", 30)]))
+        assert not slow_query(plain(1, slow=True, spans=[span("db", 0.8)]))
+
+    def test_what_is_repeated_is_not_blamed_twice(self) -> None:
+        assert judged(plain(3000, queries=25, spans=[span("db", 110) for _ in range(25)])) == [
+            "repeated_query"
+        ]
+
+
+class TestSlowUpstream:
+    def test_it_names_the_host(self) -> None:
+        [found] = slow_upstream(plain(300, spans=[span("http", 210, "GET api.example.com")]))
+        assert (found.text, found.where) == ("waits 210 ms for api.example.com", VIEW)
+
+    def test_calls_of_one_host_add_up(self) -> None:
+        [found] = slow_upstream(plain(300, spans=[span("http", 60, "GET api"), span("http", 60, "POST api")]))
+        assert (found.count, found.cost_ns) == (2, 120 * MS)
+
+    def test_short_ones_are_fine(self) -> None:
+        assert not slow_upstream(plain(300, spans=[span("http", 60, "GET api")]))
+
+
+class TestSlowTemplate:
+    def test_only_its_own_time_counts(self) -> None:
+        [found] = slow_template(plain(300, spans=[span("template", 200, "orders.html", own=120 * MS)]))
+        assert found.text == "template orders.html takes 120 ms"
+        assert not slow_template(plain(300, spans=[span("template", 200, "orders.html", own=20 * MS)]))
+
+
+class TestHotLine:
+    def test_the_function_and_its_hottest_line(self) -> None:
+        other = PRICE._replace(line=22)
+        looks = samples(VIEW, PRICE, count=6) + samples(VIEW, other, count=2) + samples(VIEW, count=1)
+        found = hot_line(plain(samples=looks))
+        assert found is not None
+        assert (found.text, found.where, found.cost_ns) == ("89 % of the time in price()", PRICE, 80 * MS)
+
+    def test_libraries_are_the_time_of_the_line_that_called_them(self) -> None:
+        found = hot_line(plain(samples=samples(VIEW, PRICE, DRIVER, DRIVER)))
+        assert found is not None
+        assert found.where == PRICE
+
+    def test_waiting_is_called_waiting(self) -> None:
+        found = hot_line(plain(samples=samples(VIEW, PRICE), cpu_ns=2 * MS))
+        assert found is not None
+        assert found.text == "100 % of the time waiting in price()"
+        working = hot_line(plain(samples=samples(VIEW, PRICE), cpu_ns=95 * MS))
+        assert working is not None
+        assert working.text == "100 % of the time in price()"
+
+    def test_time_in_a_query_has_its_own_name(self) -> None:
+        looks = samples(VIEW, DRIVER, count=9) + samples(VIEW, PRICE, count=1, at=90)
+        assert hot_line(plain(samples=looks, spans=[span("db", 92)])) is None
+
+    def test_few_samples_say_nothing(self) -> None:
+        assert hot_line(plain(samples=samples(VIEW, PRICE, count=4))) is None
+
+    def test_no_own_code_no_line(self) -> None:
+        assert hot_line(plain(samples=samples(DRIVER))) is None
+        assert hot_line(plain(samples=samples(VIEW, count=20, state=WAITING))) is None
+
+    def test_a_method_is_named_without_its_class(self) -> None:
+        found = hot_line(plain(samples=samples(PRICE._replace(function="Shop.price"))))
+        assert found is not None
+        assert found.text == "100 % of the time in price()"
+
+    def test_looks_past_the_limit_count(self) -> None:
+        made = plain(samples=samples(VIEW, count=5), weights={((VIEW, PRICE), RUNNING): 900 * MS})
+        found = hot_line(made)
+        assert found is not None
+        assert found.where == PRICE
+
+
+class TestBlockedLoop:
+    def test_one_line_that_keeps_the_loop(self) -> None:
+        [found] = blocked_loop(plain(300, samples=samples(LOOP, VIEW, DRIVER, count=20)))
+        assert (found.text, found.where, found.cost_ns) == ("blocks the event loop 200 ms", VIEW, 200 * MS)
+
+    def test_uncertain_looks_belong_to_it(self) -> None:
+        looks = samples(LOOP, VIEW, count=6) + samples(LOOP, VIEW, count=6, at=60, state=UNCERTAIN)
+        assert blocked_loop(plain(300, samples=looks))
+
+    def test_awaiting_gives_the_loop_back(self) -> None:
+        looks = samples(LOOP, VIEW, count=6) + samples(VIEW, count=5, at=60, state=WAITING)
+        looks += samples(LOOP, VIEW, count=6, at=110)
+        assert not blocked_loop(plain(300, samples=looks))
+        apart = samples(LOOP, VIEW, count=6) + samples(LOOP, VIEW, count=6, at=90)
+        assert not blocked_loop(plain(300, samples=apart))
+
+    def test_threads_may_block(self) -> None:
+        assert not blocked_loop(plain(300, samples=samples(VIEW, count=20)))
+        assert not blocked_loop(plain(300, samples=samples(POOL, VIEW, count=20)))
+        assert not blocked_loop(plain(300, samples=samples(LOOP, POOL, VIEW, count=20)))
+
+    def test_it_is_not_a_hot_line_and_an_upstream_too(self) -> None:
+        made = plain(
+            300,
+            samples=samples(LOOP, VIEW, DRIVER, count=20),
+            spans=[span("http", 200, "GET api.example.com")],
+        )
+        assert judged(made) == ["blocked_loop"]
+
+
+class TestGcPause:
+    def test_long_collections(self) -> None:
+        made = plain(100, gc_pauses=[(20 * MS, 15 * MS, 2)], samples=samples(VIEW, PRICE))
+        found = gc_pause(made)
+        assert found is not None
+        assert (found.text, found.where) == ("garbage collection takes 15 ms", PRICE)
+
+    def test_short_or_slight_ones_are_fine(self) -> None:
+        assert gc_pause(plain(100, gc_pauses=[(0, 5 * MS, 2)])) is None
+        assert gc_pause(plain(1000, gc_pauses=[(0, 20 * MS, 2)])) is None
+        assert gc_pause(plain(1000)) is None
+
+
+class TestMemoryGrowth:
+    def test_what_stayed(self) -> None:
+        found = memory_growth(plain(rss_before=10 * 2**20, rss_after=10 * 2**20 + 1_258_291))
+        assert found is not None
+        assert (found.text, found.cost_bytes, found.cost_ns) == ("keeps 1.2 MB", 1_258_291, 0)
+
+    def test_not_when_others_ran(self) -> None:
+        assert memory_growth(plain(rss_before=0, rss_after=2**24, overlap=1)) is None
+        assert memory_growth(plain(rss_before=0, rss_after=2**19)) is None
+        assert memory_growth(plain(rss_before=2**24, rss_after=0)) is None
+
+
+def test_a_plain_transaction_has_nothing_to_say() -> None:
+    assert judged(plain(20, spans=[span("db", 3)], queries=1, samples=samples(VIEW, count=2))) == []
+
+
+def test_each_rule_stands_in_the_table_once() -> None:
+    assert len({rule.__name__ for rule in INSIGHTS}) == len(INSIGHTS) == 8

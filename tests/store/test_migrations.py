@@ -1,0 +1,66 @@
+"""R44: files of every schema there was are opened and written; a newer one is refused and left as it is."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from records import process, record, rows
+
+from apm_agent.errors import StoreError
+from apm_agent.store.migrations import MIGRATIONS
+from apm_agent.store.schema import VERSION
+from apm_agent.store.sqlite import SQLiteStore
+
+
+def test_each_schema_is_a_migration() -> None:
+    assert len(MIGRATIONS) == VERSION
+
+
+def test_r44_a_new_file_has_the_schema_and_its_settings(tmp_path: Path) -> None:
+    path = tmp_path / "apm.db"
+    store = SQLiteStore(str(path), process())
+    store.write([record()])
+    assert rows(path, "PRAGMA user_version") == [(VERSION,)]
+    assert rows(path, "PRAGMA auto_vacuum") == [(2,)]
+    assert rows(path, "PRAGMA journal_mode") == [("wal",)]
+    store.close()
+    assert rows(path, "SELECT migration_set, name FROM _sqlite_migrations") == [("apm_agent", "first")]
+
+
+def test_r44_a_newer_schema_is_refused_with_words_and_not_touched(tmp_path: Path) -> None:
+    path = tmp_path / "apm.db"
+    newer = sqlite3.connect(path)
+    newer.execute("CREATE TABLE transactions (id INTEGER PRIMARY KEY, warp REAL)")
+    newer.execute(f"PRAGMA user_version = {VERSION + 2}")
+    newer.commit()
+    newer.close()
+    before = path.read_bytes()
+    store = SQLiteStore(str(path), process())
+    with pytest.raises(StoreError, match=f"newer apm-agent .schema {VERSION + 2}, this one knows {VERSION}"):
+        store.write([record()])
+    with pytest.raises(StoreError, match="Upgrade apm-agent"):
+        store.prune()
+    store.close()
+    assert path.read_bytes() == before
+    assert [each.name for each in tmp_path.iterdir()] == ["apm.db"]
+
+
+def test_r44_a_current_file_is_opened_without_sqlite_utils(tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    path = tmp_path / "apm.db"
+    SQLiteStore(str(path), process()).write([record()])
+    script = f"""
+import sys
+sys.path[:0] = {sys.path!r}
+from records import process, record
+from apm_agent.store.sqlite import SQLiteStore
+store = SQLiteStore({str(path)!r}, process())
+store.write([record()])
+store.close()
+sys.exit("sqlite_utils" in sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=30)

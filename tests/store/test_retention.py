@@ -1,0 +1,144 @@
+"""R36: the file keeps to its size and its age, and gives space back, with nobody asking."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+
+from records import SECOND, process, record, rows, sums_agree
+
+from apm_agent.clock import Clock
+from apm_agent.model.profile import Frame
+from apm_agent.model.record import SampleRecord
+from apm_agent.store.sqlite import SQLiteStore
+
+DAY = 86_400 * SECOND
+
+
+class Hands:
+    """Clocks that a test moves."""
+
+    def __init__(self, wall: int = 1_790_000_000 * SECOND) -> None:
+        self.wall, self.monotonic = wall, 5 * SECOND
+
+    def pass_by(self, ns: int) -> None:
+        self.wall += ns
+        self.monotonic += ns
+
+    @property
+    def clock(self) -> Clock:
+        return Clock(lambda: self.monotonic, lambda: self.wall)
+
+
+def prune_all(store: SQLiteStore) -> None:
+    while store.prune():
+        pass
+
+
+def size_of(folder: Path) -> int:
+    return sum(each.stat().st_size for each in folder.iterdir())
+
+
+def test_r36_a_byte_cap_holds_and_space_comes_back(tmp_path: Path) -> None:
+    path, cap, hands = tmp_path / "apm.db", 12 * 2**20, Hands()
+    store = SQLiteStore(str(path), process(), max_size=cap, clock=hands.clock)
+    noise = Random(3)
+    largest = written = 0
+    for _ in range(120):
+        batch = [
+            record(f"GET /{n % 9}", hands.wall, context={"filler": noise.randbytes(300).hex()})
+            for n in range(250)
+        ]
+        store.write(batch)
+        written += len(batch)
+        hands.pass_by(6 * SECOND)
+        store.prune()
+        largest = max(largest, size_of(tmp_path))
+    assert largest <= cap * 1.05
+    kept, newest = rows(path, "SELECT count(*), max(started_at) FROM transactions")[0]
+    assert 0 < kept < written
+    assert newest > hands.wall - 10 * SECOND
+    # What was deleted is still counted.
+    assert rows(path, "SELECT sum(count) FROM rollups WHERE resolution = 60") == [(written,)]
+    assert rows(path, "SELECT count(*) FROM traces") == [(kept,)]
+    store.close()
+    assert rows(path, "PRAGMA integrity_check") == [("ok",)]
+
+
+def test_r36_old_transactions_go_and_their_rollups_stay(tmp_path: Path) -> None:
+    path, hands = tmp_path / "apm.db", Hands()
+    store = SQLiteStore(str(path), process(), max_age=7 * 86_400.0, clock=hands.clock)
+    store.write([record("GET /old", hands.wall) for _ in range(300)])
+    hands.pass_by(6 * DAY)
+    prune_all(store)
+    assert rows(path, "SELECT count(*) FROM transactions") == [(300,)]
+    hands.pass_by(3 * DAY)
+    store.write([record("GET /new", hands.wall) for _ in range(5)])
+    prune_all(store)
+    assert rows(path, "SELECT count(*) FROM transactions") == [(5,)]
+    assert rows(path, "SELECT count(*) FROM traces") == [(5,)]
+    assert rows(path, "SELECT resolution, sum(count) FROM rollups GROUP BY 1") == [
+        (60, 5),
+        (3600, 305),
+        (86400, 305),
+    ]
+    assert rows(path, "SELECT resolution, sum(count) FROM profiles GROUP BY 1") == [
+        (600, 10), (3600, 610), (86400, 610)
+    ]  # fmt: skip
+    hands.pass_by(100 * DAY)
+    prune_all(store)
+    assert rows(path, "SELECT resolution, sum(count) FROM rollups GROUP BY 1") == [(86400, 305)]
+    hands.pass_by(800 * DAY)
+    prune_all(store)
+    assert rows(path, "SELECT count(*) FROM rollups") == [(0,)]
+    store.close()
+
+
+def test_r36_unused_dictionary_entries_go(tmp_path: Path) -> None:
+    path, hands = tmp_path / "apm.db", Hands()
+    store = SQLiteStore(str(path), process(), clock=hands.clock)
+    passing = Frame("gone", "gone.py", 3, "app", "/srv/gone.py")
+    store.write([
+        record("GET /gone", hands.wall, samples=[SampleRecord(1, 1, (passing,), 0)], spans=[], insights=[]),
+    ])  # fmt: skip
+    for _ in range(200):
+        hands.pass_by(DAY)
+        store.write([record("GET /stays", hands.wall)])
+        prune_all(store)
+    assert rows(path, "SELECT count(*) FROM frames WHERE file = 'gone.py'") == [(0,)]
+    assert rows(path, "SELECT count(*) FROM frames") == [(3,)]
+    assert rows(path, "SELECT count(*) FROM stacks") == [(1,)]
+    assert rows(path, "SELECT count(*) FROM statements") == [(1,)]
+    store.close()
+
+
+def test_r36_one_of_many_processes_prunes(tmp_path: Path) -> None:
+    path, hands = tmp_path / "apm.db", Hands()
+    first, second = (SQLiteStore(str(path), process(n), clock=hands.clock) for n in (1, 2))
+    first.write([record(at=hands.wall)])
+    second.write([record(at=hands.wall)])
+    prune_all(first)
+    hands.pass_by(61 * SECOND)
+    prune_all(second)
+    assert rows(path, "SELECT owner FROM leases")[0][0].startswith("here:1:")
+    hands.pass_by(61 * SECOND)  # the first died; its lease ran out
+    prune_all(second)
+    assert rows(path, "SELECT owner FROM leases")[0][0].startswith("here:2:")
+    first.close()
+    second.close()
+    assert sums_agree(path)
+
+
+def test_r36_with_no_transactions_left_rollups_make_room(tmp_path: Path) -> None:
+    path, hands = tmp_path / "apm.db", Hands()
+    store = SQLiteStore(str(path), process(), max_size=8 * 2**20, clock=hands.clock)
+    for n in range(60):
+        store.write([record(f"GET /{k}", hands.wall, kept=None, insights=[]) for k in range(200)])
+        hands.pass_by(60 * SECOND)
+        store.prune()
+        del n
+    prune_all(store)
+    used = rows(path, "PRAGMA page_count")[0][0] * 4096
+    assert used < 8 * 2**20
+    assert rows(path, "SELECT sum(count) FROM rollups WHERE resolution = 86400") == [(12_000,)]
+    store.close()
