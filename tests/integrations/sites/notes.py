@@ -157,3 +157,10 @@ if os.environ.get("SITE_URLS") == "1":
     urlpatterns.append(path("apm/", include("apm_agent.integrations.django.urls")))
 
 django.setup()
+
+if os.environ.get("SITE_SERVER"):
+    from django.core.asgi import get_asgi_application
+    from django.core.wsgi import get_wsgi_application
+
+    wsgi = get_wsgi_application()
+    asgi = get_asgi_application()
