@@ -44,7 +44,7 @@ export function Flame({ tree, note }: { tree: FlameTree; note: string }) {
         </span>
         <span class="sub">{note} Press a frame to zoom.</span>
         <span class="tools">
-          {folds && <button type="button" class="button" aria-pressed={whole} onClick={() => setWhole(!whole)} data-tip="Outer frames of the server and the framework that every sample shares">{f.whole(short.hidden)} outer frames</button>}
+          {folds && <button type="button" class="button" onClick={() => setWhole(!whole)} data-tip="Outer frames of the server and the framework that every sample shares">{whole ? 'Hide' : 'Show'} {f.whole(short.hidden)} outer frames</button>}
           {zoomed && <button type="button" class="button" onClick={() => flame.current?.zoom(0)}>All samples <kbd>Esc</kbd></button>}
           {wanted && <span class="chip info">{f.percent(matched)} matched</span>}
           <label class="search">

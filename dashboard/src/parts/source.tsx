@@ -48,6 +48,7 @@ export function PythonLine({ text }: { text: string }) {
 /** Lines around `line`, or the whole block, with the time each of them took. */
 export function Source({ block, line, around = 4, times = false, unit = 0 }: { block: SourceBlock; line?: number; around?: number; times?: boolean; unit?: number }) {
   const lines = line === undefined ? block.lines : block.lines.filter((l) => Math.abs(l.number - line) <= around);
+  const indent = Math.min(...lines.filter((l) => l.text.trim()).map((l) => l.text.search(/\S/)), 40);
   const hottest = unit || Math.max(...block.lines.map((l) => l.total_ms), 1e-9);
   return (
     <pre class="source" role="group" tabIndex={0} aria-label={`${block.file}, lines ${lines[0]?.number ?? 0} to ${lines.at(-1)?.number ?? 0}`}>
@@ -56,7 +57,7 @@ export function Source({ block, line, around = 4, times = false, unit = 0 }: { b
         return (
           <span key={l.number} class={`line ${l.number === line || (line === undefined && heat > 0.5) ? 'hot' : ''}`}>
             {times && <span class="cost"><i style={{ width: `${100 * Math.min(1, heat)}%` }} /><span>{l.total_ms > 0 ? f.ms(l.total_ms) : ''}</span></span>}
-            <span class="no">{l.number}</span><PythonLine text={l.text} />{'\n'}
+            <span class="no">{l.number}</span><PythonLine text={l.text.slice(indent)} />{'\n'}
           </span>
         );
       })}
