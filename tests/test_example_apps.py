@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+
 from api import ask, ask_until
 from servers import EXAMPLES, PYTHON, environment, free_port, gunicorn, running, uvicorn
 

@@ -7,10 +7,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from servers import PYTHON, environment
 
 import apm_agent
 from apm_agent.cli import COMMANDS
+from servers import PYTHON, environment
 
 
 def apm(*arguments: str, cwd: Path | None = None, **variables: str) -> subprocess.CompletedProcess[str]:

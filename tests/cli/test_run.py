@@ -14,6 +14,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+
 from api import ask, ask_until
 from servers import PYTHON, environment, free_port, running, script
 
@@ -241,6 +242,28 @@ def test_r30_every_server_and_its_children_are_watched_with_no_edit(server: str,
         # A signal that kills a process outright leaves it no time to write, so they are waited for.
         assert calls(folder, "GET /orders", 4) == 4, program.output
         assert "Traceback" not in program.output, program.output
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("server", ["gunicorn", "uvicorn", "uvicorn workers", "uvicorn reload"])
+def test_r25_what_was_served_is_written_when_a_server_is_told_to_end(server: str, folder: Path) -> None:
+    port = free_port()
+    command = [part.format(port=port) for part in SERVERS[server]]
+    with running([*RUN, *command], port=port, cwd=folder) as program:
+        for _ in range(4):
+            urllib.request.urlopen(f"{program.url}/orders", timeout=20).read()
+        program.stop()
+    assert calls(folder, "GET /orders", 4) == 4, program.output
+
+
+@pytest.mark.server
+def test_r25_nothing_is_lost_when_every_worker_serves_one_request(folder: Path) -> None:
+    port = free_port()
+    command = [script("gunicorn"), "--max-requests", "1", "--bind", f"127.0.0.1:{port}", "shop:app"]
+    with running([*RUN, *command], port=port, cwd=folder) as program:
+        for _ in range(5):
+            urllib.request.urlopen(f"{program.url}/orders", timeout=20).read()
+        assert calls(folder, "GET /orders", 5) == 5, program.output
 
 
 def test_r30_tests_under_pytest_are_watched(folder: Path) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from records import DRIVER, PRICE, STATEMENT, VIEW, record
-
 from apm_agent.insights import INSIGHTS
 from apm_agent.insights.blocked_loop import blocked_loop
 from apm_agent.insights.gc_pause import gc_pause
@@ -17,6 +15,7 @@ from apm_agent.insights.slow_template import slow_template
 from apm_agent.insights.slow_upstream import slow_upstream
 from apm_agent.model.profile import RUNNING, UNCERTAIN, WAITING, Frame
 from apm_agent.model.record import Record, SampleRecord, SpanRecord
+from records import DRIVER, PRICE, STATEMENT, VIEW, record
 
 MS = 10**6
 LOOP = Frame("run_forever", "asyncio/base_events.py", 607, "std", "/lib/asyncio/base_events.py")

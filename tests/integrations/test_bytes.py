@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+
 from servers import ROOT, environment, free_port, gunicorn, running, script, uvicorn
 
 SITES = Path(__file__).parent / "sites"

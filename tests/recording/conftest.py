@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from records import process
 
 from apm_agent.clock import Clock, system
 from apm_agent.config import Config
@@ -21,6 +20,7 @@ from apm_agent.store.sqlite import SQLiteStore
 from apm_agent.tracing import tracer as tracing
 from apm_agent.tracing.current import current
 from apm_agent.tracing.tracer import Tracer, close_span, open_span
+from records import process
 
 
 class Line:

@@ -8,7 +8,6 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from records import rows
 
 from apm_agent.clock import Clock
 from apm_agent.config import Config
@@ -19,6 +18,7 @@ from apm_agent.model.record import Record
 from apm_agent.model.span import Span
 from apm_agent.model.transaction import Failure, Pause, Transaction
 from apm_agent.recording.digest import OTHER, Digest
+from records import rows
 
 SECOND = 10**9
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from random import Random
 
-from records import record
-
 from apm_agent.model.record import FailureRecord
 from apm_agent.recording.keeping import Keeper
+from records import record
 
 MS, SECOND = 10**6, 10**9
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from records import rows, sums_agree
 
 from apm_agent.clock import Clock
 from apm_agent.errors import contained
 from apm_agent.recording.writer import Writer
+from records import rows, sums_agree
 
 
 def until(enough: Callable[[], object], patience: float = 10.0) -> bool:

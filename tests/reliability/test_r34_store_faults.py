@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from records import process, record, rows, sums_agree
 
 from apm_agent.errors import StoreError
 from apm_agent.store import faults
 from apm_agent.store.sqlite import SQLiteStore
+from records import process, record, rows, sums_agree
 
 root_only = pytest.mark.skipif(os.getuid() != 0, reason="mounting needs root")
 

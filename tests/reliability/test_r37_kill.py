@@ -8,9 +8,8 @@ import sys
 from pathlib import Path
 from random import Random
 
-from records import process, record, rows, sums_agree
-
 from apm_agent.store.sqlite import SQLiteStore
+from records import process, record, rows, sums_agree
 
 KILLS = 20
 

@@ -7,11 +7,11 @@ import stat
 from pathlib import Path
 
 import pytest
-from records import process, record
 
 from apm_agent.errors import StoreError
 from apm_agent.store import open_store
 from apm_agent.store.location import file_system, path_of, refuse_network
+from records import process, record
 
 
 def test_relative_and_absolute_urls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,12 +6,12 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from records import process, record, rows
 
 from apm_agent.errors import StoreError
 from apm_agent.store.migrations import MIGRATIONS
 from apm_agent.store.schema import VERSION
 from apm_agent.store.sqlite import SQLiteStore
+from records import process, record, rows
 
 
 def test_each_schema_is_a_migration() -> None:

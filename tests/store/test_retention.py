@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from random import Random
 
-from records import SECOND, process, record, rows, sums_agree
-
 from apm_agent.clock import Clock
 from apm_agent.model.profile import Frame
 from apm_agent.model.record import SampleRecord
 from apm_agent.store.sqlite import SQLiteStore
+from records import SECOND, process, record, rows, sums_agree
 
 DAY = 86_400 * SECOND
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
-from records import DRIVER, PRICE, SECOND, STATEMENT, VIEW, process, record, rows, sums_agree
-
 from apm_agent.model.histogram import Histogram
 from apm_agent.model.insight import Insight
 from apm_agent.model.profile import WAITING
@@ -14,6 +12,7 @@ from apm_agent.model.record import FailureRecord
 from apm_agent.store import open_store
 from apm_agent.store.detail import unpack
 from apm_agent.store.sqlite import SQLiteStore
+from records import DRIVER, PRICE, SECOND, STATEMENT, VIEW, process, record, rows, sums_agree
 
 LEVELS = (60, 3600, 86400)
 
