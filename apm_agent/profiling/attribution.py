@@ -12,6 +12,7 @@ Nothing is imported to find out: a process that never loaded asyncio or greenlet
 
 from __future__ import annotations
 
+import _thread
 import gc
 import sys
 from collections.abc import Callable, Container, Iterator
@@ -27,6 +28,7 @@ from apm_agent.profiling.native import original
 Work = tuple[Transaction, int]
 
 get_ident: Callable[[], int] = original("_thread", "get_ident")
+get_native_id: Callable[[], int] = getattr(_thread, "get_native_id", lambda: 0)
 
 
 class Loop:
@@ -42,11 +44,15 @@ class Loop:
 threads: dict[int, Work] = {}
 loops: dict[int, Loop] = {}
 greenlets: dict[Any, tuple[Transaction, int, int]] = {}
+#: thread → the kernel's number for it, where the system has one
+natives: dict[int, int] = {}
 
 
 def begin(transaction: Transaction) -> None:
     """Put the calling thread, task or greenlet at work for `transaction`."""
     ident = transaction.thread_id = get_ident()
+    if ident not in natives:
+        natives[ident] = get_native_id()
     loop = running_loop()
     if loop is not None:
         here = loops.get(ident)
@@ -96,6 +102,8 @@ def end(transaction: Transaction) -> None:
 def lend(transaction: Transaction) -> Work | None:
     """Put the calling worker thread at work for a transaction begun elsewhere; give the result to `give_back`."""
     ident = get_ident()
+    if ident not in natives:
+        natives[ident] = get_native_id()
     before = threads.get(ident)
     threads[ident] = (transaction, monotonic_ns())
     return before
@@ -114,6 +122,7 @@ def forget() -> None:
     threads.clear()
     loops.clear()
     greenlets.clear()
+    natives.clear()
 
 
 def anyone() -> bool:

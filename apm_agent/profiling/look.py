@@ -10,10 +10,13 @@ from types import FrameType
 from apm_agent.model.profile import RUNNING, UNCERTAIN, Sample, StackKey
 from apm_agent.model.transaction import Transaction
 from apm_agent.profiling import attribution
+from apm_agent.profiling.doubt import Sites, cpu_of
 
 _MOST_SAMPLES = 2000
 _MOST_STACKS = 5000
 _DEEPEST = 400
+#: What a blocked thread may use of its processor while it is being woken up.
+_NOISE_NS = 3_000
 #: Before 3.12 a collection inside `sys._current_frames` can deadlock the interpreter (cpython #106883).
 _HOLD_GC = sys.version_info < (3, 12)
 
@@ -27,7 +30,9 @@ class Look:
     never counts more than the transaction was there for.
     """
 
-    __slots__ = ("_last_ns", "_monotonic", "booked_ns", "count", "uncertain_ns")
+    __slots__ = (
+        "_computing", "_cpu", "_last_ns", "_monotonic", "_open", "_sites", "booked_ns", "count", "uncertain_ns",
+    )  # fmt: skip
 
     def __init__(self, monotonic: Callable[[], int]) -> None:
         self._monotonic = monotonic
@@ -35,13 +40,23 @@ class Look:
         self.booked_ns = 0
         self.uncertain_ns = 0
         self._last_ns = 0
+        self._sites = Sites()
+        #: thread → its processor time at the last look
+        self._cpu: dict[int, int] = {}
+        #: thread → transaction's id and the stack it was last seen computing in
+        self._computing: dict[int, tuple[int, StackKey]] = {}
+        #: thread → transaction's id and the index of an uncertain sample still without such a stack
+        self._open: dict[int, tuple[int, int]] = {}
 
     def forget(self, now: int) -> None:
         """Time until `now` was nobody's."""
         self._last_ns = now
 
-    def look(self, waited: bool = False, planned_ns: int = 0) -> int:
-        """Take all stacks at work and book them, `planned_ns` after the look before; answers when that was."""
+    def look(self, waited: bool = False, late: bool = False, planned_ns: int = 0) -> int:
+        """Take all stacks at work and book them, `planned_ns` after the look before; answers when that was.
+
+        `waited`: the GIL was not free. `late`: we could not run when we meant to.
+        """
         frames = current_frames()
         stacks = {ident: key_of(frames[ident]) for ident in attribution.idents() if ident in frames}
         # A frame kept past its function's end would have its locals freed here, on our thread.
@@ -49,9 +64,69 @@ class Look:
         now = self._monotonic()
         gap, self._last_ns = now - self._last_ns, now
         self.count += 1
-        for transaction, since, ident in attribution.at_work(stacks):
-            self._book(transaction, stacks[ident], RUNNING, now, min(gap, max(planned_ns, now - since)))
+        work = [
+            (transaction, ident, min(gap, max(planned_ns, now - since)))
+            for transaction, since, ident in attribution.at_work(stacks)
+        ]
+        spent = self._spent(stacks)
+        if not waited:
+            self._learn(stacks)
+        doubtful = (waited or late) and not any(self._sites.keeps(stacks[ident]) for _, ident, _ in work)
+        for transaction, ident, weight in work:
+            key = stacks[ident]
+            if doubtful and self._sites.blocks(key):
+                elsewhere = min(weight, spent.get(ident, 0))
+                if elsewhere:
+                    self._book_elsewhere(transaction, ident, key, now, elsewhere)
+                weight -= elsewhere
+            elif not self._sites.blocks(key):
+                self._computes(transaction, ident, key)
+            if weight:
+                self._book(transaction, key, RUNNING, now, weight)
         return now
+
+    def _spent(self, stacks: dict[int, StackKey]) -> dict[int, int]:
+        """Processor time each thread at work has used since the last look."""
+        spent = {}
+        natives, before = attribution.natives, self._cpu
+        now = self._cpu = {}
+        for ident in stacks:
+            cpu = cpu_of(natives.get(ident, 0))
+            if cpu is None:
+                natives.pop(
+                    ident, None
+                )  # the number was that of a thread long gone; the next start asks again
+                continue
+            now[ident] = cpu
+            spent[ident] = cpu - before.get(ident, cpu)
+        return spent
+
+    def _learn(self, stacks: dict[int, StackKey]) -> None:
+        natives = attribution.natives
+        began = self._monotonic()
+        for ident, key in stacks.items():
+            before = self._cpu.get(ident)
+            if before is not None:
+                cpu = cpu_of(natives.get(ident, 0)) or before
+                self._sites.learn(key, cpu - before > (self._monotonic() - began) // 4 + _NOISE_NS)
+
+    def _computes(self, transaction: Transaction, ident: int, key: StackKey) -> None:
+        self._computing[ident] = (transaction.id, key)
+        waiting = self._open.pop(ident, None)
+        if waiting is not None and waiting[0] == transaction.id and waiting[1] < len(transaction.samples):
+            at = waiting[1]
+            transaction.samples[at] = transaction.samples[at]._replace(stack=key)
+
+    def _book_elsewhere(
+        self, transaction: Transaction, ident: int, key: StackKey, now: int, weight: int
+    ) -> None:
+        seen = self._computing.get(ident)
+        if seen is not None and seen[0] == transaction.id:
+            key = seen[1]
+        else:
+            key = (key[0], -1, *key[2:])  # somewhere in that function
+            self._open[ident] = (transaction.id, len(transaction.samples))
+        self._book(transaction, key, UNCERTAIN, now, weight)
 
     def _book(self, transaction: Transaction, key: StackKey, state: int, now: int, weight: int) -> None:
         self.booked_ns += weight

@@ -14,6 +14,7 @@ from apm_agent.clock import Clock, system
 from apm_agent.errors import contained
 from apm_agent.model.transaction import Transaction
 from apm_agent.profiling import attribution
+from apm_agent.profiling.doubt import LATE_NS
 from apm_agent.profiling.look import Look
 from apm_agent.profiling.moment import Moments
 from apm_agent.profiling.native import at_exit, original, refusal
@@ -157,7 +158,7 @@ class Sampler:
             self.looks.forget(self._clock.monotonic())
             return False
         waited = moments.meet()
-        self.looks.look(waited, moments.gap_ns)
+        self.looks.look(waited, moments.late_ns > LATE_NS, moments.gap_ns)
         self._late.append(moments.late_ns)
         return True
 
