@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from hand import Hand
 
 from apm_agent.clock import Clock
 from apm_agent.integrations import naming
@@ -13,6 +12,7 @@ from apm_agent.model.transaction import Transaction
 from apm_agent.tracing import tracer as tracing
 from apm_agent.tracing.current import current
 from apm_agent.tracing.tracer import Tracer
+from hand import Hand
 
 
 @pytest.fixture

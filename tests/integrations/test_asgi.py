@@ -10,13 +10,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hand import Hand
 
 from apm_agent.integrations.asgi import APMMiddleware
 from apm_agent.model.transaction import Transaction
 from apm_agent.tracing import tracer as tracing
 from apm_agent.tracing.blocks import span
 from apm_agent.tracing.current import current, current_transaction
+from hand import Hand
 
 Seen = list[Transaction]
 START = {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]}

@@ -12,7 +12,6 @@ from wsgiref.util import FileWrapper, setup_testing_defaults
 from wsgiref.validate import validator
 
 import pytest
-from hand import Hand
 
 from apm_agent.integrations.wsgi import APMMiddleware
 from apm_agent.model.transaction import Transaction
@@ -20,6 +19,7 @@ from apm_agent.tracing import tracer as tracing
 from apm_agent.tracing.blocks import span
 from apm_agent.tracing.current import current, current_transaction
 from apm_agent.tracing.verbs import ignore_transaction, rename_transaction
+from hand import Hand
 
 TEXT = [("Content-Type", "text/plain")]
 Seen = list[Transaction]
