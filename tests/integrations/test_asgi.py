@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import time
 import tracemalloc
 import weakref
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from wsproto import ConnectionType, WSConnection
+from wsproto.events import Request, TextMessage
 
-from apm_agent.integrations.asgi import APMMiddleware
+from apm_agent.config import Config
+from apm_agent.integrations.asgi import APMMiddleware, Middleware
 from apm_agent.model.transaction import Transaction
 from apm_agent.tracing import tracer as tracing
 from apm_agent.tracing.blocks import span
 from apm_agent.tracing.current import current, current_transaction
 from hand import Hand
+from servers import ROOT, environment, free_port, running, uvicorn
 
 Seen = list[Transaction]
 START = {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]}
@@ -389,3 +395,63 @@ async def test_the_path_is_without_what_the_server_was_mounted_at(seen: Seen) ->
     await Server(wrap(plain)).call("/api/users", root_path="/api")
     await Server(wrap(plain)).call("/users", root_path="/api")
     assert [t.path for t in seen] == ["/users", "/users"]
+
+
+async def test_a_developer_with_the_secret_asks_for_a_deep_look(seen: Seen) -> None:
+    app = Middleware(plain, Config(cprofile_header="s3cret"))
+    for sent in (b"s3cret", b"guess"):
+        await Server(app).call(headers=[(b"x-apm-profile", sent)])
+    assert [t.notes for t in seen] == [{"cprofile": True}, None]
+
+
+async def test_queue_time_is_read_from_the_proxy(seen: Seen) -> None:
+    before = time.time_ns() - 5_000_000
+    await Server(wrap(plain)).call(headers=[(b"x-request-start", b"t=%d" % before)])
+    await Server(wrap(plain)).call(headers=[(b"x-queue-start", b"\xff\xfe")])
+    first, second = (t.queue_ns for t in seen)
+    assert first is not None
+    assert 5_000_000 <= first < 60_000_000_000
+    assert second is None
+
+
+@pytest.mark.server
+async def test_r11_a_websocket_on_a_real_server(tmp_path: Path) -> None:
+    (tmp_path / "sockets.py").write_text(SOCKETS)
+    port = free_port()
+    env = environment(PYTHONPATH=str(ROOT))
+    with running(
+        uvicorn("sockets:app", port, "--ws", "wsproto", "--app-dir", "."), port=port, env=env, cwd=tmp_path
+    ) as program:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        client = WSConnection(ConnectionType.CLIENT)
+        writer.write(client.send(Request(host="here", target="/chat/7")))
+        said: list[str] = []
+        while len(said) < 3:
+            client.receive_data(await reader.read(65536))
+            said += [event.data for event in client.events() if isinstance(event, TextMessage)]
+        assert said == ["0", "1", "2"]
+        writer.close()
+        await writer.wait_closed()
+        program.wait_for_output("websocket WS /chat/{room} 101 ['say', 'say', 'say'] None")
+
+
+SOCKETS = """
+import apm_agent
+from apm_agent.tracing import tracer as tracing
+from starlette.applications import Starlette
+from starlette.routing import WebSocketRoute
+from apm_agent.integrations.starlette import APMMiddleware
+
+async def chat(socket):
+    await socket.accept()
+    for n in range(3):
+        with apm_agent.span("say"):
+            await socket.send_text(str(n))
+    await socket.receive_text()
+
+app = Starlette(routes=[WebSocketRoute("/chat/{room}", chat)])
+app.add_middleware(APMMiddleware, enabled=False)
+tracing.tracer = tracing.Tracer(
+    sink=lambda t: print(t.kind, t.name, t.status, [s.name for s in t.spans], t.failure, flush=True)
+)
+"""

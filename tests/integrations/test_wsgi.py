@@ -13,7 +13,8 @@ from wsgiref.validate import validator
 
 import pytest
 
-from apm_agent.integrations.wsgi import APMMiddleware
+from apm_agent.config import Config
+from apm_agent.integrations.wsgi import APMMiddleware, Middleware
 from apm_agent.model.transaction import Transaction
 from apm_agent.tracing import tracer as tracing
 from apm_agent.tracing.blocks import span
@@ -460,3 +461,11 @@ def test_queue_time_is_read_from_the_proxy(seen: Seen) -> None:
     Server(wrap(listed)).get(HTTP_X_REQUEST_START="rubbish", HTTP_X_QUEUE_START="t=99999999999.5")
     Server(wrap(listed)).get(HTTP_X_REQUEST_START="t=1")
     assert [t.queue_ns for t in seen] == [None, None]
+
+
+def test_a_developer_with_the_secret_asks_for_a_deep_look(seen: Seen) -> None:
+    app = Middleware(listed, Config(cprofile_header="s3cret"))
+    for sent in ("s3cret", "guess"):
+        Server(app).get(HTTP_X_APM_PROFILE=sent)
+    Server(wrap(listed)).get(HTTP_X_APM_PROFILE="s3cret")
+    assert [t.notes for t in seen] == [{"cprofile": True}, None, None]
