@@ -72,7 +72,7 @@ class Sources:
         if not real.startswith(self._roots) or not real.endswith(_ENDINGS):
             return None, False
         try:
-            with open(real, "rb") as file:
+            with open(real, "rb", opener=_at_once) as file:
                 about = os.fstat(file.fileno())
                 if not stat.S_ISREG(about.st_mode) or about.st_size > _MOST_BYTES:
                     return None, False
@@ -81,6 +81,11 @@ class Sources:
                 return file.read(_MOST_BYTES).decode("utf-8", "replace").splitlines(), False
         except OSError:
             return None, False
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Open without waiting: a named pipe without a writer would hold us for ever."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def roots_of(processes: Iterable[tuple[Any, ...]]) -> list[str]:
