@@ -62,7 +62,7 @@ def home():
 @app.get("/orders")
 def orders():
     with Session(engine) as session:
-        latest = session.scalars(select(Order).order_by(Order.id.desc()).limit(50)).all()
+        latest = session.scalars(select(Order).order_by(Order.id.desc()).limit(150)).all()
         rows = []
         for order in latest:
             rows.append({"id": order.id, "customer": order.customer.name})  # planted: repeated_query
@@ -136,10 +136,10 @@ def seed() -> None:
     builder = create_engine(f"sqlite:///{building}")
     Base.metadata.create_all(builder)
     with Session(builder) as session:
-        session.add_all(Customer(id=n, name=f"customer {n}") for n in range(1, 51))
+        session.add_all(Customer(id=n, name=f"customer {n}") for n in range(1, 151))
         session.add_all(Product(id=n, name=f"product {n}", cents=100 + 37 * n) for n in range(1, 121))
         session.add_all(
-            Order(id=n, customer_id=n % 50 + 1, month=n % 12 + 1, cents=n * 137 % 9_000)
+            Order(id=n, customer_id=n % 150 + 1, month=n % 12 + 1, cents=n * 137 % 9_000)
             for n in range(1, 401)
         )
         session.commit()

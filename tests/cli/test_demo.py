@@ -55,6 +55,6 @@ def test_it_ends_by_itself_and_says_what_it_found(tmp_path: Path) -> None:
         check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert re.search(r"GET /orders .* 50 identical queries from shop\.py:\d+", done.stderr), done.stderr
+    assert re.search(r"GET /orders .* 150 identical queries from shop\.py:\d+", done.stderr), done.stderr
     assert leftovers(tmp_path) == []
     assert (tmp_path / "kept.db").is_file()
