@@ -28,7 +28,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 app = FastAPI(lifespan=lifespan)
 if not os.environ.get("EXAMPLE_BARE"):  # the tests compare every answer with and without the agent
-    from apm_agent.integrations.asgi import APMMiddleware
+    from apm_agent.integrations.fastapi import APMMiddleware
 
     app.add_middleware(APMMiddleware)
 
