@@ -6,13 +6,13 @@ import os
 import socket
 import sys
 import threading
-import webbrowser
 from contextlib import closing
 
 import click
 
 from apm_agent import config
 from apm_agent.cli import beside, place
+from apm_agent.cli.browser import show
 from apm_agent.errors import ConfigError
 from apm_agent.queries.connection import path_of
 
@@ -58,7 +58,7 @@ def _tell(listener: socket.socket, store: str, token: str, browser: bool) -> Non
     click.echo(f"apm-agent ▸ dashboard {url} · store {place.shown(store)} · Ctrl-C ends it", err=True)
     if browser:
         # Connections wait in the listening socket, so the page may be asked for before it is served.
-        webbrowser.open(f"{url}?token={token}" if token else url)
+        show(f"{url}?token={token}" if token else url)
 
 
 def _end_with(descriptor: int) -> None:

@@ -10,7 +10,6 @@ import sys
 import tempfile
 import time
 import urllib.request
-import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -20,7 +19,7 @@ from typing import Any
 
 import click
 
-from apm_agent.cli import beside, place
+from apm_agent.cli import beside, browser, place
 from apm_agent.cli.troupe import Member, Troupe
 from apm_agent.errors import ApmError, ConfigError
 
@@ -39,8 +38,10 @@ _RATE = "6"
 @click.option(
     "--store", help="Keep what is seen in this file; without it the demo takes all of it away again."
 )
-@click.option("--browser/--no-browser", default=True, help="Open the dashboard in the browser.")
-def command(seconds: float, port: int, store: str | None, browser: bool) -> None:
+@click.option(
+    "--browser/--no-browser", "with_browser", default=True, help="Open the dashboard in the browser."
+)
+def command(seconds: float, port: int, store: str | None, with_browser: bool) -> None:
     """Start the example apps, call them, and show what is wrong with them."""
     missing = [name for name in NEEDS if find_spec(name) is None]
     if missing:
@@ -55,7 +56,7 @@ def command(seconds: float, port: int, store: str | None, browser: bool) -> None
         with Troupe(Path(folder), apps, _environment(folder, where)) as troupe:
             try:
                 url = _start(troupe, port, where)
-                _show(url, browser)
+                _show(url, with_browser)
                 _load(troupe, url, seconds)
             except KeyboardInterrupt:
                 click.echo("")
@@ -135,10 +136,10 @@ def _seed(troupe: Troupe) -> None:
     troupe.check(seeding)
 
 
-def _show(url: str, browser: bool) -> None:
+def _show(url: str, with_browser: bool) -> None:
     _say(f"dashboard {url}")
-    if browser:
-        webbrowser.open(url)
+    if with_browser:
+        browser.show(url)
 
 
 def _load(troupe: Troupe, url: str, seconds: float) -> None:

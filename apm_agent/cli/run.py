@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -55,6 +56,9 @@ def command(  # noqa: PLR0917  (click gives them by name)
     """
     settings = _settings(os.environ, store, service, slow)
     program = _find(arguments[0])
+    if not config.load(environment=settings).enabled:
+        click.echo("apm-agent ▸ off, as APM_AGENT_ENABLED says: nothing is watched", err=True)
+        _become(program, arguments, dict(os.environ))
     environment = {**os.environ, **settings}
     environment["PYTHONPATH"] = os.pathsep.join([str(BOOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     url = ""
@@ -110,7 +114,7 @@ def _say(name: str, url: str, store: str) -> None:
     )
 
 
-def _become(program: str, arguments: tuple[str, ...], environment: dict[str, str]) -> None:
+def _become(program: str, arguments: tuple[str, ...], environment: dict[str, str]) -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     if os.name == "nt":

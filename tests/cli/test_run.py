@@ -153,6 +153,13 @@ def test_the_banner_comes_once_from_the_parent(folder: Path) -> None:
     )
 
 
+def test_switched_off_it_only_becomes_the_command(folder: Path) -> None:
+    code = "import sys; print('apm_agent' in sys.modules)"
+    done = run(folder, PYTHON, "-c", code, APM_AGENT_ENABLED="off")
+    assert done.stdout == "False\n"
+    assert done.stderr == "apm-agent ▸ off, as APM_AGENT_ENABLED says: nothing is watched\n"
+
+
 def test_a_sitecustomize_that_was_there_still_runs(folder: Path) -> None:
     other = folder / "other"
     other.mkdir()
