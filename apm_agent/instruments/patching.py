@@ -10,13 +10,11 @@ import difflib
 import importlib
 import sys
 from collections.abc import Callable, Collection
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
-import wrapt
-
 from apm_agent.errors import ConfigError, contained
-from apm_agent.instruments import INSTRUMENTS
+from apm_agent.instruments import INSTRUMENTS, importing
 from apm_agent.instruments.rows import Attached, Patch, Row
 from apm_agent.instruments.wrapping import stand_in
 
@@ -26,15 +24,12 @@ PATCHED, WAITING, FAILED, DISABLED = "patched", "waiting", "failed", "disabled"
 _active: dict[str, list[_Placement]] = {}
 #: name → why its table could not be read.
 _broken: dict[str, str] = {}
-#: Modules for which wrapt has a hook of ours pending. Its hooks cannot be taken back: after `remove` they
-#: find nothing to do, and `apply` uses them again.
-_hooked: set[str] = set()
 
 
 def apply(off: Collection[str] = ()) -> None:
     """Place all instruments but those in `off`: now what is imported, the rest on import.
 
-    Applying again places what was lost meanwhile (a module was reloaded) and nothing twice. Raises
+    Applying again places what was lost meanwhile (somebody put the original back) and nothing twice. Raises
     `ConfigError` for a name in `off` that is no instrument.
     """
     for name in off:
@@ -58,6 +53,7 @@ def remove() -> None:
     for name in reversed(list(_active)):
         _take_out(_active.pop(name))
     _broken.clear()
+    importing.stop()
 
 
 def states() -> list[tuple[str, str, str]]:
@@ -94,18 +90,13 @@ def _take_out(placements: list[_Placement]) -> None:
 
 
 def _place_when_imported(placement: _Placement) -> None:
-    name = placement.module
-    module = sys.modules.get(name)
+    importing.watch(placement.module, _imported)  # imported already: it may be reloaded
+    module = sys.modules.get(placement.module)
     if module is not None:
         placement.place(module)
-    elif name not in _hooked:
-        _hooked.add(name)
-        with contained(f"waiting for the import of {name}"):
-            wrapt.register_post_import_hook(_imported, name)
 
 
 def _imported(module: ModuleType) -> None:
-    _hooked.discard(module.__name__)
     for placements in list(_active.values()):
         for placement in placements:
             if placement.module == module.__name__:
@@ -177,6 +168,9 @@ class _Placement:
         self.original, self.replacement = self._known(found) or (found, None)
         if self.replacement is None:
             self.replacement = stand_in(found, row, isinstance(parent, type))
+            if not own and isinstance(self.replacement, FunctionType):
+                # It lies here now, not where it is inherited from, and pickle looks for it by this name.
+                self.replacement.__qualname__ = f"{parent.__qualname__}.{name}"
         self._parent, self._name, self._own = parent, name, own
         setattr(parent, name, self.replacement)
 

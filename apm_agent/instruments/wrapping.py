@@ -1,43 +1,40 @@
 """Makes what stands in for a patched callable: same kind, signature, type of result, and still picklable.
 
-Plain Python functions are replaced by plain Python functions, which keeps what `inspect` says and costs less;
-everything else (functions made in C, callables, descriptors) by wrapt's proxy.
+Python functions are replaced by Python functions of their kind, which keeps what `inspect` says and costs
+least; everything else (functions made in C, callables, descriptors) by an object that passes for it.
 """
 
 from __future__ import annotations
 
 import functools
 import inspect
-import operator
 import pkgutil
-import sys
 from collections.abc import Callable
 from types import FunctionType, TracebackType
 from typing import Any
 
-import wrapt
-
 from apm_agent.errors import contained
-from apm_agent.instruments.rows import Passing, Returning, Timed
+from apm_agent.instruments.rows import Passing, Patch, Returning, Timed, Wrapper
 from apm_agent.model.span import Span
 from apm_agent.tracing import tracer as tracing
 from apm_agent.tracing.around import around, is_coroutine, is_plain
 
 
-def stand_in(original: Any, row: Timed | Returning | Passing, in_class: bool) -> Any:
+def stand_in(original: Any, row: Patch, in_class: bool) -> Any:
     """What to put in the place of `original`, the raw attribute of a class or module."""
-    if isinstance(row, Returning):
-        return Proxy(original, row.wrapper)
-    if isinstance(row, Passing):
-        return Proxy(original, _passing(row))
     if isinstance(original, staticmethod):
-        return staticmethod(_timed(original.__func__, row, False))
+        return staticmethod(stand_in(original.__func__, row, False))
     if isinstance(original, classmethod):
-        return classmethod(_timed(original.__func__, row, True))
+        return classmethod(stand_in(original.__func__, row, True))
     if isinstance(original, FunctionType):
-        return _timed(original, row, in_class)
-    if callable(original):
-        return Proxy(original, _timed_call(row))
+        function = (
+            _timed(original, row, in_class) if isinstance(row, Timed) else _wrapped(original, row, in_class)
+        )
+        # `__wrapped__` is enough for inspect.signature, but inspect.getfullargspec does not look there.
+        function.__signature__ = inspect.signature(original)  # type: ignore[attr-defined]
+        return function
+    if callable(original) or hasattr(original, "__get__"):
+        return _double(original, _timing(row) if isinstance(row, Timed) else _wrapper(row))
     raise TypeError(f"{row.target} is of type {type(original).__name__}, not a function")
 
 
@@ -45,14 +42,6 @@ def _timed(function: Callable[..., Any], row: Timed, in_class: bool) -> Callable
     def call_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Call:
         return _Call(row, args[0], args[1:], kwargs) if in_class and args else _Call(row, None, args, kwargs)
 
-    replacement = _running(function, call_of)
-    with contained(f"reading the signature of {row.target}"):
-        # `__wrapped__` is enough for inspect.signature, but inspect.getfullargspec does not look there.
-        replacement.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
-    return replacement
-
-
-def _running(function: Callable[..., Any], call_of: Callable[..., _Call]) -> Callable[..., Any]:
     if is_plain(function):
 
         @functools.wraps(function)
@@ -72,7 +61,32 @@ def _running(function: Callable[..., Any], call_of: Callable[..., _Call]) -> Cal
     return around(call_of, function)
 
 
-def _timed_call(row: Timed) -> Callable[..., Any]:
+def _wrapped(function: Any, row: Returning | Passing, in_class: bool) -> Callable[..., Any]:
+    wrapper = _wrapper(row)
+
+    def call(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if in_class and args:
+            return wrapper(function.__get__(args[0]), args[0], args[1:], kwargs)
+        return wrapper(function, None, args, kwargs)
+
+    if is_plain(function):
+
+        @functools.wraps(function)
+        def run(*args: Any, **kwargs: Any) -> Any:
+            return call(args, kwargs)
+
+        return run
+    if is_coroutine(function):
+
+        @functools.wraps(function)
+        async def run_async(*args: Any, **kwargs: Any) -> Any:
+            return await call(args, kwargs)
+
+        return run_async
+    raise TypeError(f"{row.target} is a generator function; only Timed can stand in for one")
+
+
+def _timing(row: Timed) -> Wrapper:
     def run(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         with _Call(row, instance, args, kwargs) as call:
             return call.finish(wrapped(*args, **kwargs))
@@ -122,7 +136,9 @@ _describing = contained("describing a span")
 _wrapping = contained("passing a function on")
 
 
-def _passing(row: Passing) -> Callable[..., Any]:
+def _wrapper(row: Returning | Passing) -> Wrapper:
+    if isinstance(row, Returning):
+        return row.wrapper
     position, wrap = row.position, row.wrap
 
     def run(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -135,33 +151,52 @@ def _passing(row: Passing) -> Callable[..., Any]:
     return run
 
 
-# Typed in wrapt 2 only, and there as generic; we take both.
-_FunctionWrapper: Any = wrapt.FunctionWrapper
-_BoundFunctionWrapper: Any = wrapt.BoundFunctionWrapper
+def _double(original: Any, wrapper: Wrapper) -> Double:
+    # Functions made in C do not bind, other descriptors do.
+    return (_BindingDouble if hasattr(type(original), "__get__") else Double)(original, wrapper)
 
 
-class _BoundProxy(_BoundFunctionWrapper):  # type: ignore[misc]
-    """A method of an instance, as wrapt binds it; pickles as methods do: by instance and name."""
+class Double:
+    """Passes for a callable that is no Python function: same class, attributes, pickle and copies."""
+
+    def __init__(self, original: Any, wrapper: Wrapper, instance: Any = None) -> None:
+        functools.update_wrapper(self, original, updated=())
+        self.__wrapped__ = original
+        self._apm_agent = wrapper, instance
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        wrapper, instance = self._apm_agent
+        return wrapper(self.__wrapped__, instance, args, kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.__wrapped__, name)
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        return type(self.__wrapped__)
+
+    def __repr__(self) -> str:
+        return repr(self.__wrapped__)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        return getattr, (self.__self__, self.__name__)
+        instance = self._apm_agent[1]
+        if instance is not None:
+            return getattr, (instance, self.__name__)
+        # By its name; not by where it lies: sqlite3.connect is _sqlite3's. Whoever reads this needs no agent.
+        name = getattr(self, "__qualname__", "")
+        if not name:
+            return self.__wrapped__.__reduce_ex__(protocol)
+        return pkgutil.resolve_name, (f"{self.__module__}:{name}",)
 
-
-class Proxy(_FunctionWrapper):  # type: ignore[misc]
-    """wrapt's function wrapper that pickles and copies as the function itself would: by its name."""
-
-    __bound_function_wrapper__ = _BoundProxy
-
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        module, name = self.__module__, self.__qualname__
-        found = sys.modules.get(module)
-        if found is not None and operator.attrgetter(name)(found) is self:
-            return name
-        # Not where it says it lives (sqlite3.connect is _sqlite3's). Whoever reads this needs no agent.
-        return pkgutil.resolve_name, (f"{module}:{name}",)
-
-    def __copy__(self) -> Proxy:
+    def __copy__(self) -> Any:
         return self
 
-    def __deepcopy__(self, memo: Any) -> Proxy:
+    def __deepcopy__(self, memo: Any) -> Any:
         return self
+
+
+class _BindingDouble(Double):
+    """One for a descriptor, such as a method of a class made in C."""
+
+    def __get__(self, instance: Any, owner: Any = None) -> Double:
+        return Double(self.__wrapped__.__get__(instance, owner), self._apm_agent[0], instance)

@@ -1,0 +1,89 @@
+"""Calls us when the application has imported a module; `stop` leaves the import system as it was.
+
+Not wrapt's import hooks: since 2.0 importing wrapt loads `socket`, later also `asyncio` and `ssl`, which
+must not be there before gevent patches them, and its hooks can never be taken out again.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+Called = Callable[[ModuleType], None]
+
+
+class _Finder:
+    """First in ``sys.meta_path``; lets the others find a module, and learns when it has been executed."""
+
+    def __init__(self) -> None:
+        self.watched: dict[str, Called] = {}
+        self._finding: set[str] = set()
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        # Another finder may ask all finders again, and so us.
+        if name not in self.watched or name in self._finding:
+            return None
+        self._finding.add(name)
+        try:
+            return self._found_by_others(name, path, target)
+        finally:
+            self._finding.discard(name)
+
+    def _found_by_others(self, name: str, path: Any, target: Any) -> ModuleSpec | None:
+        for finder in list(sys.meta_path):
+            find: Callable[..., ModuleSpec | None] | None = getattr(finder, "find_spec", None)
+            if finder is self or find is None:
+                continue
+            spec = find(name, path, target)
+            if spec is not None:
+                if hasattr(spec.loader, "exec_module"):
+                    spec.loader = _Loader(spec.loader, self)  # type: ignore[assignment]
+                return spec
+        return None
+
+
+class _Loader:
+    """The module's own loader for all purposes, until the module is being executed."""
+
+    def __init__(self, loader: Any, finder: _Finder) -> None:
+        self._loader = loader
+        self._finder = finder
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        create = getattr(self._loader, "create_module", None)
+        made: ModuleType | None = create(spec) if create is not None else None
+        return made
+
+    def exec_module(self, module: ModuleType) -> None:
+        spec = module.__spec__
+        if spec is not None and getattr(spec, "loader", None) is self:
+            spec.loader = self._loader
+        if getattr(module, "__loader__", None) is self:
+            module.__loader__ = self._loader
+        self._loader.exec_module(module)
+        called = self._finder.watched.get(module.__name__)
+        if called is not None:
+            called(module)
+
+
+_finder = _Finder()
+
+
+def watch(name: str, called: Called) -> None:
+    """Call `called`, which must not raise, each time the module `name` has been imported or reloaded."""
+    _finder.watched[name] = called
+    if _finder not in sys.meta_path:
+        sys.meta_path.insert(0, _finder)
+
+
+def stop() -> None:
+    """Watch nothing any more."""
+    _finder.watched.clear()
+    if _finder in sys.meta_path:
+        sys.meta_path.remove(_finder)
