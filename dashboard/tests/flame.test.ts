@@ -5,8 +5,18 @@ import type { Frame, Sample } from '../src/api/types.ts';
 import { boxes, layout, matchedShare } from '../src/draw/flame-layout.ts';
 import { hotLines, laneBoxes, plumbingDepth, profileTree, sampleTree, withoutPlumbing } from '../src/draw/trees.ts';
 
-const FRAMES: Frame[] = ['main', 'view', 'query', 'render'].map((name, i) => ({ function: name, file: `app/${name}.py`, line: i + 1, category: i === 3 ? 'lib' : 'app' }));
-const sample = (t_ms: number, stack: number[], weight_ms = 10, state: Sample['state'] = 'running'): Sample => ({ t_ms, weight_ms, stack, state });
+const FRAMES: Frame[] = ['main', 'view', 'query', 'render'].map((name, i) => ({
+  function: name,
+  file: `app/${name}.py`,
+  line: i + 1,
+  category: i === 3 ? 'lib' : 'app',
+}));
+const sample = (t_ms: number, stack: number[], weight_ms = 10, state: Sample['state'] = 'running'): Sample => ({
+  t_ms,
+  weight_ms,
+  stack,
+  state,
+});
 const SAMPLES = [sample(10, [0, 1, 2]), sample(20, [0, 1, 2]), sample(30, [0, 1, 3]), sample(40, [0, 1])];
 
 test('samples merge by stack: weights add up along each path', () => {
@@ -18,11 +28,21 @@ test('samples merge by stack: weights add up along each path', () => {
 
 test('own time adds up to all time', () => {
   const tree = sampleTree(FRAMES, SAMPLES);
-  assert.equal(tree.own.reduce((sum, own) => sum + own, 0), tree.total[0]);
+  assert.equal(
+    tree.own.reduce((sum, own) => sum + own, 0),
+    tree.total[0],
+  );
 });
 
-test('the API\'s columns become the same tree, in milliseconds', () => {
-  const tree = profileTree({ frames: { function: ['main'], file: ['/srv/a/b/main.py'], line: [7], category: ['app'] }, nodes: { parent: [-1, 0], frame: [-1, 0], total_ns: [5e6, 5e6], own_ns: [0, 5e6] }, total_ns: 5e6, count: 1, transactions: 1, pruned_ns: 0 });
+test("the API's columns become the same tree, in milliseconds", () => {
+  const tree = profileTree({
+    frames: { function: ['main'], file: ['/srv/a/b/main.py'], line: [7], category: ['app'] },
+    nodes: { parent: [-1, 0], frame: [-1, 0], total_ns: [5e6, 5e6], own_ns: [0, 5e6] },
+    total_ns: 5e6,
+    count: 1,
+    transactions: 1,
+    pruned_ns: 0,
+  });
   assert.deepEqual(tree.label, ['all samples', 'main']);
   assert.deepEqual([tree.place[1], tree.total[1]], ['a/b/main.py:7', 5]);
 });
@@ -49,7 +69,12 @@ test('a match inside a match counts once', () => {
 });
 
 test('what every stack shares above the first own frame is left out, its time kept', () => {
-  const frames: Frame[] = ['serve', 'dispatch', 'view', 'query'].map((name, i) => ({ function: name, file: 'f.py', line: i, category: i === 2 ? 'app' : 'lib' }));
+  const frames: Frame[] = ['serve', 'dispatch', 'view', 'query'].map((name, i) => ({
+    function: name,
+    file: 'f.py',
+    line: i,
+    category: i === 2 ? 'app' : 'lib',
+  }));
   const samples = [sample(10, [0, 1, 2, 3]), sample(20, [0, 1, 2])];
   const short = withoutPlumbing(sampleTree(frames, samples));
   assert.deepEqual([short.hidden, short.tree.label, short.tree.parent], [2, ['all samples', 'view', 'query'], [-1, 0, 1]]);
@@ -66,13 +91,25 @@ test('a frame with time of its own is no plumbing, nor is one that not all share
 
 test('lines: recursion counts once, most own time first', () => {
   const lines = hotLines(FRAMES, [sample(10, [0, 1, 0, 1]), sample(20, [0])]);
-  assert.deepEqual(lines.map((line) => [line.function, line.own_ms, line.total_ms]), [['main', 10, 20], ['view', 10, 10]]);
+  assert.deepEqual(
+    lines.map((line) => [line.function, line.own_ms, line.total_ms]),
+    [
+      ['main', 10, 20],
+      ['view', 10, 10],
+    ],
+  );
 });
 
 test('neighbouring samples join in the lane until stack, state or a gap parts them', () => {
   const joined = laneBoxes(SAMPLES, 30);
-  assert.deepEqual(joined.filter((box) => box.frame === 0).map((box) => [box.from, box.to]), [[0, 40]]);
-  assert.deepEqual(joined.filter((box) => box.frame === 2).map((box) => [box.from, box.to]), [[0, 20]]);
+  assert.deepEqual(
+    joined.filter((box) => box.frame === 0).map((box) => [box.from, box.to]),
+    [[0, 40]],
+  );
+  assert.deepEqual(
+    joined.filter((box) => box.frame === 2).map((box) => [box.from, box.to]),
+    [[0, 20]],
+  );
   assert.equal(laneBoxes([sample(10, [0]), sample(100, [0])], 30).length, 2);
   assert.equal(laneBoxes([sample(10, [0]), sample(20, [0], 10, 'uncertain')], 30).length, 2);
 });
@@ -81,7 +118,14 @@ test('twelve thousand frames are laid out in a blink', () => {
   const length = 12_000;
   const parent = Array.from({ length }, (_, i) => (i ? Math.floor((i - 1) / 3) : -1));
   const total = parent.map((_, i) => length - i);
-  const tree = { label: parent.map((_, i) => `f${i}`), place: parent.map(() => ''), category: parent.map(() => 'app'), parent, total, own: total };
+  const tree = {
+    label: parent.map((_, i) => `f${i}`),
+    place: parent.map(() => ''),
+    category: parent.map(() => 'app'),
+    parent,
+    total,
+    own: total,
+  };
   const start = performance.now();
   boxes(layout(tree), 0, 1200, 19);
   assert.ok(performance.now() - start < 150);

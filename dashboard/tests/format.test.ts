@@ -4,7 +4,19 @@ import { test } from 'node:test';
 import * as f from '../src/text/format.ts';
 
 test('a duration keeps two or three digits, and its unit fits', () => {
-  const cases: [number | null, string][] = [[null, '–'], [0, '0 ms'], [0.034, '34 µs'], [0.4, '0.4 ms'], [9.94, '9.9 ms'], [9.96, '10 ms'], [999.4, '999 ms'], [999.6, '1.00 s'], [1584, '1.58 s'], [12_340, '12.3 s'], [3_600_000, '60 min']];
+  const cases: [number | null, string][] = [
+    [null, '–'],
+    [0, '0 ms'],
+    [0.034, '34 µs'],
+    [0.4, '0.4 ms'],
+    [9.94, '9.9 ms'],
+    [9.96, '10 ms'],
+    [999.4, '999 ms'],
+    [999.6, '1.00 s'],
+    [1584, '1.58 s'],
+    [12_340, '12.3 s'],
+    [3_600_000, '60 min'],
+  ];
   for (const [value, text] of cases) assert.equal(f.ms(value), text);
 });
 
@@ -44,5 +56,8 @@ test('the tail of a path tells files apart', () => {
 });
 
 test('ages are told in the unit that fits', () => {
-  assert.deepEqual([10, 300, 7200, 400_000].map((age) => f.ago(1e9 - age, 1e9)), ['10 s ago', '5 min ago', '2.0 h ago', '5 days ago']);
+  assert.deepEqual(
+    [10, 300, 7200, 400_000].map((age) => f.ago(1e9 - age, 1e9)),
+    ['10 s ago', '5 min ago', '2.0 h ago', '5 days ago'],
+  );
 });

@@ -8,10 +8,26 @@ const ROOT = { name: 'GET /', durationMs: 100 };
 const NONE: ReadonlySet<string> = new Set();
 
 function span(id: number, parent: number | null, start: number, duration: number, repeats: string | null = null): Span {
-  return { id, parent, kind: 'db', name: `span ${id}`, start_ms: start, duration_ms: duration, self_ms: duration, statement: null, where: null, tags: {}, repeats, open: false };
+  return {
+    id,
+    parent,
+    kind: 'db',
+    name: `span ${id}`,
+    start_ms: start,
+    duration_ms: duration,
+    self_ms: duration,
+    statement: null,
+    where: null,
+    tags: {},
+    repeats,
+    open: false,
+  };
 }
 
-const shape = (spans: Span[], turned = NONE) => rowsOf(spans, ROOT, turned).map((row) => `${row.level}:${row.members.length ? `×${row.members.length}` : (row.span?.id ?? 'root')}`);
+const shape = (spans: Span[], turned = NONE) =>
+  rowsOf(spans, ROOT, turned).map(
+    (row) => `${row.level}:${row.members.length ? `×${row.members.length}` : (row.span?.id ?? 'root')}`,
+  );
 
 test('the transaction is the root, children stand in order of time', () => {
   assert.deepEqual(shape([span(2, 0, 30, 1), span(0, null, 0, 90), span(1, 0, 10, 5)]), ['0:root', '1:0', '2:1', '2:2']);
@@ -25,7 +41,13 @@ test('siblings that repeat fold where the first of them stands', () => {
 });
 
 test('a repeat under another parent is another fold, one alone is none', () => {
-  const spans = [span(0, null, 0, 50), span(1, null, 50, 50), span(2, 0, 1, 1, 'a'), span(3, 0, 2, 1, 'a'), span(4, 1, 51, 1, 'a')];
+  const spans = [
+    span(0, null, 0, 50),
+    span(1, null, 50, 50),
+    span(2, 0, 1, 1, 'a'),
+    span(3, 0, 2, 1, 'a'),
+    span(4, 1, 51, 1, 'a'),
+  ];
   assert.deepEqual(shape(spans), ['0:root', '1:0', '2:×2', '1:1', '2:4']);
 });
 
@@ -41,7 +63,13 @@ test('a span whose parent was lost, or is itself, stands at the top', () => {
 });
 
 test('the costliest repeats are looked at first, else the span with most own time', () => {
-  const spans = [span(0, null, 0, 90), span(1, null, 1, 1, 'a'), span(2, null, 2, 1, 'a'), span(3, null, 3, 4, 'b'), span(4, null, 9, 4, 'b')];
+  const spans = [
+    span(0, null, 0, 90),
+    span(1, null, 1, 1, 'a'),
+    span(2, null, 2, 1, 'a'),
+    span(3, null, 3, 4, 'b'),
+    span(4, null, 9, 4, 'b'),
+  ];
   assert.equal(firstChoice(rowsOf(spans, ROOT, NONE)), `${ROOT_ID}/=b`);
   assert.equal(firstChoice(rowsOf([span(0, null, 0, 2), span(1, null, 3, 7)], ROOT, NONE)), 's1');
   assert.equal(firstChoice(rowsOf([], ROOT, NONE)), ROOT_ID);

@@ -9,12 +9,18 @@ import { brief, tokens as sql } from '../src/text/sql.ts';
 const joined = (all: { text: string }[]): string => all.map(({ text }) => text).join('');
 
 test('a statement breaks before its clauses, not inside a join', () => {
-  assert.equal(joined(sql('SELECT a FROM t LEFT OUTER JOIN u ON t.i = u.i WHERE a = ? ORDER BY a')), 'SELECT a\nFROM t\nLEFT OUTER JOIN u ON t.i = u.i\nWHERE a = ?\nORDER BY a');
+  assert.equal(
+    joined(sql('SELECT a FROM t LEFT OUTER JOIN u ON t.i = u.i WHERE a = ? ORDER BY a')),
+    'SELECT a\nFROM t\nLEFT OUTER JOIN u ON t.i = u.i\nWHERE a = ?\nORDER BY a',
+  );
 });
 
 test('quoted words are no keywords', () => {
   const quoted = sql(`SELECT "from" FROM t WHERE a = 'it''s where'`).filter(({ kind }) => kind === 'string');
-  assert.deepEqual(quoted.map(({ text }) => text), ['"from"', `'it''s where'`]);
+  assert.deepEqual(
+    quoted.map(({ text }) => text),
+    ['"from"', `'it''s where'`],
+  );
 });
 
 test('a hostile statement is cut, not run through for ever', () => {
@@ -30,12 +36,26 @@ test('in a line, a long list of columns is left out', () => {
 test('a line of Python keeps every character', () => {
   const line = '    return f"{x}" if x else None  # why';
   assert.equal(joined(python(line)), line);
-  assert.deepEqual(python(line).filter(({ kind }) => kind === 'keyword').map(({ text }) => text), ['return', 'if', 'else', 'None']);
+  assert.deepEqual(
+    python(line)
+      .filter(({ kind }) => kind === 'keyword')
+      .map(({ text }) => text),
+    ['return', 'if', 'else', 'None'],
+  );
 });
 
 test('kinds are parts of a whole; code counts as Python, the unknown too', () => {
-  assert.deepEqual(parts({ db: 30, python: 10, gc: 0 }).map(({ kind, share }) => [kind, share]), [['python', 0.25], ['db', 0.75]]);
-  assert.deepEqual(parts({ db: 30, python: 10 }, true).map(({ kind }) => kind), ['db', 'python']);
+  assert.deepEqual(
+    parts({ db: 30, python: 10, gc: 0 }).map(({ kind, share }) => [kind, share]),
+    [
+      ['python', 0.25],
+      ['db', 0.75],
+    ],
+  );
+  assert.deepEqual(
+    parts({ db: 30, python: 10 }, true).map(({ kind }) => kind),
+    ['db', 'python'],
+  );
   assert.deepEqual([kindClass('db'), kindClass('code'), kindClass('x" onload="y')], ['k-db', 'k-python', 'k-python']);
 });
 

@@ -16,7 +16,10 @@ test('names with slashes, brackets and spaces survive', () => {
 });
 
 test('a link carries range and filters, not what belongs to its page', () => {
-  assert.equal(link('?range=6h&service=shop&release=1&live=1&q=x&sort=p95&name=n', 'traces'), 'traces?range=6h&service=shop&release=1&live=1');
+  assert.equal(
+    link('?range=6h&service=shop&release=1&live=1&q=x&sort=p95&name=n', 'traces'),
+    'traces?range=6h&service=shop&release=1&live=1',
+  );
   assert.equal(link('?service=shop', 'endpoint', { service: 'jobs' }), 'endpoint?service=jobs');
 });
 

@@ -22,14 +22,18 @@ export const API = 'api/v1/';
 export async function ask<T>(path: string, signal?: AbortSignal): Promise<T> {
   let response: Response;
   try {
-    response = await fetch(new URL(API + path, document.baseURI), { signal: signal ?? null, headers: { Accept: 'application/json' } });
+    response = await fetch(new URL(API + path, document.baseURI), {
+      signal: signal ?? null,
+      headers: { Accept: 'application/json' },
+    });
   } catch (error) {
     if ((error as Error).name === 'AbortError') throw error;
     throw new ApiError(0, 'unreachable', 'The server did not answer. Is it still running?');
   }
   const body: unknown = await response.json().catch(() => null);
   if (!response.ok) throw refusal(response, body);
-  if (!body || typeof body !== 'object') throw new ApiError(response.status, 'bad_answer', 'The answer was not JSON. Is a proxy or a login page in between?');
+  if (!body || typeof body !== 'object')
+    throw new ApiError(response.status, 'bad_answer', 'The answer was not JSON. Is a proxy or a login page in between?');
   const { store: said } = body as Partial<Common>;
   if (said) store.set({ written_at: said.written_at ?? null, stale: Boolean(said.stale) });
   return body as T;
@@ -37,7 +41,11 @@ export async function ask<T>(path: string, signal?: AbortSignal): Promise<T> {
 
 function refusal(response: Response, body: unknown): ApiError {
   const error = (body as { error?: { code?: string; message?: string } } | null)?.error;
-  return new ApiError(response.status, error?.code ?? 'http', error?.message ?? (response.statusText || 'The server gave no reason.'));
+  return new ApiError(
+    response.status,
+    error?.code ?? 'http',
+    error?.message ?? (response.statusText || 'The server gave no reason.'),
+  );
 }
 
 let pending = 0;
@@ -53,8 +61,10 @@ export function begin(): () => void {
     done = true;
     pending -= 1;
     const turn = ++settling;
-    requestAnimationFrame(() => requestAnimationFrame(() => {
-      if (pending === 0 && turn === settling) document.documentElement.dataset['ready'] = '1';
-    }));
+    requestAnimationFrame(() =>
+      requestAnimationFrame(() => {
+        if (pending === 0 && turn === settling) document.documentElement.dataset['ready'] = '1';
+      }),
+    );
   };
 }

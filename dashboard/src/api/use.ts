@@ -26,11 +26,19 @@ export interface Options<T> {
 }
 
 /** Asks `question` with the page's range and filters, and `parameters`. */
-export function useAnswer<T>(question: string, parameters: Changes = {}, { skip = false, still = false, by = ask<T> }: Options<T> = {}): Answer<T> {
+export function useAnswer<T>(
+  question: string,
+  parameters: Changes = {},
+  { skip = false, still = false, by = ask<T> }: Options<T> = {},
+): Answer<T> {
   const query = useQuery();
   const path = question + apiQuery(query.search, parameters);
   const live = !still && query.get('live') === '1';
-  const [state, setState] = useState<{ path: string; data: T | null; error: ApiError | null }>({ path: '', data: null, error: null });
+  const [state, setState] = useState<{ path: string; data: T | null; error: ApiError | null }>({
+    path: '',
+    data: null,
+    error: null,
+  });
   const [slow, setSlow] = useState(false);
   const [turn, setTurn] = useState(0);
   const asking = useRef(false);

@@ -5,7 +5,13 @@ import type uPlot from 'uplot';
 import { theme } from '../state/prefs.ts';
 import { useSignal } from '../state/signal.ts';
 
-export function Chart({ make, data, label, height, children }: {
+export function Chart({
+  make,
+  data,
+  label,
+  height,
+  children,
+}: {
   make: (host: HTMLElement, tip: HTMLElement) => uPlot;
   data: unknown;
   label: string;
@@ -32,7 +38,8 @@ export function Chart({ make, data, label, height, children }: {
     });
     watch.observe(host.current!);
     const clear = (event: KeyboardEvent) => {
-      if (event.key === 'Escape' && plot.current && plot.current.select.width > 0) plot.current.setSelect({ left: 0, top: 0, width: 0, height: 0 }, true);
+      if (event.key === 'Escape' && plot.current && plot.current.select.width > 0)
+        plot.current.setSelect({ left: 0, top: 0, width: 0, height: 0 }, true);
     };
     addEventListener('keydown', clear);
     return () => {

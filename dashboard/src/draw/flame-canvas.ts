@@ -65,7 +65,14 @@ export class FlameCanvas {
   describe(index: number): string {
     const tree = this.#tree;
     const share = tree.total[index]! / (tree.total[0] || 1);
-    return [tree.label[index], tree.place[index], `total ${f.ms(tree.total[index])} (${f.percent(share)})`, `own ${f.ms(tree.own[index])}`].filter(Boolean).join(' · ');
+    return [
+      tree.label[index],
+      tree.place[index],
+      `total ${f.ms(tree.total[index])} (${f.percent(share)})`,
+      `own ${f.ms(tree.own[index])}`,
+    ]
+      .filter(Boolean)
+      .join(' · ');
   }
 
   draw(): void {
@@ -74,7 +81,9 @@ export class FlameCanvas {
     const c = prepare(this.#canvas, width, (this.#tree.deepest + 1) * ROW);
     c.font = `11.5px ${colour('--sans')}`;
     c.textBaseline = 'middle';
-    const paint = Object.fromEntries(CATEGORIES.map((name) => [name, [colour(`--fl-${name}`), colour(`--fl-${name}-ink`)] as const]));
+    const paint = Object.fromEntries(
+      CATEGORIES.map((name) => [name, [colour(`--fl-${name}`), colour(`--fl-${name}-ink`)] as const]),
+    );
     const [dim, faint, ink, hit] = [colour('--fl-dim'), colour('--ink-3'), colour('--ink'), colour('--fl-hit')];
     const focused = document.activeElement === this.#canvas;
     this.#boxes = boxes(this.#tree, this.#zoom, width, ROW);
@@ -183,13 +192,20 @@ export class FlameCanvas {
     const siblings = at ? this.#tree.kids[parent]! : [0];
     const place = siblings.indexOf(at);
     switch (key) {
-      case 'ArrowDown': return this.#tree.kids[at]?.[0] ?? at;
-      case 'ArrowUp': return parent;
-      case 'ArrowRight': return siblings[Math.min(place + 1, siblings.length - 1)] ?? at;
-      case 'ArrowLeft': return siblings[Math.max(place - 1, 0)] ?? at;
-      case 'Enter': return at;
-      case 'Escape': return this.#zoom || this.#cursor ? 0 : null;
-      default: return null;
+      case 'ArrowDown':
+        return this.#tree.kids[at]?.[0] ?? at;
+      case 'ArrowUp':
+        return parent;
+      case 'ArrowRight':
+        return siblings[Math.min(place + 1, siblings.length - 1)] ?? at;
+      case 'ArrowLeft':
+        return siblings[Math.max(place - 1, 0)] ?? at;
+      case 'Enter':
+        return at;
+      case 'Escape':
+        return this.#zoom || this.#cursor ? 0 : null;
+      default:
+        return null;
     }
   }
 }

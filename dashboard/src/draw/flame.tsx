@@ -40,23 +40,62 @@ export function Flame({ tree, note }: { tree: FlameTree; note: string }) {
     <div class="flame">
       <div class="flamebar">
         <span class="legend">
-          <span><i class="swatch fl-app" />your code</span><span><i class="swatch fl-lib" />libraries</span><span><i class="swatch fl-std" />Python itself</span>
+          <span>
+            <i class="swatch fl-app" />
+            your code
+          </span>
+          <span>
+            <i class="swatch fl-lib" />
+            libraries
+          </span>
+          <span>
+            <i class="swatch fl-std" />
+            Python itself
+          </span>
         </span>
         <span class="sub">{note} Press a frame to zoom.</span>
         <span class="tools">
-          {folds && <button type="button" class="button" onClick={() => setWhole(!whole)} data-tip="Outer frames of the server and the framework that every sample shares">{whole ? 'Hide' : 'Show'} {f.whole(short.hidden)} outer frames</button>}
-          {zoomed && <button type="button" class="button" onClick={() => flame.current?.zoom(0)}>All samples <kbd>Esc</kbd></button>}
+          {folds && (
+            <button
+              type="button"
+              class="button"
+              onClick={() => setWhole(!whole)}
+              data-tip="Outer frames of the server and the framework that every sample shares"
+            >
+              {whole ? 'Hide' : 'Show'} {f.whole(short.hidden)} outer frames
+            </button>
+          )}
+          {zoomed && (
+            <button type="button" class="button" onClick={() => flame.current?.zoom(0)}>
+              All samples <kbd>Esc</kbd>
+            </button>
+          )}
           {wanted && <span class="chip info">{f.percent(matched)} matched</span>}
           <label class="search">
-            <Icon name="search" /><span class="sr-only">Search frames</span>
-            <input type="search" placeholder="Search frames" data-flame-search value={wanted} onInput={(event) => setWanted(event.currentTarget.value)} /><kbd>f</kbd>
+            <Icon name="search" />
+            <span class="sr-only">Search frames</span>
+            <input
+              type="search"
+              placeholder="Search frames"
+              data-flame-search
+              value={wanted}
+              onInput={(event) => setWanted(event.currentTarget.value)}
+            />
+            <kbd>f</kbd>
           </label>
         </span>
       </div>
       <div class="flamehost" ref={host}>
-        <canvas ref={canvas} tabIndex={0} role="application" aria-label={`Flame graph of ${f.plural(shown.parent.length, 'frame')}. Arrow keys move, Enter zooms in, Escape zooms out.`} />
+        <canvas
+          ref={canvas}
+          tabIndex={0}
+          role="application"
+          aria-label={`Flame graph of ${f.plural(shown.parent.length, 'frame')}. Arrow keys move, Enter zooms in, Escape zooms out.`}
+        />
         <div class="tip" ref={tip} hidden />
-        <span class="sr-only" aria-live="polite">{spoken}</span>
+        <span class="sr-only" aria-live="polite">
+          {spoken}
+        </span>
       </div>
     </div>
   );

@@ -23,12 +23,23 @@ export interface Selection {
 const HEIGHT = 252;
 
 export function axis(): uPlot.Axis {
-  return { stroke: colour('--ink-3'), font: '11px "Inter Variable", sans-serif', ticks: { show: false }, grid: { stroke: colour('--line-2'), width: 1 } };
+  return {
+    stroke: colour('--ink-3'),
+    font: '11px "Inter Variable", sans-serif',
+    ticks: { show: false },
+    grid: { stroke: colour('--line-2'), width: 1 },
+  };
 }
 
 export function timeAxis(from: number, to: number): uPlot.Axis {
   const withDay = to - from > 100_000;
-  return { ...axis(), size: 24, space: withDay ? 90 : 70, grid: { show: false }, values: (_, values) => values.map((t) => (withDay ? `${f.day(t).slice(5)} ${f.clock(t)}` : f.clock(t))) };
+  return {
+    ...axis(),
+    size: 24,
+    space: withDay ? 90 : 70,
+    grid: { show: false },
+    values: (_, values) => values.map((t) => (withDay ? `${f.day(t).slice(5)} ${f.clock(t)}` : f.clock(t))),
+  };
 }
 
 /** What the window of latencies must show: the buckets in use, rounded out to a little more than a decade. */
@@ -40,12 +51,23 @@ export function latencyWindow({ edges_ms: edges, counts }: HeatmapData): [number
   return [low, high];
 }
 
-export function makeHeatmap(host: HTMLElement, input: HeatInput, tip: HTMLElement, select: (selection: Selection | null) => void): uPlot {
+export function makeHeatmap(
+  host: HTMLElement,
+  input: HeatInput,
+  tip: HTMLElement,
+  select: (selection: Selection | null) => void,
+): uPlot {
   const { series, heatmap, from, to } = input;
   const [low, high] = latencyWindow(heatmap);
   const middles = series.t.map((t) => t + series.step / 2);
   const ink = colour('--ink');
-  const line = (label: string, dash: number[] | undefined, width: number): uPlot.Series => ({ label, stroke: ink, width, ...(dash ? { dash } : {}), points: { show: false } });
+  const line = (label: string, dash: number[] | undefined, width: number): uPlot.Series => ({
+    label,
+    stroke: ink,
+    width,
+    ...(dash ? { dash } : {}),
+    points: { show: false },
+  });
   const halo: uPlot.Series = { stroke: colour('--panel'), alpha: 0.78, width: 4.5, points: { show: false } };
   return new uPlot(
     {
@@ -55,7 +77,13 @@ export function makeHeatmap(host: HTMLElement, input: HeatInput, tip: HTMLElemen
       scales: { x: { range: [from, to] }, y: { distr: 3, range: [low, high] } },
       axes: [
         timeAxis(from, to),
-        { ...axis(), size: 58, splits: () => logTicks(low, high), filter: (_, values) => values, values: (_, values) => values.map((v) => f.mark(v)) },
+        {
+          ...axis(),
+          size: 58,
+          splits: () => logTicks(low, high),
+          filter: (_, values) => values,
+          values: (_, values) => values.map((v) => f.mark(v)),
+        },
       ],
       series: [{}, halo, halo, halo, line('p50', undefined, 1.8), line('p95', [6, 4], 1.7), line('p99', [1.5, 3], 1.7)],
       cursor: { drag: { x: true, y: true, setScale: false, uni: 12 }, points: { show: false }, sync: { key: 'time' } },
@@ -110,7 +138,12 @@ function hover(u: uPlot, { series, heatmap }: HeatInput, tip: HTMLElement): void
 function selected(u: uPlot, input: HeatInput): Selection | null {
   const { left, top, width, height } = u.select;
   if (width < 4 || height < 4) return null;
-  const box = { from: u.posToVal(left, 'x'), to: u.posToVal(left + width, 'x'), lowMs: u.posToVal(top + height, 'y'), highMs: u.posToVal(top, 'y') };
+  const box = {
+    from: u.posToVal(left, 'x'),
+    to: u.posToVal(left + width, 'x'),
+    lowMs: u.posToVal(top + height, 'y'),
+    highMs: u.posToVal(top, 'y'),
+  };
   return { ...box, count: countIn(input, box) };
 }
 

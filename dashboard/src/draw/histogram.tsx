@@ -30,7 +30,17 @@ const heights = (all: Bin[]): number[] => {
   return all.map((bin) => Math.sqrt(bin.count) / most);
 };
 
-export function Histogram({ data, p50, p95, open }: { data: HistogramData; p50: number | null; p95: number | null; open: (low: number, high: number) => void }) {
+export function Histogram({
+  data,
+  p50,
+  p95,
+  open,
+}: {
+  data: HistogramData;
+  p50: number | null;
+  p95: number | null;
+  open: (low: number, high: number) => void;
+}) {
   const all = bins(data);
   if (!all.length || !all.some((bin) => bin.count)) return <p class="empty-line">No calls in this range.</p>;
   const [low, high] = [all[0]!.low, all.at(-1)!.high];
@@ -38,22 +48,59 @@ export function Histogram({ data, p50, p95, open }: { data: HistogramData; p50: 
   const tall = heights(all);
   return (
     <div class="histogram">
-      <div class="bars" role="img" aria-label={`Calls by latency from ${f.ms(low)} to ${f.ms(high)}, median ${f.ms(p50)}, p95 ${f.ms(p95)}`}>
-        {all.map((bin, i) => bin.count > 0 && (
-          <span key={i} class={`column ${p95 !== null && bin.low >= p95 ? 'slow' : ''}`} data-tip={`${f.ms(bin.low)} to ${f.ms(bin.high)}: ${f.plural(bin.count, 'call')}. Press for their traces.`} onClick={() => open(bin.low, bin.high)} style={{ left: `${at(bin.low)}%`, width: `calc(${at(bin.high) - at(bin.low)}% - 1px)` }}>
-            <i style={{ height: `${Math.max(2, 100 * tall[i]!)}%` }} />
+      <div
+        class="bars"
+        role="img"
+        aria-label={`Calls by latency from ${f.ms(low)} to ${f.ms(high)}, median ${f.ms(p50)}, p95 ${f.ms(p95)}`}
+      >
+        {all.map(
+          (bin, i) =>
+            bin.count > 0 && (
+              <span
+                key={i}
+                class={`column ${p95 !== null && bin.low >= p95 ? 'slow' : ''}`}
+                data-tip={`${f.ms(bin.low)} to ${f.ms(bin.high)}: ${f.plural(bin.count, 'call')}. Press for their traces.`}
+                onClick={() => open(bin.low, bin.high)}
+                style={{ left: `${at(bin.low)}%`, width: `calc(${at(bin.high) - at(bin.low)}% - 1px)` }}
+              >
+                <i style={{ height: `${Math.max(2, 100 * tall[i]!)}%` }} />
+              </span>
+            ),
+        )}
+        {p50 !== null && (
+          <span class="mark" style={{ left: `${at(p50)}%` }}>
+            <b>p50</b>
+          </span>
+        )}
+        {p95 !== null && (
+          <span class="mark dashed" style={{ left: `${at(p95)}%` }}>
+            <b>p95</b>
+          </span>
+        )}
+      </div>
+      <div class="scale" aria-hidden="true">
+        {logTicks(low, high).map((mark) => (
+          <span key={mark} style={{ left: `${at(mark)}%` }}>
+            {f.mark(mark)}
           </span>
         ))}
-        {p50 !== null && <span class="mark" style={{ left: `${at(p50)}%` }}><b>p50</b></span>}
-        {p95 !== null && <span class="mark dashed" style={{ left: `${at(p95)}%` }}><b>p95</b></span>}
       </div>
-      <div class="scale" aria-hidden="true">{logTicks(low, high).map((mark) => <span key={mark} style={{ left: `${at(mark)}%` }}>{f.mark(mark)}</span>)}</div>
     </div>
   );
 }
 
 /** The same, the size of a headline, with one call marked in it. */
-export function RankHistogram({ data, value, p50, label }: { data: HistogramData; value: number; p50: number | null; label: string }) {
+export function RankHistogram({
+  data,
+  value,
+  p50,
+  label,
+}: {
+  data: HistogramData;
+  value: number;
+  p50: number | null;
+  label: string;
+}) {
   const all = bins(data);
   if (!all.length || !all.some((bin) => bin.count)) return null;
   const [width, floor] = [190, 38];
@@ -63,10 +110,25 @@ export function RankHistogram({ data, value, p50, label }: { data: HistogramData
   const me = Math.max(10, Math.min(width - 10, x(value)));
   return (
     <svg class="rankhist" width={width} height="52" viewBox={`0 0 ${width} 52`} role="img" aria-label={label}>
-      {all.map((bin, i) => <rect key={i} class={bin.high > value ? 'slow' : ''} x={x(bin.low)} width={Math.max(1, x(bin.high) - x(bin.low) - 0.8)} y={floor - tall[i]! * 34} height={tall[i]! * 34} />)}
+      {all.map((bin, i) => (
+        <rect
+          key={i}
+          class={bin.high > value ? 'slow' : ''}
+          x={x(bin.low)}
+          width={Math.max(1, x(bin.high) - x(bin.low) - 0.8)}
+          y={floor - tall[i]! * 34}
+          height={tall[i]! * 34}
+        />
+      ))}
       <path d={`M${x(value)} 0V40`} />
-      {p50 !== null && me - x(p50) > 62 && <text x={Math.max(26, x(p50))} y="50" text-anchor="middle">p50 {f.ms(p50)}</text>}
-      <text class="me" x={me} y="50" text-anchor="middle">this</text>
+      {p50 !== null && me - x(p50) > 62 && (
+        <text x={Math.max(26, x(p50))} y="50" text-anchor="middle">
+          p50 {f.ms(p50)}
+        </text>
+      )}
+      <text class="me" x={me} y="50" text-anchor="middle">
+        this
+      </text>
     </svg>
   );
 }

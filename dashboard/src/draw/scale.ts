@@ -24,7 +24,9 @@ export function logPosition(value: number, low: number, high: number): number {
 export function logTicks(low: number, high: number): number[] {
   const tens = decades(low, high);
   if (tens.length > 2) return tens;
-  return decades(low / 10, high).flatMap((ten) => [ten, 2 * ten, 5 * ten]).filter((mark) => mark >= low && mark <= high);
+  return decades(low / 10, high)
+    .flatMap((ten) => [ten, 2 * ten, 5 * ten])
+    .filter((mark) => mark >= low && mark <= high);
 }
 
 /** Powers of ten from `low` to `high`, both included when they are powers themselves. */

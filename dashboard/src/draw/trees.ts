@@ -7,7 +7,14 @@ const ROOT = { label: 'all samples', place: '', category: 'lib' };
 
 /** The API's columns, in nanoseconds, as a tree in milliseconds. */
 export function profileTree({ frames, nodes }: ProfileAnswer): FlameTree {
-  const tree: FlameTree = { label: [], place: [], category: [], parent: nodes.parent, total: nodes.total_ns.map((n) => n / 1e6), own: nodes.own_ns.map((n) => n / 1e6) };
+  const tree: FlameTree = {
+    label: [],
+    place: [],
+    category: [],
+    parent: nodes.parent,
+    total: nodes.total_ns.map((n) => n / 1e6),
+    own: nodes.own_ns.map((n) => n / 1e6),
+  };
   const labels = frames.function.map((name) => tame(name, 200));
   const places = frames.file.map((file, i) => placeOf(file, frames.line[i]!));
   for (const frame of nodes.frame) {
@@ -20,7 +27,14 @@ export function profileTree({ frames, nodes }: ProfileAnswer): FlameTree {
 
 /** Samples merged by stack: one node a distinct path of frames. */
 export function sampleTree(frames: Frame[], samples: Sample[]): FlameTree {
-  const tree: FlameTree = { label: [ROOT.label], place: [ROOT.place], category: [ROOT.category], parent: [-1], total: [0], own: [0] };
+  const tree: FlameTree = {
+    label: [ROOT.label],
+    place: [ROOT.place],
+    category: [ROOT.category],
+    parent: [-1],
+    total: [0],
+    own: [0],
+  };
   const kids: Map<number, number>[] = [new Map()];
   for (const { stack, weight_ms: weight } of samples) {
     let node = 0;
@@ -61,14 +75,29 @@ export function withoutPlumbing(tree: FlameTree): { tree: FlameTree; hidden: num
   const place = new Map(kept.map((old, now) => [old, now]));
   const pick = <T>(column: T[]): T[] => kept.map((i) => column[i]!);
   const parent = kept.map((i) => (i ? (place.get(tree.parent[i]!) ?? 0) : -1));
-  return { tree: { label: pick(tree.label), place: pick(tree.place), category: pick(tree.category), parent, total: pick(tree.total), own: pick(tree.own) }, hidden: shared.size };
+  return {
+    tree: {
+      label: pick(tree.label),
+      place: pick(tree.place),
+      category: pick(tree.category),
+      parent,
+      total: pick(tree.total),
+      own: pick(tree.own),
+    },
+    hidden: shared.size,
+  };
 }
 
 /** How many outer frames all samples share before the first own one. */
 export function plumbingDepth(frames: Frame[], samples: Sample[]): number {
   const first = samples[0]?.stack ?? [];
   let depth = 0;
-  while (depth < first.length - 1 && frames[first[depth]!]?.category !== 'app' && samples.every(({ stack }) => stack.length > depth + 1 && stack[depth] === first[depth])) depth++;
+  while (
+    depth < first.length - 1 &&
+    frames[first[depth]!]?.category !== 'app' &&
+    samples.every(({ stack }) => stack.length > depth + 1 && stack[depth] === first[depth])
+  )
+    depth++;
   return depth;
 }
 
@@ -84,7 +113,12 @@ export function hotLines(frames: Frame[], samples: Sample[]): HotLine[] {
     if (leaf !== undefined) own.set(leaf, (own.get(leaf) ?? 0) + weight);
   }
   return [...total]
-    .map(([index, total_ms]) => ({ ...frames[index]!, own_ms: own.get(index) ?? 0, total_ms, share: (own.get(index) ?? 0) / (all || 1) }))
+    .map(([index, total_ms]) => ({
+      ...frames[index]!,
+      own_ms: own.get(index) ?? 0,
+      total_ms,
+      share: (own.get(index) ?? 0) / (all || 1),
+    }))
     .sort((a, b) => b.own_ms - a.own_ms || b.total_ms - a.total_ms);
 }
 
@@ -106,12 +140,22 @@ export function laneBoxes(samples: Sample[], gap: number): LaneBox[] {
     const from = Math.max(0, at - weight);
     const broken = from - end > gap;
     let shared = 0;
-    if (!broken) while (shared < open.length && shared < stack.length && open[shared]!.frame === stack[shared] && open[shared]!.state === state) shared++;
+    if (!broken)
+      while (
+        shared < open.length &&
+        shared < stack.length &&
+        open[shared]!.frame === stack[shared] &&
+        open[shared]!.state === state
+      )
+        shared++;
     done.push(...open.slice(shared));
     open = open.slice(0, shared);
     for (const box of open) box.to = at;
-    for (let level = shared; level < stack.length; level++) open.push({ frame: stack[level]!, level, from, to: at, state, leaf: false });
-    open.forEach((box, level) => { box.leaf = level === stack.length - 1; });
+    for (let level = shared; level < stack.length; level++)
+      open.push({ frame: stack[level]!, level, from, to: at, state, leaf: false });
+    open.forEach((box, level) => {
+      box.leaf = level === stack.length - 1;
+    });
     end = at;
   }
   return [...done, ...open];

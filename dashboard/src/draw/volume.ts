@@ -15,7 +15,14 @@ interface Input {
 export function makeVolume(host: HTMLElement, { series, from, to }: Input): uPlot {
   const minutes = series.step / 60;
   const bars = uPlot.paths.bars!({ size: [0.75, 12], gap: 0 });
-  const bar = (label: string, fill: string): uPlot.Series => ({ label, fill, stroke: 'transparent', width: 0, paths: bars, points: { show: false } });
+  const bar = (label: string, fill: string): uPlot.Series => ({
+    label,
+    fill,
+    stroke: 'transparent',
+    width: 0,
+    paths: bars,
+    points: { show: false },
+  });
   return new uPlot(
     {
       width: host.clientWidth,
@@ -45,7 +52,17 @@ export function makeMemory(host: HTMLElement, { series, from, to }: Input): uPlo
       padding: [8, 12, 0, 0],
       scales: { x: { range: [from, to] }, y: { range: (_, min, max) => [Math.min(0, min), Math.max(max, 1) * 1.1] } },
       axes: [timeAxis(from, to), { ...axis(), size: 64, space: 32, values: (_, values) => values.map((v) => f.kb(v)) }],
-      series: [{}, { label: 'RSS kept per call', stroke, width: 1.5, fill: `${stroke}22`, spanGaps: false, points: { show: true, size: 4, fill: stroke } }],
+      series: [
+        {},
+        {
+          label: 'RSS kept per call',
+          stroke,
+          width: 1.5,
+          fill: `${stroke}22`,
+          spanGaps: false,
+          points: { show: true, size: 4, fill: stroke },
+        },
+      ],
       cursor: { sync: { key: 'time' }, y: false, drag: { x: false, y: false } },
       legend: { show: false },
     },

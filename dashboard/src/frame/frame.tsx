@@ -21,7 +21,9 @@ export function Shell({ page }: { page: Page }) {
         <TopBar page={page} />
         <Stale />
         <main id="main" tabIndex={-1}>
-          <Guard><Body page={page} /></Guard>
+          <Guard>
+            <Body page={page} />
+          </Guard>
         </main>
       </div>
       {help && <Help close={() => setHelp(false)} />}
@@ -34,9 +36,18 @@ function Body({ page }: { page: Page }) {
   const [error, setError] = useState<ApiError | null>(null);
   useEffect(() => {
     const end = begin();
-    page.load()
+    page
+      .load()
       .then((module) => set(() => module.default))
-      .catch(() => setError(new ApiError(0, 'script', 'A script of this page did not arrive. The server may have been updated: load the page again.')))
+      .catch(() =>
+        setError(
+          new ApiError(
+            0,
+            'script',
+            'A script of this page did not arrive. The server may have been updated: load the page again.',
+          ),
+        ),
+      )
       .finally(end);
   }, [page]);
   if (error) return <Failure error={error} what="this page" retry={() => location.reload()} />;
@@ -48,7 +59,11 @@ function Stale() {
   const state = useSignal(store);
   if (!state?.stale || state.written_at === null) return null;
   const age = f.ago(state.written_at);
-  return <div class="stale" role="status">The store was last written {age}. Is the app still running, and does it still write to this store?</div>;
+  return (
+    <div class="stale" role="status">
+      The store was last written {age}. Is the app still running, and does it still write to this store?
+    </div>
+  );
 }
 
 /** A page that cannot be drawn says so, and the frame around it stays. */
@@ -66,6 +81,12 @@ class Guard extends Component<{ children: ComponentChildren }, { error: Error | 
   override render() {
     const { error } = this.state;
     if (!error) return this.props.children;
-    return <Failure error={new ApiError(0, 'drawing', error.message)} what="this page: it could not be drawn" retry={() => location.reload()} />;
+    return (
+      <Failure
+        error={new ApiError(0, 'drawing', error.message)}
+        what="this page: it could not be drawn"
+        retry={() => location.reload()}
+      />
+    );
   }
 }

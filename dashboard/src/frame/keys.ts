@@ -21,7 +21,10 @@ export const KEYS: [keys: string, meaning: string][] = [
 ];
 
 export const typing = (event: KeyboardEvent): boolean =>
-  event.ctrlKey || event.metaKey || event.altKey || (event.target as Element).matches?.('input, select, textarea, [contenteditable]');
+  event.ctrlKey ||
+  event.metaKey ||
+  event.altKey ||
+  (event.target as Element).matches?.('input, select, textarea, [contenteditable]');
 
 export function useKeys(help: () => void): void {
   useEffect(() => {
@@ -41,7 +44,8 @@ export function useKeys(help: () => void): void {
       else if (event.key === 't') nextRange();
       else if (event.key === 'd') toggleTheme();
       else if (event.key === '?') help();
-      else if ((event.key === 'j' || event.key === 'k') && event.target === document.body) focus('tr[data-row][tabindex="0"], [role=row][tabindex="0"]');
+      else if ((event.key === 'j' || event.key === 'k') && event.target === document.body)
+        focus('tr[data-row][tabindex="0"], [role=row][tabindex="0"]');
       else return;
       event.preventDefault();
     };

@@ -16,22 +16,42 @@ export function Rail({ page, help }: { page: Page; help: () => void }) {
   const here = page.rail ? page.id : page.under;
   return (
     <aside class="rail" aria-label="Pages and store">
-      <a class="brand" href={query.link(PAGES[0]!.id)} aria-label="apm-agent, first page"><img src={icon} alt="" width="20" height="20" /><span>apm-agent</span></a>
+      <a class="brand" href={query.link(PAGES[0]!.id)} aria-label="apm-agent, first page">
+        <img src={icon} alt="" width="20" height="20" />
+        <span>apm-agent</span>
+      </a>
       <nav aria-label="Pages">
         {GROUPS.map((group) => (
           <div key={group} class="group" role="group" aria-label={group || 'Watch'}>
-            {group && <span class="group-title" aria-hidden="true">{group}</span>}
+            {group && (
+              <span class="group-title" aria-hidden="true">
+                {group}
+              </span>
+            )}
             {ENTRIES.filter((entry) => entry.group === group).map((entry) => (
-              <a key={entry.id} class="entry" href={query.link(entry.id)} aria-current={entry.id === here ? 'page' : undefined} data-tip={`Keys: g then ${entry.key}`}>
-                <Icon name={entry.icon} />{entry.title}
+              <a
+                key={entry.id}
+                class="entry"
+                href={query.link(entry.id)}
+                aria-current={entry.id === here ? 'page' : undefined}
+                data-tip={`Keys: g then ${entry.key}`}
+              >
+                <Icon name={entry.icon} />
+                {entry.title}
               </a>
             ))}
           </div>
         ))}
       </nav>
       <div class="foot">
-        {said && <span>Last event <b class="num">{said.written_at === null ? 'never' : f.ago(said.written_at)}</b></span>}
-        <button type="button" class="quiet" onClick={help}>Keys and figures <kbd>?</kbd></button>
+        {said && (
+          <span>
+            Last event <b class="num">{said.written_at === null ? 'never' : f.ago(said.written_at)}</b>
+          </span>
+        )}
+        <button type="button" class="quiet" onClick={help}>
+          Keys and figures <kbd>?</kbd>
+        </button>
       </div>
     </aside>
   );

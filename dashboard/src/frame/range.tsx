@@ -17,7 +17,8 @@ export function CustomRange() {
     if (!open) return;
     box.current?.querySelector('input')?.focus();
     const close = (event: Event) => {
-      if (event instanceof KeyboardEvent ? event.key === 'Escape' : !box.current?.parentElement?.contains(event.target as Node)) setOpen(false);
+      if (event instanceof KeyboardEvent ? event.key === 'Escape' : !box.current?.parentElement?.contains(event.target as Node))
+        setOpen(false);
     };
     addEventListener('keydown', close);
     addEventListener('pointerdown', close);
@@ -38,14 +39,33 @@ export function CustomRange() {
   const text = from ? `${f.moment(parse(from)).slice(0, -3)} to ${to ? f.moment(parse(to)).slice(0, -3) : 'now'}` : 'Custom';
   return (
     <div class="popover-host">
-      <button type="button" class={`button ${from ? 'set' : ''}`} aria-expanded={open} onClick={() => setOpen(!open)}>{text}</button>
+      <button type="button" class={`button ${from ? 'set' : ''}`} aria-expanded={open} onClick={() => setOpen(!open)}>
+        {text}
+      </button>
       {open && (
         <div class="popover" ref={box} role="dialog" aria-label="Custom range">
           <form onSubmit={apply}>
-            <label>From <input type="datetime-local" name="from" required value={local(from ? parse(from) : now - 3600)} /></label>
-            <label>To <input type="datetime-local" name="to" required value={local(to ? parse(to) : now)} /></label>
-            <button type="submit" class="button primary">Show</button>
-            {from && <button type="button" class="button" onClick={() => { query.set({ from: null, to: null, range: RANGES[1] }); setOpen(false); }}>Back to 1h</button>}
+            <label>
+              From <input type="datetime-local" name="from" required value={local(from ? parse(from) : now - 3600)} />
+            </label>
+            <label>
+              To <input type="datetime-local" name="to" required value={local(to ? parse(to) : now)} />
+            </label>
+            <button type="submit" class="button primary">
+              Show
+            </button>
+            {from && (
+              <button
+                type="button"
+                class="button"
+                onClick={() => {
+                  query.set({ from: null, to: null, range: RANGES[1] });
+                  setOpen(false);
+                }}
+              >
+                Back to 1h
+              </button>
+            )}
           </form>
         </div>
       )}

@@ -42,9 +42,17 @@ export function Search() {
   }, [wanted, query.search]);
 
   const hits: Hit[] = [
-    ...(TRACE_ID.test(wanted) ? [{ href: query.link('trace', { id: wanted.toLowerCase() }), title: wanted, note: 'trace id' }] : []),
-    ...found.map((row) => ({ href: query.link('endpoint', { name: row.name, kind: row.kind, service: row.service }), title: row.name, note: f.percent(row.share) })),
-    ...(wanted ? [{ href: query.link('traces', { q: wanted }), title: `Traces with “${wanted}” in path or context`, note: 'traces' }] : []),
+    ...(TRACE_ID.test(wanted)
+      ? [{ href: query.link('trace', { id: wanted.toLowerCase() }), title: wanted, note: 'trace id' }]
+      : []),
+    ...found.map((row) => ({
+      href: query.link('endpoint', { name: row.name, kind: row.kind, service: row.service }),
+      title: row.name,
+      note: f.percent(row.share),
+    })),
+    ...(wanted
+      ? [{ href: query.link('traces', { q: wanted }), title: `Traces with “${wanted}” in path or context`, note: 'traces' }]
+      : []),
   ];
   const shown = open && hits.length > 0;
   const key = (event: KeyboardEvent) => {
@@ -60,18 +68,46 @@ export function Search() {
   return (
     <div class="search-host">
       <label class="search">
-        <Icon name="search" /><span class="sr-only">Find an endpoint or a trace id</span>
+        <Icon name="search" />
+        <span class="sr-only">Find an endpoint or a trace id</span>
         <input
-          type="text" inputMode="search" role="combobox" placeholder="Endpoint or trace id" autocomplete="off" spellcheck={false} data-main-search
-          aria-expanded={shown} aria-controls="search-hits" aria-autocomplete="list" aria-activedescendant={shown ? `hit-${at}` : undefined}
-          value={text} onInput={(event) => { setText(event.currentTarget.value); setOpen(true); }} onKeyDown={key} onFocus={() => setOpen(true)} onBlur={() => setTimeout(() => setOpen(false), 150)}
+          type="text"
+          inputMode="search"
+          role="combobox"
+          placeholder="Endpoint or trace id"
+          autocomplete="off"
+          spellcheck={false}
+          data-main-search
+          aria-expanded={shown}
+          aria-controls="search-hits"
+          aria-autocomplete="list"
+          aria-activedescendant={shown ? `hit-${at}` : undefined}
+          value={text}
+          onInput={(event) => {
+            setText(event.currentTarget.value);
+            setOpen(true);
+          }}
+          onKeyDown={key}
+          onFocus={() => setOpen(true)}
+          onBlur={() => setTimeout(() => setOpen(false), 150)}
         />
         <kbd>/</kbd>
       </label>
       <ul class="hits" id="search-hits" role="listbox" aria-label="Found" hidden={!shown}>
         {hits.map((hit, i) => (
-          <li key={hit.href} id={`hit-${i}`} role="option" aria-selected={i === at} onPointerDown={(event) => { event.preventDefault(); go(hit.href); }} onPointerEnter={() => setAt(i)}>
-            <span class="mono">{f.tame(hit.title, 90)}</span><span class="muted">{hit.note}</span>
+          <li
+            key={hit.href}
+            id={`hit-${i}`}
+            role="option"
+            aria-selected={i === at}
+            onPointerDown={(event) => {
+              event.preventDefault();
+              go(hit.href);
+            }}
+            onPointerEnter={() => setAt(i)}
+          >
+            <span class="mono">{f.tame(hit.title, 90)}</span>
+            <span class="muted">{hit.note}</span>
           </li>
         ))}
       </ul>

@@ -21,7 +21,13 @@ export function TopBar({ page }: { page: Page }) {
       <span class="space" />
       <Search />
       {page.ranged && <Ranges />}
-      <button type="button" class="button" onClick={toggleTheme} aria-label={`Use the ${colours === 'dark' ? 'light' : 'dark'} theme`} data-tip="Key: d">
+      <button
+        type="button"
+        class="button"
+        onClick={toggleTheme}
+        aria-label={`Use the ${colours === 'dark' ? 'light' : 'dark'} theme`}
+        data-tip="Key: d"
+      >
         <Icon name="theme" />
       </button>
     </header>
@@ -34,10 +40,23 @@ function Ranges() {
   const range = query.get('from') ? null : query.get('range') || DEFAULT_RANGE;
   return (
     <>
-      <Segments label="Time range" options={RANGES.map((id) => ({ id: id as string, title: id }))} current={range} select={(next) => query.set({ range: next, from: null, to: null })} />
+      <Segments
+        label="Time range"
+        options={RANGES.map((id) => ({ id: id as string, title: id }))}
+        current={range}
+        select={(next) => query.set({ range: next, from: null, to: null })}
+      />
       <CustomRange />
-      <button type="button" class="button" aria-pressed={live} onClick={() => query.set({ live: live ? null : 1 }, { replace: true })} aria-label="Live" data-tip="Ask again every 2 seconds">
-        <Icon name="live" /><span class="wide-only">Live</span>
+      <button
+        type="button"
+        class="button"
+        aria-pressed={live}
+        onClick={() => query.set({ live: live ? null : 1 }, { replace: true })}
+        aria-label="Live"
+        data-tip="Ask again every 2 seconds"
+      >
+        <Icon name="live" />
+        <span class="wide-only">Live</span>
       </button>
     </>
   );
@@ -68,13 +87,22 @@ function Pick({ name, label, all, options }: { name: string; label: string; all:
   const current = query.get(name);
   const shown = current && !options.includes(current) ? [current, ...options] : options;
   if (!shown.length) return null;
-  if (shown.length === 1) return <span class="pick only"><span class="muted">{label}</span> {f.tame(shown[0]!, 28)}</span>;
+  if (shown.length === 1)
+    return (
+      <span class="pick only">
+        <span class="muted">{label}</span> {f.tame(shown[0]!, 28)}
+      </span>
+    );
   return (
     <label class={`pick ${current ? 'set' : ''}`}>
       <span class="muted">{label}</span>
       <select aria-label={label} value={current} onChange={(event) => query.set({ [name]: event.currentTarget.value })}>
         <option value="">{all}</option>
-        {shown.map((option) => <option key={option} value={option}>{f.tame(option, 60)}</option>)}
+        {shown.map((option) => (
+          <option key={option} value={option}>
+            {f.tame(option, 60)}
+          </option>
+        ))}
       </select>
       <Icon name="down" />
     </label>

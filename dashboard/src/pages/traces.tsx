@@ -25,22 +25,65 @@ export default function Traces() {
   return (
     <Loaded answer={answer} what="the traces" height={520}>
       {(data) => (
-        <Panel id="traces" level={1} title="Traces" sub={`${f.plural(data.traces.length, 'transaction')}${data.cursor ? ', and more' : ''}`}>
+        <Panel
+          id="traces"
+          level={1}
+          title="Traces"
+          sub={`${f.plural(data.traces.length, 'transaction')}${data.cursor ? ', and more' : ''}`}
+        >
           <div class="toolbar">
-            <Segments label="Order" options={[{ id: 'duration', title: 'Slowest' }, { id: 'time', title: 'Latest' }]} current={sort as 'duration'} select={(next) => query.set({ sort: next })} />
-            <button type="button" class="button" aria-pressed={query.get('failed') === '1'} onClick={() => toggle('failed')}>Failed only</button>
-            <button type="button" class="button" aria-pressed={query.get('kept') === '1'} onClick={() => toggle('kept')} data-tip="Kept with spans and samples: slow, failed, first of a release, with an insight, or picked evenly">With detail only</button>
+            <Segments
+              label="Order"
+              options={[
+                { id: 'duration', title: 'Slowest' },
+                { id: 'time', title: 'Latest' },
+              ]}
+              current={sort as 'duration'}
+              select={(next) => query.set({ sort: next })}
+            />
+            <button type="button" class="button" aria-pressed={query.get('failed') === '1'} onClick={() => toggle('failed')}>
+              Failed only
+            </button>
+            <button
+              type="button"
+              class="button"
+              aria-pressed={query.get('kept') === '1'}
+              onClick={() => toggle('kept')}
+              data-tip="Kept with spans and samples: slow, failed, first of a release, with an insight, or picked evenly"
+            >
+              With detail only
+            </button>
             {active.map((name) => (
-              <button key={name} type="button" class="chip removable" onClick={() => query.set({ [name]: null })}>{label(name, query.get(name))} <span aria-hidden="true">×</span><span class="sr-only"> remove</span></button>
+              <button key={name} type="button" class="chip removable" onClick={() => query.set({ [name]: null })}>
+                {label(name, query.get(name))} <span aria-hidden="true">×</span>
+                <span class="sr-only"> remove</span>
+              </button>
             ))}
             <span class="space" />
             <TextFilter />
-            <a class="button" href={`api/v1/${answer.path}`}>JSON</a>
+            <a class="button" href={`api/v1/${answer.path}`}>
+              JSON
+            </a>
           </div>
-          {data.traces.length
-            ? <Table label="Traces, arrow keys move, Enter opens" columns={traceColumns(hrefOf)} rows={data.traces} keyOf={(row) => row.id} height={40} hrefOf={hrefOf} />
-            : <Empty common={data} noun="transactions" filters={FILTERS} />}
-          {data.cursor && limit < 1000 && <p class="more"><button type="button" class="button" onClick={() => query.set({ rows: 1000 }, { replace: true })}>Show up to 1,000</button></p>}
+          {data.traces.length ? (
+            <Table
+              label="Traces, arrow keys move, Enter opens"
+              columns={traceColumns(hrefOf)}
+              rows={data.traces}
+              keyOf={(row) => row.id}
+              height={40}
+              hrefOf={hrefOf}
+            />
+          ) : (
+            <Empty common={data} noun="transactions" filters={FILTERS} />
+          )}
+          {data.cursor && limit < 1000 && (
+            <p class="more">
+              <button type="button" class="button" onClick={() => query.set({ rows: 1000 }, { replace: true })}>
+                Show up to 1,000
+              </button>
+            </p>
+          )}
         </Panel>
       )}
     </Loaded>
@@ -63,7 +106,8 @@ function TextFilter() {
   }, [text]);
   return (
     <label class="search">
-      <Icon name="search" /><span class="sr-only">Text in path or context</span>
+      <Icon name="search" />
+      <span class="sr-only">Text in path or context</span>
       <input type="search" placeholder="Path or context" value={text} onInput={(event) => set(event.currentTarget.value)} />
     </label>
   );

@@ -17,7 +17,15 @@ const ICONS: [RegExp, string][] = [
 const TONES = { bad: 'bad', warn: 'warn', info: 'soft' };
 const WORDS = { bad: 'Serious', warn: 'Worth a look', info: 'For information' };
 
-export function Insights({ insights, level = 3, foot }: { insights: Insight[]; level?: 2 | 3; foot?: (insight: Insight) => ComponentChildren }) {
+export function Insights({
+  insights,
+  level = 3,
+  foot,
+}: {
+  insights: Insight[];
+  level?: 2 | 3;
+  foot?: (insight: Insight) => ComponentChildren;
+}) {
   const Heading = `h${level}` as 'h2' | 'h3';
   return (
     <ul class="insights">
@@ -25,11 +33,22 @@ export function Insights({ insights, level = 3, foot }: { insights: Insight[]; l
         <li key={i}>
           <Icon name={ICONS.find(([pattern]) => pattern.test(insight.kind))?.[1] ?? 'info'} tone={TONES[insight.severity]} />
           <div>
-            <Heading><span class="sr-only">{WORDS[insight.severity]}: </span>{f.tame(insight.title, 200)}</Heading>
+            <Heading>
+              <span class="sr-only">{WORDS[insight.severity]}: </span>
+              {f.tame(insight.title, 200)}
+            </Heading>
             <p>{f.tame(insight.why, 600)}</p>
             {insight.where && <PlaceLink place={insight.where} />}
-            {insight.where?.source && <code class="sourceline"><PythonLine text={insight.where.source.trim()} /></code>}
-            {insight.fix && <p class="fix"><span class="muted">Fix:</span> {f.tame(insight.fix, 400)}</p>}
+            {insight.where?.source && (
+              <code class="sourceline">
+                <PythonLine text={insight.where.source.trim()} />
+              </code>
+            )}
+            {insight.fix && (
+              <p class="fix">
+                <span class="muted">Fix:</span> {f.tame(insight.fix, 400)}
+              </p>
+            )}
             {foot?.(insight)}
           </div>
         </li>

@@ -16,7 +16,9 @@ export function Panel({ id, title, sub, tools, class: extra = '', level = 2, chi
   return (
     <section class={`panel ${extra}`} aria-labelledby={`${id}-title`} id={id}>
       <div class="head">
-        <Heading id={`${id}-title`} class="title">{title}</Heading>
+        <Heading id={`${id}-title`} class="title">
+          {title}
+        </Heading>
         {sub && <span class="sub">{sub}</span>}
         {tools && <span class="tools">{tools}</span>}
       </div>
@@ -25,7 +27,13 @@ export function Panel({ id, title, sub, tools, class: extra = '', level = 2, chi
   );
 }
 
-export function Tabs<T extends string>({ label, tabs, current, select, children }: {
+export function Tabs<T extends string>({
+  label,
+  tabs,
+  current,
+  select,
+  children,
+}: {
   label: string;
   tabs: { id: T; title: string; count?: number | null }[];
   current: T;
@@ -45,18 +53,35 @@ export function Tabs<T extends string>({ label, tabs, current, select, children 
     <>
       <div class="tabs" role="tablist" aria-label={label} onKeyDown={move}>
         {tabs.map((tab) => (
-          <button key={tab.id} type="button" role="tab" id={`tab-${tab.id}`} aria-selected={tab.id === current} aria-controls={`panel-${tab.id}`} tabIndex={tab.id === current ? 0 : -1} onClick={() => select(tab.id)}>
-            {tab.title}{tab.count !== null && tab.count !== undefined && <span class="n">{tab.count}</span>}
+          <button
+            key={tab.id}
+            type="button"
+            role="tab"
+            id={`tab-${tab.id}`}
+            aria-selected={tab.id === current}
+            aria-controls={`panel-${tab.id}`}
+            tabIndex={tab.id === current ? 0 : -1}
+            onClick={() => select(tab.id)}
+          >
+            {tab.title}
+            {tab.count !== null && tab.count !== undefined && <span class="n">{tab.count}</span>}
           </button>
         ))}
       </div>
-      <div role="tabpanel" id={`panel-${current}`} aria-labelledby={`tab-${current}`}>{children}</div>
+      <div role="tabpanel" id={`panel-${current}`} aria-labelledby={`tab-${current}`}>
+        {children}
+      </div>
     </>
   );
 }
 
 /** Buttons of which one is pressed. */
-export function Segments<T extends string>({ label, options, current, select }: {
+export function Segments<T extends string>({
+  label,
+  options,
+  current,
+  select,
+}: {
   label: string;
   options: { id: T; title: string; tip?: string }[];
   current: T | null;
@@ -65,7 +90,15 @@ export function Segments<T extends string>({ label, options, current, select }: 
   return (
     <div class="segments" role="group" aria-label={label}>
       {options.map((option) => (
-        <button key={option.id} type="button" aria-pressed={option.id === current} data-tip={option.tip} onClick={() => select(option.id)}>{option.title}</button>
+        <button
+          key={option.id}
+          type="button"
+          aria-pressed={option.id === current}
+          data-tip={option.tip}
+          onClick={() => select(option.id)}
+        >
+          {option.title}
+        </button>
       ))}
     </div>
   );

@@ -67,34 +67,81 @@ export function Table<Row>({ label, columns, rows, keyOf, height = 38, hrefOf, o
     <div class="scroll" role="group" aria-label={label} tabIndex={0}>
       <table aria-rowcount={rows.length + 1} class={hrefOf ? 'opens' : ''} style={{ '--row': `${height}px` }}>
         <thead>
-          <tr>{columns.map((column) => <Header key={column.id} column={column} order={order ?? null} sort={sort} />)}</tr>
+          <tr>
+            {columns.map((column) => (
+              <Header key={column.id} column={column} order={order ?? null} sort={sort} />
+            ))}
+          </tr>
         </thead>
-        <tbody ref={(element) => { body.current = element; host.current = element; }} onKeyDown={keys}>
-          {slice.above > 0 && <tr class="gap" aria-hidden="true"><td colSpan={columns.length} style={{ height: `${slice.above}px` }} /></tr>}
+        <tbody
+          ref={(element) => {
+            body.current = element;
+            host.current = element;
+          }}
+          onKeyDown={keys}
+        >
+          {slice.above > 0 && (
+            <tr class="gap" aria-hidden="true">
+              <td colSpan={columns.length} style={{ height: `${slice.above}px` }} />
+            </tr>
+          )}
           {rows.slice(slice.first, slice.last).map((row, i) => {
             const index = slice.first + i;
             return (
-              <tr key={keyOf(row)} data-row={index} aria-rowindex={index + 2} tabIndex={hrefOf ? (index === current.current ? 0 : -1) : undefined} onFocus={() => { current.current = index; }} onClick={(event) => open(event, row)}>
-                {columns.map((column) => <td key={column.id} class={`${column.right ? 'right' : ''} ${column.wide ? 'wide' : ''}`}>{column.cell(row)}</td>)}
+              <tr
+                key={keyOf(row)}
+                data-row={index}
+                aria-rowindex={index + 2}
+                tabIndex={hrefOf ? (index === current.current ? 0 : -1) : undefined}
+                onFocus={() => {
+                  current.current = index;
+                }}
+                onClick={(event) => open(event, row)}
+              >
+                {columns.map((column) => (
+                  <td key={column.id} class={`${column.right ? 'right' : ''} ${column.wide ? 'wide' : ''}`}>
+                    {column.cell(row)}
+                  </td>
+                ))}
               </tr>
             );
           })}
-          {slice.below > 0 && <tr class="gap" aria-hidden="true"><td colSpan={columns.length} style={{ height: `${slice.below}px` }} /></tr>}
+          {slice.below > 0 && (
+            <tr class="gap" aria-hidden="true">
+              <td colSpan={columns.length} style={{ height: `${slice.below}px` }} />
+            </tr>
+          )}
         </tbody>
       </table>
     </div>
   );
 }
 
-function Header<Row>({ column, order, sort }: { column: Column<Row>; order: Order | null; sort: ((order: Order) => void) | undefined }) {
+function Header<Row>({
+  column,
+  order,
+  sort,
+}: {
+  column: Column<Row>;
+  order: Order | null;
+  sort: ((order: Order) => void) | undefined;
+}) {
   const tip = column.formula ? FORMULAS[column.formula] : column.tip;
   const sorted = order?.column === column.id ? order : null;
   const classes = `${column.right ? 'right' : ''} ${column.wide ? 'wide' : ''}`;
-  if (!sort || !column.value) return <th scope="col" class={classes}><span data-tip={tip}>{column.title}</span></th>;
+  if (!sort || !column.value)
+    return (
+      <th scope="col" class={classes}>
+        <span data-tip={tip}>{column.title}</span>
+      </th>
+    );
   const next = { column: column.id, descending: sorted ? !sorted.descending : !column.ascending };
   return (
     <th scope="col" class={classes} aria-sort={sorted ? (sorted.descending ? 'descending' : 'ascending') : undefined}>
-      <button type="button" data-tip={tip} onClick={() => sort(next)}>{column.title}{sorted && <span aria-hidden="true">{sorted.descending ? ' ↓' : ' ↑'}</span>}</button>
+      <button type="button" data-tip={tip} onClick={() => sort(next)}>
+        {column.title}
+        {sorted && <span aria-hidden="true">{sorted.descending ? ' ↓' : ' ↑'}</span>}
+      </button>
     </th>
   );
 }

@@ -28,10 +28,11 @@ export function useSlice(count: number, height: number) {
   };
   const [current, set] = useState(() => slice(count, height, 0, innerHeight));
   useLayoutEffect(() => {
-    const update = () => set((old) => {
-      const next = measure();
-      return old.first === next.first && old.last === next.last && old.below === next.below ? old : next;
-    });
+    const update = () =>
+      set((old) => {
+        const next = measure();
+        return old.first === next.first && old.last === next.last && old.below === next.below ? old : next;
+      });
     update();
     if (count <= VIRTUAL_ABOVE) return;
     addEventListener('scroll', update, { passive: true });

@@ -6,7 +6,8 @@ export const NONE = '–';
 /** Fewer samples than this say little about a percentile. */
 export const THIN = 20;
 
-export const whole = (value: number | null | undefined): string => (value === null || value === undefined ? NONE : WHOLE.format(value));
+export const whole = (value: number | null | undefined): string =>
+  value === null || value === undefined ? NONE : WHOLE.format(value);
 
 export function ms(value: number | null | undefined): string {
   if (value === null || value === undefined) return NONE;
@@ -109,7 +110,9 @@ export function lasted(seconds: number): string {
 /** Names come from strangers: short enough to draw, and with no sign that turns the text around it. */
 export function tame(text: string, limit = 400): string {
   const shown = text.length > limit ? `${text.slice(0, limit)}…` : text;
-  return shown.replace(/[\u202a-\u202e\u2066-\u2069\u200e\u200f\u061c]/g, '\ufffd').replace(/[\u0000-\u0008\u000b-\u001f\u007f]/g, '·');
+  return shown
+    .replace(/[\u202a-\u202e\u2066-\u2069\u200e\u200f\u061c]/g, '\ufffd')
+    .replace(/[\u0000-\u0008\u000b-\u001f\u007f]/g, '·');
 }
 
 /** The tail of a path, which is the part that tells files apart. */

@@ -18,7 +18,8 @@ export const FORMULAS = {
   rank: 'Calls of this endpoint in this range that were faster ÷ all its calls.',
   own: 'Own time: samples whose innermost frame is this line × what each sample is worth.',
   total: 'Total: samples with this line anywhere in the stack × what each sample is worth; recursion counts once.',
-  bands: 'Mean time per call by kind: the faster half, the calls between, and the slowest 5%. From transactions kept in this range.',
+  bands:
+    'Mean time per call by kind: the faster half, the calls between, and the slowest 5%. From transactions kept in this range.',
   each: 'Each: total time ÷ runs.',
   spanShare: 'Share: total time of this statement ÷ all statement time of this endpoint.',
   selfTime: 'Own time of a span: its duration minus what its child spans cover.',

@@ -3,8 +3,10 @@
 export type Token = { text: string; kind: 'word' | 'keyword' | 'string' | 'comment' };
 
 const KEYWORDS = new Set(
-  ('False None True and as assert async await break class continue def del elif else except finally for from global if import in is lambda '
-    + 'match nonlocal not or pass raise return try while with yield').split(' '),
+  (
+    'False None True and as assert async await break class continue def del elif else except finally for from global if import in is lambda ' +
+    'match nonlocal not or pass raise return try while with yield'
+  ).split(' '),
 );
 const PIECES = /(#.*$)|((?:[rbfuRBFU]{0,2})(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'))|([A-Za-z_]\w*)|([^A-Za-z_#"']+|.)/g;
 

@@ -3,11 +3,13 @@
 export type Token = { text: string; kind: 'word' | 'keyword' | 'string' | 'space' | 'break' };
 
 const KEYWORDS = new Set(
-  ('select from where and or not in is null join left right inner outer full cross on as group by order having limit offset insert into values update set delete '
-    + 'distinct union all case when then else end exists between like ilike asc desc returning with create table alter drop index begin commit rollback savepoint release for')
-    .split(' '),
+  (
+    'select from where and or not in is null join left right inner outer full cross on as group by order having limit offset insert into values update set delete ' +
+    'distinct union all case when then else end exists between like ilike asc desc returning with create table alter drop index begin commit rollback savepoint release for'
+  ).split(' '),
 );
-const CLAUSE = /^(select|from|where|group|order|having|limit|offset|union|values|set|returning|left|right|inner|full|cross|join)$/i;
+const CLAUSE =
+  /^(select|from|where|group|order|having|limit|offset|union|values|set|returning|left|right|inner|full|cross|join)$/i;
 const PIECES = /('(?:[^']|'')*'|"(?:[^"]|"")*"|`[^`]*`)|(\s+)|([A-Za-z_][\w$]*)|([^\s\w'"`]+|.)/gs;
 const LIMIT = 6000;
 
@@ -35,5 +37,7 @@ export function tokens(sql: string): Token[] {
 /** What a statement is about, in a line: its columns left out. */
 export function brief(sql: string): string {
   const line = sql.slice(0, 2000).replace(/\s+/g, ' ').trim();
-  return line.replace(/^(select(?: distinct)?) .{24,}? from /i, '$1 … from ').replace(/ … from /, / FROM /.test(line) ? ' … FROM ' : ' … from ');
+  return line
+    .replace(/^(select(?: distinct)?) .{24,}? from /i, '$1 … from ')
+    .replace(/ … from /, / FROM /.test(line) ? ' … FROM ' : ' … from ');
 }

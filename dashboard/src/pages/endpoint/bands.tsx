@@ -5,7 +5,11 @@ import * as f from '../../text/format.ts';
 import { FORMULAS } from '../../text/formulas.ts';
 import { KINDS, KIND_NAMES, kindClass } from '../../text/kinds.ts';
 
-const BANDS = [['fast', 'Fast half'], ['typical', 'Typical'], ['slow', 'Slowest 5%']] as const;
+const BANDS = [
+  ['fast', 'Fast half'],
+  ['typical', 'Typical'],
+  ['slow', 'Slowest 5%'],
+] as const;
 
 export function Bands({ bands }: { bands: EndpointAnswer['bands'] }) {
   const known = BANDS.flatMap(([id, title]) => {
@@ -19,26 +23,51 @@ export function Bands({ bands }: { bands: EndpointAnswer['bands'] }) {
         <div class="bands" data-tip={FORMULAS.bands}>
           {known.map(({ id, title, band }) => (
             <div key={id} class="band">
-              <span class={band.count < f.THIN ? 'thin' : ''}>{title} <small class="muted">n={f.whole(band.count)}</small></span><b class="num">{f.ms(band.mean_ms)}</b>
+              <span class={band.count < f.THIN ? 'thin' : ''}>
+                {title} <small class="muted">n={f.whole(band.count)}</small>
+              </span>
+              <b class="num">{f.ms(band.mean_ms)}</b>
               <span class="kindbar" role="img" aria-label={describe(band)}>
-                {KINDS.map((kind) => (band.kinds[kind] ?? 0) > 0 && <i key={kind} class={kindClass(kind)} style={{ width: `${(100 * band.kinds[kind]!) / longest}%` }} data-tip={`${KIND_NAMES[kind]} ${f.ms(band.kinds[kind])} a call`} />)}
+                {KINDS.map(
+                  (kind) =>
+                    (band.kinds[kind] ?? 0) > 0 && (
+                      <i
+                        key={kind}
+                        class={kindClass(kind)}
+                        style={{ width: `${(100 * band.kinds[kind]!) / longest}%` }}
+                        data-tip={`${KIND_NAMES[kind]} ${f.ms(band.kinds[kind])} a call`}
+                      />
+                    ),
+                )}
               </span>
             </div>
           ))}
           <Verdict fast={bands.fast} slow={bands.slow} />
         </div>
-      ) : <p class="empty-line">No transaction of this range is left to compare.</p>}
+      ) : (
+        <p class="empty-line">No transaction of this range is left to compare.</p>
+      )}
     </Panel>
   );
 }
 
-const describe = (band: Band): string => KINDS.filter((kind) => band.kinds[kind]).map((kind) => `${KIND_NAMES[kind]} ${f.ms(band.kinds[kind])}`).join(', ');
+const describe = (band: Band): string =>
+  KINDS.filter((kind) => band.kinds[kind])
+    .map((kind) => `${KIND_NAMES[kind]} ${f.ms(band.kinds[kind])}`)
+    .join(', ');
 
 /** The kind that grew most between fast and slow calls. */
 function Verdict({ fast, slow }: { fast: Band | undefined; slow: Band | undefined }) {
   if (!fast?.count || !slow?.count || fast.mean_ms === null || slow.mean_ms === null) return null;
   const gap = slow.mean_ms - fast.mean_ms;
-  const growth = KINDS.map((kind): [Kind, number] => [kind, (slow.kinds[kind] ?? 0) - (fast.kinds[kind] ?? 0)]).sort((a, b) => b[1] - a[1])[0]!;
+  const growth = KINDS.map((kind): [Kind, number] => [kind, (slow.kinds[kind] ?? 0) - (fast.kinds[kind] ?? 0)]).sort(
+    (a, b) => b[1] - a[1],
+  )[0]!;
   if (gap <= 0 || growth[1] < gap * 0.2) return null;
-  return <p class="verdict"><i class={`swatch ${kindClass(growth[0])}`} /> <b>{KIND_NAMES[growth[0]]}</b> is {f.percent(Math.min(1, growth[1] / gap), 0)} of the {f.ms(gap)} between them.</p>;
+  return (
+    <p class="verdict">
+      <i class={`swatch ${kindClass(growth[0])}`} /> <b>{KIND_NAMES[growth[0]]}</b> is{' '}
+      {f.percent(Math.min(1, growth[1] / gap), 0)} of the {f.ms(gap)} between them.
+    </p>
+  );
 }

@@ -15,35 +15,111 @@ export function Header({ data, path }: { data: EndpointAnswer; path: string }) {
     <section class="panel" aria-labelledby="endpoint-title">
       <div class="headline">
         <div>
-          <h1 id="endpoint-title" class="names"><Name method={endpoint.method} route={endpoint.route} name={endpoint.name} />{endpoint.flags.map((flag) => <Flag key={flag} name={flag} />)}</h1>
+          <h1 id="endpoint-title" class="names">
+            <Name method={endpoint.method} route={endpoint.route} name={endpoint.name} />
+            {endpoint.flags.map((flag) => (
+              <Flag key={flag} name={flag} />
+            ))}
+          </h1>
           <div class="meta">
-            {endpoint.view && <span><i>view</i><span class="mono">{f.tame(endpoint.view, 160)}</span></span>}
-            <span><i>service</i>{f.tame(endpoint.service, 60)}</span>
-            <span data-tip={FORMULAS.share}><i>share</i><b>{f.percent(endpoint.share)}</b> of all time</span>
+            {endpoint.view && (
+              <span>
+                <i>view</i>
+                <span class="mono">{f.tame(endpoint.view, 160)}</span>
+              </span>
+            )}
+            <span>
+              <i>service</i>
+              {f.tame(endpoint.service, 60)}
+            </span>
+            <span data-tip={FORMULAS.share}>
+              <i>share</i>
+              <b>{f.percent(endpoint.share)}</b> of all time
+            </span>
           </div>
         </div>
         <div class="actions">
-          <a class="button" href={query.link('traces', { name: endpoint.name, kind: endpoint.kind, service: query.get('service') })}>Traces</a>
-          <a class="button" href={`api/v1/${path}`}>JSON</a>
+          <a
+            class="button"
+            href={query.link('traces', { name: endpoint.name, kind: endpoint.kind, service: query.get('service') })}
+          >
+            Traces
+          </a>
+          <a class="button" href={`api/v1/${path}`}>
+            JSON
+          </a>
         </div>
       </div>
       <div class="kpis">
-        <Kpi label="Calls" formula="count" value={f.whole(endpoint.count)} note={`${f.rate(endpoint.per_min)} a minute`}><Spark values={data.series.count} /></Kpi>
-        <Kpi label="p50" formula="p50" value={<Big value={endpoint.p50_ms} count={endpoint.count} />}><Spark values={data.series.p50_ms} /></Kpi>
-        <Kpi label="p95" formula="p95" value={<Big value={endpoint.p95_ms} count={endpoint.count} />} note={endpoint.p95_change === null ? 'no comparison yet' : <span data-tip={FORMULAS.change}><Change share={endpoint.p95_change} /> before</span>}><Spark values={data.series.p95_ms} worse={(endpoint.p95_change ?? 0) > 0.5} /></Kpi>
-        <Kpi label="p99" formula="p99" value={<Big value={endpoint.p99_ms} count={endpoint.count} />} note={`max ${f.ms(endpoint.max_ms)}`} />
-        <Kpi label="Errors" formula="errors" value={<span class={errors > 0.01 ? 'bad' : ''}>{f.percent(errors, errors ? 1 : 0)}</span>} note={f.plural(endpoint.errors, 'call')} />
-        <Kpi label="Queries per call" formula="queries" value={f.mean(endpoint.queries_per_call)} note={endpoint.cpu_ms === null ? undefined : `CPU ${f.ms(endpoint.cpu_ms)} a call`} />
-        <Kpi label="RSS per call" formula="rss" value={<Figure text={f.kb(endpoint.rss_kb, true)} />} note={`${f.whole(memory.exclusive)} measured alone`} />
+        <Kpi label="Calls" formula="count" value={f.whole(endpoint.count)} note={`${f.rate(endpoint.per_min)} a minute`}>
+          <Spark values={data.series.count} />
+        </Kpi>
+        <Kpi label="p50" formula="p50" value={<Big value={endpoint.p50_ms} count={endpoint.count} />}>
+          <Spark values={data.series.p50_ms} />
+        </Kpi>
+        <Kpi
+          label="p95"
+          formula="p95"
+          value={<Big value={endpoint.p95_ms} count={endpoint.count} />}
+          note={
+            endpoint.p95_change === null ? (
+              'no comparison yet'
+            ) : (
+              <span data-tip={FORMULAS.change}>
+                <Change share={endpoint.p95_change} /> before
+              </span>
+            )
+          }
+        >
+          <Spark values={data.series.p95_ms} worse={(endpoint.p95_change ?? 0) > 0.5} />
+        </Kpi>
+        <Kpi
+          label="p99"
+          formula="p99"
+          value={<Big value={endpoint.p99_ms} count={endpoint.count} />}
+          note={`max ${f.ms(endpoint.max_ms)}`}
+        />
+        <Kpi
+          label="Errors"
+          formula="errors"
+          value={<span class={errors > 0.01 ? 'bad' : ''}>{f.percent(errors, errors ? 1 : 0)}</span>}
+          note={f.plural(endpoint.errors, 'call')}
+        />
+        <Kpi
+          label="Queries per call"
+          formula="queries"
+          value={f.mean(endpoint.queries_per_call)}
+          note={endpoint.cpu_ms === null ? undefined : `CPU ${f.ms(endpoint.cpu_ms)} a call`}
+        />
+        <Kpi
+          label="RSS per call"
+          formula="rss"
+          value={<Figure text={f.kb(endpoint.rss_kb, true)} />}
+          note={`${f.whole(memory.exclusive)} measured alone`}
+        />
       </div>
     </section>
   );
 }
 
-function Kpi({ label, formula, value, note, children }: { label: string; formula: Formula; value: ComponentChildren; note?: ComponentChildren; children?: ComponentChildren }) {
+function Kpi({
+  label,
+  formula,
+  value,
+  note,
+  children,
+}: {
+  label: string;
+  formula: Formula;
+  value: ComponentChildren;
+  note?: ComponentChildren;
+  children?: ComponentChildren;
+}) {
   return (
     <div class="kpi">
-      <span class="label" data-tip={FORMULAS[formula]}>{label}</span>
+      <span class="label" data-tip={FORMULAS[formula]}>
+        {label}
+      </span>
       <span class="value">{value}</span>
       <span class="note">{note}</span>
       {children}
@@ -53,7 +129,12 @@ function Kpi({ label, formula, value, note, children }: { label: string; formula
 
 export function Figure({ text }: { text: string }) {
   const [figure, unit] = f.split(text);
-  return <>{figure}{unit && <small>{unit}</small>}</>;
+  return (
+    <>
+      {figure}
+      {unit && <small>{unit}</small>}
+    </>
+  );
 }
 
 function Big({ value, count }: { value: number | null; count: number }) {

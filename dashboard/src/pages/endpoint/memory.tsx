@@ -15,12 +15,41 @@ export function Memory({ data }: { data: EndpointAnswer }) {
   return (
     <Panel id="memory" title="Memory" sub="resident memory kept per call">
       <dl class="facts">
-        <div><dt data-tip={FORMULAS.rss}>Mean</dt><dd class={sure ? '' : 'thin'}>{f.kb(memory.mean_kb, true)}</dd></div>
-        <div><dt>Median</dt><dd class={sure ? '' : 'thin'}>{f.kb(memory.p50_kb, true)}</dd></div>
-        <div><dt>Most</dt><dd>{f.kb(memory.max_kb, true)}</dd></div>
-        <div><dt data-tip="Memory belongs to a process. Only calls during which nothing else ran can be charged with it.">Calls measured alone</dt><dd class={sure ? '' : 'thin'}>{f.whole(memory.exclusive)} of {f.whole(data.endpoint.count)}</dd></div>
+        <div>
+          <dt data-tip={FORMULAS.rss}>Mean</dt>
+          <dd class={sure ? '' : 'thin'}>{f.kb(memory.mean_kb, true)}</dd>
+        </div>
+        <div>
+          <dt>Median</dt>
+          <dd class={sure ? '' : 'thin'}>{f.kb(memory.p50_kb, true)}</dd>
+        </div>
+        <div>
+          <dt>Most</dt>
+          <dd>{f.kb(memory.max_kb, true)}</dd>
+        </div>
+        <div>
+          <dt data-tip="Memory belongs to a process. Only calls during which nothing else ran can be charged with it.">
+            Calls measured alone
+          </dt>
+          <dd class={sure ? '' : 'thin'}>
+            {f.whole(memory.exclusive)} of {f.whole(data.endpoint.count)}
+          </dd>
+        </div>
       </dl>
-      {drawn ? <Chart make={(host) => makeMemory(host, input)} data={input} label={`Resident memory kept per call over time, mean ${f.kb(memory.mean_kb)}.`} height={130} /> : <p class="empty-line">{memory.exclusive ? 'Too few measurements to draw.' : 'No call had its process to itself, so none can be charged with memory.'}</p>}
+      {drawn ? (
+        <Chart
+          make={(host) => makeMemory(host, input)}
+          data={input}
+          label={`Resident memory kept per call over time, mean ${f.kb(memory.mean_kb)}.`}
+          height={130}
+        />
+      ) : (
+        <p class="empty-line">
+          {memory.exclusive
+            ? 'Too few measurements to draw.'
+            : 'No call had its process to itself, so none can be charged with memory.'}
+        </p>
+      )}
     </Panel>
   );
 }

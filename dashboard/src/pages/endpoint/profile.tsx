@@ -22,21 +22,62 @@ export function Profile({ data, identity }: { data: EndpointAnswer; identity: Ch
     <>
       <div class="columns two">
         <Panel id="hot" title="Hot lines" sub="own time, and paler all time below the line">
-          {data.hot_lines.length ? <HotLines lines={data.hot_lines} rows={12} /> : <p class="empty-line">No samples: every call in this range was shorter than the sampler's interval, or sampling is off.</p>}
+          {data.hot_lines.length ? (
+            <HotLines lines={data.hot_lines} rows={12} />
+          ) : (
+            <p class="empty-line">
+              No samples: every call in this range was shorter than the sampler's interval, or sampling is off.
+            </p>
+          )}
         </Panel>
         <Panel id="source" title="Source" sub="total time beside each line">
-          {data.source.length ? data.source.slice(0, 3).map((block) => (
-            <div key={`${block.file} ${block.function}`} class="block"><div class="caption"><span class="mono">{f.tame(block.function, 80)}</span><span class="mono muted">{f.shortPath(block.file)}</span></div><Source block={block} times /></div>
-          )) : <p class="empty-line">{data.hot_lines.some((line) => line.changed) ? 'The files have changed since these samples were taken, so their lines are not shown.' : 'No line of your own code stands out, or its file cannot be read from here.'}</p>}
+          {data.source.length ? (
+            data.source.slice(0, 3).map((block) => (
+              <div key={`${block.file} ${block.function}`} class="block">
+                <div class="caption">
+                  <span class="mono">{f.tame(block.function, 80)}</span>
+                  <span class="mono muted">{f.shortPath(block.file)}</span>
+                </div>
+                <Source block={block} times />
+              </div>
+            ))
+          ) : (
+            <p class="empty-line">
+              {data.hot_lines.some((line) => line.changed)
+                ? 'The files have changed since these samples were taken, so their lines are not shown.'
+                : 'No line of your own code stands out, or its file cannot be read from here.'}
+            </p>
+          )}
         </Panel>
       </div>
       <Panel
-        id="flame" title="Flame graph"
-        sub={known ? `${f.plural(answer.data!.count, 'sample')} of ${f.plural(answer.data!.transactions, 'transaction')}` : undefined}
-        tools={known && <><a class="button" download href={exported('speedscope')}>speedscope</a><a class="button" download href={exported('folded')}>folded</a></>}
+        id="flame"
+        title="Flame graph"
+        sub={
+          known ? `${f.plural(answer.data!.count, 'sample')} of ${f.plural(answer.data!.transactions, 'transaction')}` : undefined
+        }
+        tools={
+          known && (
+            <>
+              <a class="button" download href={exported('speedscope')}>
+                speedscope
+              </a>
+              <a class="button" download href={exported('folded')}>
+                folded
+              </a>
+            </>
+          )
+        }
       >
         {answer.error && <Failure error={answer.error} what="the profile" retry={answer.reload} />}
-        {tree && known ? <Flame tree={tree} note={answer.data!.pruned_ns > 0 ? `${f.ms(answer.data!.pruned_ns / 1e6)} in frames too small to draw.` : ''} /> : !answer.error && answer.data && <p class="empty-line">No samples in this range.</p>}
+        {tree && known ? (
+          <Flame
+            tree={tree}
+            note={answer.data!.pruned_ns > 0 ? `${f.ms(answer.data!.pruned_ns / 1e6)} in frames too small to draw.` : ''}
+          />
+        ) : (
+          !answer.error && answer.data && <p class="empty-line">No samples in this range.</p>
+        )}
       </Panel>
     </>
   );

@@ -1,7 +1,27 @@
 /** The Endpoints table as a file for a spreadsheet. */
 import type { EndpointRow } from '../../api/types.ts';
 
-const COLUMNS: (keyof EndpointRow)[] = ['service', 'kind', 'name', 'view', 'count', 'per_min', 'share', 'total_ms', 'mean_ms', 'p50_ms', 'p95_ms', 'p99_ms', 'max_ms', 'p95_change', 'errors', 'queries_per_call', 'rss_kb', 'cpu_ms', 'why'];
+const COLUMNS: (keyof EndpointRow)[] = [
+  'service',
+  'kind',
+  'name',
+  'view',
+  'count',
+  'per_min',
+  'share',
+  'total_ms',
+  'mean_ms',
+  'p50_ms',
+  'p95_ms',
+  'p99_ms',
+  'max_ms',
+  'p95_change',
+  'errors',
+  'queries_per_call',
+  'rss_kb',
+  'cpu_ms',
+  'why',
+];
 
 /** Names come from strangers: a cell that a spreadsheet would run as a formula gets a quote before it. */
 export function cell(value: unknown): string {

@@ -18,13 +18,21 @@ import { downloadCsv } from './csv.ts';
 const FIRST = 200;
 const BLOCK = 1000;
 const MOST = 10_000;
-const KIND_TABS = [{ id: '', title: 'All' }, { id: 'web', title: 'Web' }, { id: 'background', title: 'Background' }];
+const KIND_TABS = [
+  { id: '', title: 'All' },
+  { id: 'web', title: 'Web' },
+  { id: 'background', title: 'Background' },
+];
 
 export default function Endpoints() {
   const query = useQuery();
   const order = orderOf(query);
   const limit = query.get('rows') === 'all' ? BLOCK : FIRST;
-  const answer = useAnswer<EndpointsAnswer>('endpoints', { kind: query.get('kind'), q: query.get('q'), sort: API_SORTS[order.column] ?? 'share', limit }, { by: askRows });
+  const answer = useAnswer<EndpointsAnswer>(
+    'endpoints',
+    { kind: query.get('kind'), q: query.get('q'), sort: API_SORTS[order.column] ?? 'share', limit },
+    { by: askRows },
+  );
   return (
     <Loaded answer={answer} what="the endpoints" height={520}>
       {(data) => <List data={data} order={order} path={answer.path} />}
@@ -64,22 +72,60 @@ function List({ data, order, path }: { data: EndpointsAnswer; order: Order; path
   const { total } = data;
   return (
     <Panel
-      id="endpoints" level={1} class="dense" title="Endpoints"
-      sub={<>{f.plural(total.count, 'call')}, {f.rate(total.per_min)} a minute, {f.span(total.total_ms)} of work{total.errors > 0 && <>, <span class="bad">{f.plural(total.errors, 'error')}</span></>}</>}
+      id="endpoints"
+      level={1}
+      class="dense"
+      title="Endpoints"
+      sub={
+        <>
+          {f.plural(total.count, 'call')}, {f.rate(total.per_min)} a minute, {f.span(total.total_ms)} of work
+          {total.errors > 0 && (
+            <>
+              , <span class="bad">{f.plural(total.errors, 'error')}</span>
+            </>
+          )}
+        </>
+      }
       tools={<KindLegend kinds={kinds} />}
     >
       <div class="toolbar">
-        <Segments label="Kind of endpoint" options={KIND_TABS} current={query.get('kind')} select={(kind) => query.set({ kind })} />
-        <Segments label="Order" options={PRESETS} current={order.descending ? order.column : null} select={(sort) => query.set({ sort, dir: null })} />
+        <Segments
+          label="Kind of endpoint"
+          options={KIND_TABS}
+          current={query.get('kind')}
+          select={(kind) => query.set({ kind })}
+        />
+        <Segments
+          label="Order"
+          options={PRESETS}
+          current={order.descending ? order.column : null}
+          select={(sort) => query.set({ sort, dir: null })}
+        />
         <span class="space" />
         <Filter />
         <Chooser columns={all} hidden={hidden} change={hide} />
-        <button type="button" class="button" onClick={() => downloadCsv(rows)}><Icon name="export" />CSV</button>
-        <a class="button" href={`api/v1/${path}`}>JSON</a>
+        <button type="button" class="button" onClick={() => downloadCsv(rows)}>
+          <Icon name="export" />
+          CSV
+        </button>
+        <a class="button" href={`api/v1/${path}`}>
+          JSON
+        </a>
       </div>
       {rows.length ? (
-        <Table label="Endpoints, arrow keys move, Enter opens" columns={columns} rows={rows} keyOf={(row) => `${row.service} ${row.kind} ${row.name}`} height={57} hrefOf={hrefOf} order={order} sort={(next) => query.set({ sort: next.column, dir: next.descending ? 'desc' : 'asc' }, { replace: true })} />
-      ) : <Empty common={data} noun="endpoints" filters={['q', 'kind']} />}
+        <Table
+          label="Endpoints, arrow keys move, Enter opens"
+          columns={columns}
+          rows={rows}
+          keyOf={(row) => `${row.service} ${row.kind} ${row.name}`}
+          height={57}
+          hrefOf={hrefOf}
+          order={order}
+          sort={(next) => query.set({ sort: next.column, dir: next.descending ? 'desc' : 'asc' }, { replace: true })}
+        />
+      ) : (
+        <Empty common={data} noun="endpoints" filters={['q', 'kind']} />
+      )}
       {data.cursor && <More count={rows.length} order={order} />}
     </Panel>
   );
@@ -88,11 +134,20 @@ function List({ data, order, path }: { data: EndpointsAnswer; order: Order; path
 /** More rows than were asked for: say by what these were chosen, and offer the rest. */
 function More({ count, order }: { count: number; order: Order }) {
   const query = useQuery();
-  const by = API_SORTS[order.column] && order.descending ? `first ${f.whole(count)} by this column` : `${f.whole(count)} that cost most, in this order`;
+  const by =
+    API_SORTS[order.column] && order.descending
+      ? `first ${f.whole(count)} by this column`
+      : `${f.whole(count)} that cost most, in this order`;
   return (
     <p class="more">
       <span class="muted">These are the {by}.</span>
-      {query.get('rows') !== 'all' ? <button type="button" class="button" onClick={() => query.set({ rows: 'all' }, { replace: true })}>Show all</button> : <span class="muted">Use the filter to find the others.</span>}
+      {query.get('rows') !== 'all' ? (
+        <button type="button" class="button" onClick={() => query.set({ rows: 'all' }, { replace: true })}>
+          Show all
+        </button>
+      ) : (
+        <span class="muted">Use the filter to find the others.</span>
+      )}
     </p>
   );
 }
@@ -108,21 +163,43 @@ function Filter() {
   useEffect(() => set(query.get('q')), [query.search]);
   return (
     <label class="search">
-      <Icon name="search" /><span class="sr-only">Filter endpoints</span>
+      <Icon name="search" />
+      <span class="sr-only">Filter endpoints</span>
       <input type="search" placeholder="Filter" value={text} onInput={(event) => set(event.currentTarget.value)} />
     </label>
   );
 }
 
-function Chooser({ columns, hidden, change }: { columns: Column<EndpointRow>[]; hidden: string[]; change: (hidden: string[]) => void }) {
+function Chooser({
+  columns,
+  hidden,
+  change,
+}: {
+  columns: Column<EndpointRow>[];
+  hidden: string[];
+  change: (hidden: string[]) => void;
+}) {
   const toggle = (id: string) => change(hidden.includes(id) ? hidden.filter((other) => other !== id) : [...hidden, id]);
   return (
     <details class="popover-host chooser">
-      <summary class="button"><Icon name="columns" />Columns{hidden.length > 0 && <span class="n">{columns.length - hidden.length}/{columns.length}</span>}</summary>
+      <summary class="button">
+        <Icon name="columns" />
+        Columns
+        {hidden.length > 0 && (
+          <span class="n">
+            {columns.length - hidden.length}/{columns.length}
+          </span>
+        )}
+      </summary>
       <div class="popover" role="group" aria-label="Columns to show">
-        {columns.filter((column) => OPTIONAL.includes(column.id)).map((column) => (
-          <label key={column.id}><input type="checkbox" checked={!hidden.includes(column.id)} onChange={() => toggle(column.id)} /> {column.title.replace(/ \d.*/, '')}</label>
-        ))}
+        {columns
+          .filter((column) => OPTIONAL.includes(column.id))
+          .map((column) => (
+            <label key={column.id}>
+              <input type="checkbox" checked={!hidden.includes(column.id)} onChange={() => toggle(column.id)} />{' '}
+              {column.title.replace(/ \d.*/, '')}
+            </label>
+          ))}
       </div>
     </details>
   );

@@ -10,10 +10,19 @@ export function Code({ data }: { data: TraceAnswer }) {
   const tree = useMemo(() => sampleTree(data.frames, data.samples), [data]);
   const { samples, sampled } = data;
   return (
-    <Panel id="flame" title="Flame graph" sub={samples.length ? `${f.plural(samples.length, 'sample')} merged, widest first` : undefined}>
-      {samples.length
-        ? <Flame tree={tree} note={sampled && sampled.uncertain_ms > 0 ? `${f.ms(sampled.uncertain_ms)} of it uncertain.` : ''} />
-        : <p class="empty-line">No samples: this one was shorter than the interval{sampled ? ` of ${f.ms(sampled.interval_ms)}` : ''}, or sampling was off. The spans above are measured, not sampled.</p>}
+    <Panel
+      id="flame"
+      title="Flame graph"
+      sub={samples.length ? `${f.plural(samples.length, 'sample')} merged, widest first` : undefined}
+    >
+      {samples.length ? (
+        <Flame tree={tree} note={sampled && sampled.uncertain_ms > 0 ? `${f.ms(sampled.uncertain_ms)} of it uncertain.` : ''} />
+      ) : (
+        <p class="empty-line">
+          No samples: this one was shorter than the interval{sampled ? ` of ${f.ms(sampled.interval_ms)}` : ''}, or sampling was
+          off. The spans above are measured, not sampled.
+        </p>
+      )}
     </Panel>
   );
 }

@@ -20,7 +20,16 @@ export function Detail({ row, data }: { row: Row; data: TraceAnswer }) {
 
 type Fact = [name: string, value: ComponentChildren, tip?: string];
 
-const Facts = ({ facts }: { facts: Fact[] }) => <dl class="kv">{facts.map(([name, value, tip]) => <div key={name}><dt data-tip={tip}>{name}</dt><dd>{value}</dd></div>)}</dl>;
+const Facts = ({ facts }: { facts: Fact[] }) => (
+  <dl class="kv">
+    {facts.map(([name, value, tip]) => (
+      <div key={name}>
+        <dt data-tip={tip}>{name}</dt>
+        <dd>{value}</dd>
+      </div>
+    ))}
+  </dl>
+);
 
 function Fold({ row, data: { trace, statements } }: { row: Row; data: TraceAnswer }) {
   const { members } = row;
@@ -28,13 +37,21 @@ function Fold({ row, data: { trace, statements } }: { row: Row; data: TraceAnswe
   const statement = statementOf(members[0]!, statements);
   return (
     <>
-      <span class="chip bad">{members.length} {row.kind === 'db' ? 'identical queries' : 'identical spans'}</span>
+      <span class="chip bad">
+        {members.length} {row.kind === 'db' ? 'identical queries' : 'identical spans'}
+      </span>
       {statement ? <Sql text={statement.text} /> : <h3>{f.tame(row.name, 300)}</h3>}
-      <Facts facts={[
-        ['Total', `${f.ms(row.durationMs)} (${f.percent(row.durationMs / trace.duration_ms, 0)})`, 'Sum of the runs, and its share of this transaction'],
-        ['Each', `${f.ms(row.durationMs / members.length)}, up to ${f.ms(longest)}`, FORMULAS.each],
-        ['From first to last', f.ms(row.endMs - row.startMs), 'Start of the first run to the end of the last'],
-      ]} />
+      <Facts
+        facts={[
+          [
+            'Total',
+            `${f.ms(row.durationMs)} (${f.percent(row.durationMs / trace.duration_ms, 0)})`,
+            'Sum of the runs, and its share of this transaction',
+          ],
+          ['Each', `${f.ms(row.durationMs / members.length)}, up to ${f.ms(longest)}`, FORMULAS.each],
+          ['From first to last', f.ms(row.endMs - row.startMs), 'Start of the first run to the end of the last'],
+        ]}
+      />
     </>
   );
 }
@@ -45,21 +62,35 @@ function One({ span, data: { trace, statements } }: { span: Span; data: TraceAns
   return (
     <>
       <span class="chip">{KIND_NAMES[span.kind] ?? f.tame(span.kind, 30)}</span>
-      {statement ? <Sql text={statement.text} /> : <h3 class={span.kind === 'db' ? 'mono' : ''}>{f.tame(span.kind === 'db' ? brief(span.name) : span.name, 400)}</h3>}
-      <Facts facts={[
-        ['Starts at', f.ms(span.start_ms)],
-        ['Duration', `${f.ms(span.duration_ms)} (${f.percent(span.duration_ms / trace.duration_ms)})`],
-        ['Own time', f.ms(span.self_ms), FORMULAS.selfTime],
-        ...(statement && statement.runs > 1 ? [['Runs of this statement', `${f.whole(statement.runs)}, ${f.ms(statement.total_ms)}`] as Fact] : []),
-        ...tags.map(([name, value]): Fact => [f.tame(name, 40), <span class="mono">{f.tame(typeof value === 'string' ? value : JSON.stringify(value) ?? '', 200)}</span>]),
-      ]} />
+      {statement ? (
+        <Sql text={statement.text} />
+      ) : (
+        <h3 class={span.kind === 'db' ? 'mono' : ''}>{f.tame(span.kind === 'db' ? brief(span.name) : span.name, 400)}</h3>
+      )}
+      <Facts
+        facts={[
+          ['Starts at', f.ms(span.start_ms)],
+          ['Duration', `${f.ms(span.duration_ms)} (${f.percent(span.duration_ms / trace.duration_ms)})`],
+          ['Own time', f.ms(span.self_ms), FORMULAS.selfTime],
+          ...(statement && statement.runs > 1
+            ? [['Runs of this statement', `${f.whole(statement.runs)}, ${f.ms(statement.total_ms)}`] as Fact]
+            : []),
+          ...tags.map(([name, value]): Fact => [
+            f.tame(name, 40),
+            <span class="mono">{f.tame(typeof value === 'string' ? value : (JSON.stringify(value) ?? ''), 200)}</span>,
+          ]),
+        ]}
+      />
       {span.open && <p class="muted">It had not ended when the transaction did; its time is cut there.</p>}
     </>
   );
 }
 
 function Whole({ data: { trace, sampled } }: { data: TraceAnswer }) {
-  const runtime = [trace.python && `Python ${trace.python}`, trace.worker, trace.server].filter(Boolean).map((text) => f.tame(String(text), 60)).join(', ');
+  const runtime = [trace.python && `Python ${trace.python}`, trace.worker, trace.server]
+    .filter(Boolean)
+    .map((text) => f.tame(String(text), 60))
+    .join(', ');
   const facts: Fact[] = [
     ['Duration', f.ms(trace.duration_ms), FORMULAS.duration],
     ['CPU', f.ms(trace.cpu_ms), FORMULAS.cpu],
@@ -68,7 +99,13 @@ function Whole({ data: { trace, sampled } }: { data: TraceAnswer }) {
     ['Sampled', sampled ? `${f.ms(sampled.sampled_ms)} in ${f.plural(sampled.count, 'sample')}` : f.NONE, FORMULAS.sampled],
     ['Runs on', runtime || f.NONE],
   ];
-  return <><span class="chip">Whole transaction</span><h3 class="mono">{f.tame(trace.name, 300)}</h3><Facts facts={facts} /></>;
+  return (
+    <>
+      <span class="chip">Whole transaction</span>
+      <h3 class="mono">{f.tame(trace.name, 300)}</h3>
+      <Facts facts={facts} />
+    </>
+  );
 }
 
 /** The line that asked for it, its source where the file can still be trusted, and what would help. */
@@ -80,10 +117,29 @@ function Cause({ span, data }: { span: Span; data: TraceAnswer }) {
   return (
     <>
       <div>
-        <div class="caption"><span>Called from{where.function ? ` ${f.tame(where.function, 60)}` : ''}</span><PlaceLink place={where} short /></div>
-        {block ? <Source block={block} line={where.line} /> : where.source && <pre class="source" role="group" tabIndex={0} aria-label="Source line"><span class="line hot"><span class="no">{where.line}</span><PythonLine text={where.source} /></span></pre>}
+        <div class="caption">
+          <span>Called from{where.function ? ` ${f.tame(where.function, 60)}` : ''}</span>
+          <PlaceLink place={where} short />
+        </div>
+        {block ? (
+          <Source block={block} line={where.line} />
+        ) : (
+          where.source && (
+            <pre class="source" role="group" tabIndex={0} aria-label="Source line">
+              <span class="line hot">
+                <span class="no">{where.line}</span>
+                <PythonLine text={where.source} />
+              </span>
+            </pre>
+          )
+        )}
       </div>
-      {insight?.fix && <div><div class="caption">Likely fix</div><p class="fix box">{f.tame(insight.fix, 500)}</p></div>}
+      {insight?.fix && (
+        <div>
+          <div class="caption">Likely fix</div>
+          <p class="fix box">{f.tame(insight.fix, 500)}</p>
+        </div>
+      )}
     </>
   );
 }
@@ -91,4 +147,5 @@ function Cause({ span, data }: { span: Span; data: TraceAnswer }) {
 const sameCause = (insight: Insight, span: Span): boolean =>
   Boolean(insight.where && span.where && insight.where.file === span.where.file && insight.where.line === span.where.line);
 
-const statementOf = (span: Span, statements: TraceAnswer['statements']) => (span.statement ? statements.find((one) => one.id === span.statement!.id) : undefined);
+const statementOf = (span: Span, statements: TraceAnswer['statements']) =>
+  span.statement ? statements.find((one) => one.id === span.statement!.id) : undefined;

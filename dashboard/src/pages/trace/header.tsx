@@ -17,20 +17,40 @@ export function Header({ data, path }: { data: TraceAnswer; path: string }) {
     <section class="panel" aria-labelledby="trace-title">
       <div class="headline">
         <div>
-          <h1 id="trace-title" class="names"><Name method={trace.method} route={trace.route} name={trace.name} /><Status status={trace.status} failed={trace.failed} error={trace.error?.type ?? null} /></h1>
+          <h1 id="trace-title" class="names">
+            <Name method={trace.method} route={trace.route} name={trace.name} />
+            <Status status={trace.status} failed={trace.failed} error={trace.error?.type ?? null} />
+          </h1>
           <Meta data={data} />
         </div>
         <div class="rank">
           <Rank data={data} />
           <div class="figure">
-            <div class="huge num" data-tip={FORMULAS.duration}>{f.ms(trace.duration_ms)}</div>
-            <div class="muted num" data-tip={FORMULAS.cpu}>{trace.cpu_ms === null ? '' : `CPU ${f.ms(trace.cpu_ms)}`}</div>
+            <div class="huge num" data-tip={FORMULAS.duration}>
+              {f.ms(trace.duration_ms)}
+            </div>
+            <div class="muted num" data-tip={FORMULAS.cpu}>
+              {trace.cpu_ms === null ? '' : `CPU ${f.ms(trace.cpu_ms)}`}
+            </div>
           </div>
         </div>
       </div>
       <Breakdown data={data} path={path} />
       {trace.error && <Failed error={trace.error} />}
-      {insights.length > 0 && <Insights insights={insights} level={2} foot={(insight) => insight.cost_ms !== null && <p class="foot-line num"><b>{f.ms(insight.cost_ms)}</b> <span class="muted">{f.percent(Math.min(1, insight.cost_ms / (trace.duration_ms || 1)), 0)} of this one</span></p>} />}
+      {insights.length > 0 && (
+        <Insights
+          insights={insights}
+          level={2}
+          foot={(insight) =>
+            insight.cost_ms !== null && (
+              <p class="foot-line num">
+                <b>{f.ms(insight.cost_ms)}</b>{' '}
+                <span class="muted">{f.percent(Math.min(1, insight.cost_ms / (trace.duration_ms || 1)), 0)} of this one</span>
+              </p>
+            )
+          }
+        />
+      )}
     </section>
   );
 }
@@ -39,27 +59,79 @@ function Meta({ data: { trace } }: { data: TraceAnswer }) {
   const query = useQuery();
   return (
     <div class="meta">
-      <span><i>endpoint</i><a class="link" href={query.link('endpoint', { name: trace.name, kind: trace.kind, service: trace.service })}>{f.tame(trace.view ?? trace.name, 100)}</a></span>
-      {trace.path && trace.path !== trace.route && <span><i>path</i><span class="mono" dir="ltr">{f.tame(trace.path, 160)}</span></span>}
-      <span title={f.exact(trace.t)}><i>at</i><span class="num">{f.day(trace.t)} {f.clock(trace.t, true)}</span></span>
-      {trace.release && <span><i>release</i><span class="mono">{f.tame(trace.release, 40)}</span></span>}
-      <span><i>process</i><span class="mono">{f.tame(trace.host, 60)}:{trace.pid}</span></span>
-      {trace.queue_ms !== null && trace.queue_ms > 0 && <span data-tip={`Queue: ${KIND_WORDS['queue']}`}><i>queued</i><b class="num">{f.ms(trace.queue_ms)}</b></span>}
-      {trace.first_byte_ms !== null && <span data-tip="From the begin to the first byte of the answer"><i>first byte</i><span class="num">{f.ms(trace.first_byte_ms)}</span></span>}
-      {trace.kept && <span data-tip={`Kept with its spans and samples: ${keptWords(trace.kept)}.`}><i>kept</i>{f.tame(trace.kept, 30)}</span>}
-      <span><i>id</i><span class="mono">{f.tame(trace.id, 40)}</span></span>
+      <span>
+        <i>endpoint</i>
+        <a class="link" href={query.link('endpoint', { name: trace.name, kind: trace.kind, service: trace.service })}>
+          {f.tame(trace.view ?? trace.name, 100)}
+        </a>
+      </span>
+      {trace.path && trace.path !== trace.route && (
+        <span>
+          <i>path</i>
+          <span class="mono" dir="ltr">
+            {f.tame(trace.path, 160)}
+          </span>
+        </span>
+      )}
+      <span title={f.exact(trace.t)}>
+        <i>at</i>
+        <span class="num">
+          {f.day(trace.t)} {f.clock(trace.t, true)}
+        </span>
+      </span>
+      {trace.release && (
+        <span>
+          <i>release</i>
+          <span class="mono">{f.tame(trace.release, 40)}</span>
+        </span>
+      )}
+      <span>
+        <i>process</i>
+        <span class="mono">
+          {f.tame(trace.host, 60)}:{trace.pid}
+        </span>
+      </span>
+      {trace.queue_ms !== null && trace.queue_ms > 0 && (
+        <span data-tip={`Queue: ${KIND_WORDS['queue']}`}>
+          <i>queued</i>
+          <b class="num">{f.ms(trace.queue_ms)}</b>
+        </span>
+      )}
+      {trace.first_byte_ms !== null && (
+        <span data-tip="From the begin to the first byte of the answer">
+          <i>first byte</i>
+          <span class="num">{f.ms(trace.first_byte_ms)}</span>
+        </span>
+      )}
+      {trace.kept && (
+        <span data-tip={`Kept with its spans and samples: ${keptWords(trace.kept)}.`}>
+          <i>kept</i>
+          {f.tame(trace.kept, 30)}
+        </span>
+      )}
+      <span>
+        <i>id</i>
+        <span class="mono">{f.tame(trace.id, 40)}</span>
+      </span>
     </div>
   );
 }
 
 function Rank({ data: { trace, histogram, window } }: { data: TraceAnswer }) {
   if (trace.percentile === null || trace.endpoint_count < f.THIN) {
-    return <div class="rank-words muted">Too few calls to rank it: {f.whole(trace.endpoint_count)} in {f.lasted(window.to - window.from)}</div>;
+    return (
+      <div class="rank-words muted">
+        Too few calls to rank it: {f.whole(trace.endpoint_count)} in {f.lasted(window.to - window.from)}
+      </div>
+    );
   }
   const words = `Slower than ${trace.percentile.toFixed(1)}% of ${f.plural(trace.endpoint_count, 'call')}`;
   return (
     <>
-      <div class="rank-words" data-tip={FORMULAS.rank}><b>Slower than {trace.percentile.toFixed(1)}%</b> of {f.plural(trace.endpoint_count, 'call')} in {f.lasted(window.to - window.from)}</div>
+      <div class="rank-words" data-tip={FORMULAS.rank}>
+        <b>Slower than {trace.percentile.toFixed(1)}%</b> of {f.plural(trace.endpoint_count, 'call')} in{' '}
+        {f.lasted(window.to - window.from)}
+      </div>
       <RankHistogram data={histogram} value={trace.duration_ms} p50={trace.p50_ms} label={words} />
     </>
   );
@@ -69,18 +141,48 @@ function Breakdown({ data: { trace, previous, next, median }, path }: { data: Tr
   const query = useQuery();
   const all = parts(trace.kinds, true);
   const step = (id: string | null, icon: string, label: string, key: string) =>
-    id ? <a class="button" href={query.link('trace', { id })} aria-label={label} data-tip={`${label}. Key: ${key}`}><Icon name={icon} /></a> : <span class="button off" aria-hidden="true"><Icon name={icon} /></span>;
+    id ? (
+      <a class="button" href={query.link('trace', { id })} aria-label={label} data-tip={`${label}. Key: ${key}`}>
+        <Icon name={icon} />
+      </a>
+    ) : (
+      <span class="button off" aria-hidden="true">
+        <Icon name={icon} />
+      </span>
+    );
   return (
     <div class="breakdown">
-      <span class="kindbar" role="img" aria-label={all.map((part) => `${KIND_NAMES[part.kind]} ${f.ms(part.value)}`).join(', ') || 'no time by kind'}>
-        {all.map((part) => <i key={part.kind} class={kindClass(part.kind)} style={{ width: `${100 * part.share}%` }} data-tip={`${KIND_NAMES[part.kind]}: ${KIND_WORDS[part.kind]}`} />)}
+      <span
+        class="kindbar"
+        role="img"
+        aria-label={all.map((part) => `${KIND_NAMES[part.kind]} ${f.ms(part.value)}`).join(', ') || 'no time by kind'}
+      >
+        {all.map((part) => (
+          <i
+            key={part.kind}
+            class={kindClass(part.kind)}
+            style={{ width: `${100 * part.share}%` }}
+            data-tip={`${KIND_NAMES[part.kind]}: ${KIND_WORDS[part.kind]}`}
+          />
+        ))}
       </span>
       <div class="breakdown-row">
-        <span class="legend">{all.map((part) => <span key={part.kind} data-tip={KIND_WORDS[part.kind]}><i class={`swatch ${kindClass(part.kind)}`} />{KIND_NAMES[part.kind]} <b class="num">{f.ms(part.value)}</b> <span class="muted">{f.percent(part.share, 0)}</span></span>)}</span>
+        <span class="legend">
+          {all.map((part) => (
+            <span key={part.kind} data-tip={KIND_WORDS[part.kind]}>
+              <i class={`swatch ${kindClass(part.kind)}`} />
+              {KIND_NAMES[part.kind]} <b class="num">{f.ms(part.value)}</b> <span class="muted">{f.percent(part.share, 0)}</span>
+            </span>
+          ))}
+        </span>
         <span class="actions">
           {step(previous, 'left', 'Slower trace of this endpoint', '[')}
           {step(next, 'right', 'Faster trace of this endpoint', ']')}
-          {median && median !== trace.id && <a class="button" href={query.link('trace', { id: median })}>A median call</a>}
+          {median && median !== trace.id && (
+            <a class="button" href={query.link('trace', { id: median })}>
+              A median call
+            </a>
+          )}
           <Exports id={trace.id} path={path} profile />
         </span>
       </div>
@@ -92,11 +194,20 @@ function Exports({ id, path }: { id: string; path: string; profile: boolean }) {
   const profile = (format: string) => `api/v1/profile?id=${encodeURIComponent(id)}&format=${format}`;
   return (
     <details class="popover-host">
-      <summary class="button"><Icon name="export" />Export</summary>
+      <summary class="button">
+        <Icon name="export" />
+        Export
+      </summary>
       <div class="popover menu">
-        <a href={profile('speedscope')} download>speedscope</a>
-        <a href={profile('folded')} download>Folded stacks</a>
-        <a href={`api/v1/${path}`} download={`trace-${id}.json`}>JSON, all of it</a>
+        <a href={profile('speedscope')} download>
+          speedscope
+        </a>
+        <a href={profile('folded')} download>
+          Folded stacks
+        </a>
+        <a href={`api/v1/${path}`} download={`trace-${id}.json`}>
+          JSON, all of it
+        </a>
       </div>
     </details>
   );
@@ -106,7 +217,16 @@ function Failed({ error }: { error: NonNullable<TraceAnswer['trace']['error']> }
   return (
     <div class="raised">
       <Icon name="error" tone="bad" />
-      <div><b class="bad">{f.tame(error.type, 120)}</b>{error.message && <span class="mono"> {f.tame(error.message, 600)}</span>}{error.file && error.line !== null && <div><PlaceLink place={{ file: error.file, line: error.line }} />{error.function && <span class="muted mono"> in {f.tame(error.function, 80)}</span>}</div>}</div>
+      <div>
+        <b class="bad">{f.tame(error.type, 120)}</b>
+        {error.message && <span class="mono"> {f.tame(error.message, 600)}</span>}
+        {error.file && error.line !== null && (
+          <div>
+            <PlaceLink place={{ file: error.file, line: error.line }} />
+            {error.function && <span class="muted mono"> in {f.tame(error.function, 80)}</span>}
+          </div>
+        )}
+      </div>
     </div>
   );
 }

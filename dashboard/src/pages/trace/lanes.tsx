@@ -18,8 +18,18 @@ export function SampleLane({ data, length }: { data: TraceAnswer; length: number
   const colours = useSignal(theme);
   const interval = sampled?.interval_ms ?? 10;
   const outer = useMemo(() => plumbingDepth(data.frames, samples), [data]);
-  const boxes = useMemo(() => laneBoxes(samples.map((sample) => ({ ...sample, stack: sample.stack.slice(outer) })), interval * 3), [data]);
-  const depth = Math.min(DEEPEST, boxes.reduce((max, box) => Math.max(max, box.level + 1), 0));
+  const boxes = useMemo(
+    () =>
+      laneBoxes(
+        samples.map((sample) => ({ ...sample, stack: sample.stack.slice(outer) })),
+        interval * 3,
+      ),
+    [data],
+  );
+  const depth = Math.min(
+    DEEPEST,
+    boxes.reduce((max, box) => Math.max(max, box.level + 1), 0),
+  );
 
   useEffect(() => {
     const [place, sheet] = [host.current, canvas.current];
@@ -29,31 +39,94 @@ export function SampleLane({ data, length }: { data: TraceAnswer; length: number
     return () => watch.disconnect();
   }, [boxes, length, depth, colours]);
 
-  if (!samples.length) return <Lane title="Stack samples"><p class="lane-note">No samples: this one was shorter than the interval{sampled ? ` of ${f.ms(sampled.interval_ms)}` : ''}, or sampling was off.</p></Lane>;
+  if (!samples.length)
+    return (
+      <Lane title="Stack samples">
+        <p class="lane-note">
+          No samples: this one was shorter than the interval{sampled ? ` of ${f.ms(sampled.interval_ms)}` : ''}, or sampling was
+          off.
+        </p>
+      </Lane>
+    );
   const point = (event: PointerEvent) => {
     const time = (event.offsetX / (host.current?.clientWidth || 1)) * length;
     const level = Math.floor((event.offsetY - 5) / ROW);
     const box = boxes.find((one) => one.level === level && time >= one.from && time < one.to);
     const frame = box && data.frames[box.frame];
     if (!box || !frame) return setTip(null);
-    const doubt = box.state === 'uncertain' ? ' · uncertain: the line may be displaced' : box.state === 'waiting' ? ' · waiting' : '';
-    setTip({ text: `${f.tame(frame.function, 100)}  ${placeOf(frame.file, frame.line)} · ${f.ms(box.to - box.from)}${doubt}`, x: event.offsetX, y: event.offsetY });
+    const doubt =
+      box.state === 'uncertain' ? ' · uncertain: the line may be displaced' : box.state === 'waiting' ? ' · waiting' : '';
+    setTip({
+      text: `${f.tame(frame.function, 100)}  ${placeOf(frame.file, frame.line)} · ${f.ms(box.to - box.from)}${doubt}`,
+      x: event.offsetX,
+      y: event.offsetY,
+    });
   };
   return (
-    <Lane title="Stack samples" note={<>outermost on top{outer > 0 && <span data-tip="Frames of the server and the framework that every sample shares are left out here">, {f.whole(outer)} outer left out</span>}{sampled && sampled.uncertain_ms > 0 && <>, <span class="hatched-key" data-tip="Hatched: the sampler had to wait for the GIL before this look, so the line it saw may be the one after the one that ran."><i class="hatched" />{f.ms(sampled.uncertain_ms)} uncertain</span></>}{sampled && sampled.lost > 0 && <>, {f.whole(sampled.lost)} lost</>}</>}>
+    <Lane
+      title="Stack samples"
+      note={
+        <>
+          outermost on top
+          {outer > 0 && (
+            <span data-tip="Frames of the server and the framework that every sample shares are left out here">
+              , {f.whole(outer)} outer left out
+            </span>
+          )}
+          {sampled && sampled.uncertain_ms > 0 && (
+            <>
+              ,{' '}
+              <span
+                class="hatched-key"
+                data-tip="Hatched: the sampler had to wait for the GIL before this look, so the line it saw may be the one after the one that ran."
+              >
+                <i class="hatched" />
+                {f.ms(sampled.uncertain_ms)} uncertain
+              </span>
+            </>
+          )}
+          {sampled && sampled.lost > 0 && <>, {f.whole(sampled.lost)} lost</>}
+        </>
+      }
+    >
       <div ref={host} class="lane-canvas" onPointerMove={point} onPointerLeave={() => setTip(null)}>
-        <canvas ref={canvas} role="img" aria-label={`${f.plural(samples.length, 'stack sample')} over ${f.ms(length)}; the flame graph below reads them out.`} />
-        {tip && <div class="tip" style={{ left: `${Math.min(tip.x + 12, (host.current?.clientWidth ?? 0) - 240)}px`, top: `${tip.y + 16}px` }}>{tip.text}</div>}
+        <canvas
+          ref={canvas}
+          role="img"
+          aria-label={`${f.plural(samples.length, 'stack sample')} over ${f.ms(length)}; the flame graph below reads them out.`}
+        />
+        {tip && (
+          <div
+            class="tip"
+            style={{ left: `${Math.min(tip.x + 12, (host.current?.clientWidth ?? 0) - 240)}px`, top: `${tip.y + 16}px` }}
+          >
+            {tip.text}
+          </div>
+        )}
       </div>
     </Lane>
   );
 }
 
-function drawLane(canvas: HTMLCanvasElement, width: number, boxes: LaneBox[], { frames }: TraceAnswer, length: number, depth: number): void {
+function drawLane(
+  canvas: HTMLCanvasElement,
+  width: number,
+  boxes: LaneBox[],
+  { frames }: TraceAnswer,
+  length: number,
+  depth: number,
+): void {
   if (!width) return;
   const c = prepare(canvas, width, depth * ROW + 10);
   const scale = width / length;
-  const paint: Record<string, string> = { app: colour('--k-python'), lib: colour('--lane-lib'), std: colour('--lane-std'), db: colour('--k-db'), http: colour('--k-http'), gc: colour('--k-gc') };
+  const paint: Record<string, string> = {
+    app: colour('--k-python'),
+    lib: colour('--lane-lib'),
+    std: colour('--lane-std'),
+    db: colour('--k-db'),
+    http: colour('--k-http'),
+    gc: colour('--k-gc'),
+  };
   const waiting = colour('--k-wait');
   const doubt = hatch(c, colour('--panel'));
   for (const box of boxes) {
@@ -83,13 +156,46 @@ export function MemoryLane({ data, length }: { data: TraceAnswer; length: number
   return (
     <Lane
       title="Memory"
-      note={<>RSS {f.kb(trace.rss?.delta_kb, true)}{gc.length > 0 && <>, <span class="bad">GC {f.ms(paused)}</span></>}{overlap > 0 && <span data-tip="Memory belongs to the process: others ran at the same time, so some of it may be theirs."> · shared with {f.whole(overlap)} others</span>}</>}
+      note={
+        <>
+          RSS {f.kb(trace.rss?.delta_kb, true)}
+          {gc.length > 0 && (
+            <>
+              , <span class="bad">GC {f.ms(paused)}</span>
+            </>
+          )}
+          {overlap > 0 && (
+            <span data-tip="Memory belongs to the process: others ran at the same time, so some of it may be theirs.">
+              {' '}
+              · shared with {f.whole(overlap)} others
+            </span>
+          )}
+        </>
+      }
     >
-      <svg class="memory-lane" viewBox="0 0 1000 46" preserveAspectRatio="none" role="img" aria-label={`Resident memory from ${f.kb(low)} to ${f.kb(high)}, ${f.plural(gc.length, 'collector pause')} of ${f.ms(paused)} together`}>
-        {gc.map((pause, i) => <rect key={i} class="pause" x={x(pause.t_ms)} width={Math.max(2, x(pause.duration_ms))} y="0" height="46" />)}
-        {curve.length > 1 && <><path class="area" d={`${path}V46H${x(curve[0]![0])}Z`} /><path class="curve" d={`${path}H${end}`} /></>}
+      <svg
+        class="memory-lane"
+        viewBox="0 0 1000 46"
+        preserveAspectRatio="none"
+        role="img"
+        aria-label={`Resident memory from ${f.kb(low)} to ${f.kb(high)}, ${f.plural(gc.length, 'collector pause')} of ${f.ms(paused)} together`}
+      >
+        {gc.map((pause, i) => (
+          <rect key={i} class="pause" x={x(pause.t_ms)} width={Math.max(2, x(pause.duration_ms))} y="0" height="46" />
+        ))}
+        {curve.length > 1 && (
+          <>
+            <path class="area" d={`${path}V46H${x(curve[0]![0])}Z`} />
+            <path class="curve" d={`${path}H${end}`} />
+          </>
+        )}
       </svg>
-      {curve.length > 1 && <><span class="edge high">{f.kb(high)}</span><span class="edge low">{f.kb(low)}</span></>}
+      {curve.length > 1 && (
+        <>
+          <span class="edge high">{f.kb(high)}</span>
+          <span class="edge low">{f.kb(low)}</span>
+        </>
+      )}
     </Lane>
   );
 }
@@ -97,7 +203,10 @@ export function MemoryLane({ data, length }: { data: TraceAnswer; length: number
 function Lane({ title, note, children }: { title: string; note?: preact.ComponentChildren; children: preact.ComponentChildren }) {
   return (
     <div class="track-row lane-row">
-      <div class="track-name"><b>{title}</b><span>{note}</span></div>
+      <div class="track-name">
+        <b>{title}</b>
+        <span>{note}</span>
+      </div>
       <div class="lane">{children}</div>
     </div>
   );

@@ -34,7 +34,19 @@ export function rowsOf(spans: Span[], root: Root, turned: ReadonlySet<string>): 
     const id = `s${span.id}`;
     const open = inner.length > 0 && !turned.has(id);
     const end = span.start_ms + span.duration_ms;
-    rows.push({ id, level, kind: span.kind, name: span.name, startMs: span.start_ms, endMs: end, durationMs: span.duration_ms, span, members: [], branches: inner.length > 0, open });
+    rows.push({
+      id,
+      level,
+      kind: span.kind,
+      name: span.name,
+      startMs: span.start_ms,
+      endMs: end,
+      durationMs: span.duration_ms,
+      span,
+      members: [],
+      branches: inner.length > 0,
+      open,
+    });
     if (open) addAll(inner, level + 1, id);
   };
   const addFold = (key: string, members: Span[], level: number, parent: string) => {
@@ -43,7 +55,19 @@ export function rowsOf(spans: Span[], root: Root, turned: ReadonlySet<string>): 
     const first = members[0]!;
     const end = Math.max(...members.map((span) => span.start_ms + span.duration_ms));
     const total = members.reduce((sum, span) => sum + span.duration_ms, 0);
-    rows.push({ id, level, kind: first.kind, name: first.name, startMs: first.start_ms, endMs: end, durationMs: total, span: null, members, branches: true, open });
+    rows.push({
+      id,
+      level,
+      kind: first.kind,
+      name: first.name,
+      startMs: first.start_ms,
+      endMs: end,
+      durationMs: total,
+      span: null,
+      members,
+      branches: true,
+      open,
+    });
     if (open) for (const span of members) addSpan(span, level + 1);
   };
   const addAll = (all: Span[], level: number, parent: string) => {
@@ -55,7 +79,19 @@ export function rowsOf(spans: Span[], root: Root, turned: ReadonlySet<string>): 
 
   const top = children.get(null) ?? [];
   const open = !turned.has(ROOT_ID);
-  rows.push({ id: ROOT_ID, level: 0, kind: 'python', name: root.name, startMs: 0, endMs: root.durationMs, durationMs: root.durationMs, span: null, members: [], branches: top.length > 0, open });
+  rows.push({
+    id: ROOT_ID,
+    level: 0,
+    kind: 'python',
+    name: root.name,
+    startMs: 0,
+    endMs: root.durationMs,
+    durationMs: root.durationMs,
+    span: null,
+    members: [],
+    branches: top.length > 0,
+    open,
+  });
   if (open) addAll(top, 1, ROOT_ID);
   return rows;
 }

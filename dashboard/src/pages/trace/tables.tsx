@@ -14,30 +14,64 @@ const MANY = 5;
 const FIRST = 15;
 
 export function Calls({ data }: { data: TraceAnswer }) {
-  const lines = useMemo(() => hotLines(data.frames, data.samples).filter((line) => line.own_ms > 0 || line.category === 'app').map((line) => ({ ...line, source: sourceOf(data, line.file, line.line) })), [data]);
+  const lines = useMemo(
+    () =>
+      hotLines(data.frames, data.samples)
+        .filter((line) => line.own_ms > 0 || line.category === 'app')
+        .map((line) => ({ ...line, source: sourceOf(data, line.file, line.line) })),
+    [data],
+  );
   const { callgraph } = data;
   const [tab, select] = useState<'lines' | 'functions'>(callgraph ? 'functions' : 'lines');
-  const tabs = [{ id: 'lines' as const, title: 'Hot lines', count: lines.length }, ...(callgraph ? [{ id: 'functions' as const, title: 'cProfile', count: callgraph.functions.length }] : [])];
+  const tabs = [
+    { id: 'lines' as const, title: 'Hot lines', count: lines.length },
+    ...(callgraph ? [{ id: 'functions' as const, title: 'cProfile', count: callgraph.functions.length }] : []),
+  ];
   return (
     <section class="panel" aria-label="Code by time">
       <Tabs label="Code by time" tabs={tabs} current={tab} select={select}>
-        {tab === 'functions' && callgraph ? <Functions callgraph={callgraph} />
-          : lines.length ? <HotLines lines={lines} rows={15} />
-          : <p class="empty-line">No samples, so no lines. Spans are measured whether samples fall or not.</p>}
+        {tab === 'functions' && callgraph ? (
+          <Functions callgraph={callgraph} />
+        ) : lines.length ? (
+          <HotLines lines={lines} rows={15} />
+        ) : (
+          <p class="empty-line">No samples, so no lines. Spans are measured whether samples fall or not.</p>
+        )}
       </Tabs>
     </section>
   );
 }
 
 const sourceOf = ({ source }: TraceAnswer, file: string, line: number): string | null =>
-  source.find((block) => block.file === file && block.lines.some((one) => one.number === line))?.lines.find((one) => one.number === line)?.text ?? null;
+  source
+    .find((block) => block.file === file && block.lines.some((one) => one.number === line))
+    ?.lines.find((one) => one.number === line)?.text ?? null;
 
 function Functions({ callgraph }: { callgraph: NonNullable<TraceAnswer['callgraph']> }) {
   const most = Math.max(...callgraph.functions.map((one) => one.own_ms), 1e-9);
   const columns: Column<CallgraphFunction>[] = [
-    { id: 'function', title: 'Function', wide: true, cell: (one) => <span class="mono" title={`${f.tame(one.file)}:${one.line}`}><span class={one.category === 'app' ? 'own' : ''}>{f.tame(one.function, 100)}</span> <span class="faint">{f.shortPath(one.file)}:{one.line}</span></span> },
+    {
+      id: 'function',
+      title: 'Function',
+      wide: true,
+      cell: (one) => (
+        <span class="mono" title={`${f.tame(one.file)}:${one.line}`}>
+          <span class={one.category === 'app' ? 'own' : ''}>{f.tame(one.function, 100)}</span>{' '}
+          <span class="faint">
+            {f.shortPath(one.file)}:{one.line}
+          </span>
+        </span>
+      ),
+    },
     { id: 'calls', title: 'Calls', right: true, cell: (one) => f.whole(one.calls) },
-    { id: 'own', title: 'Own time', tip: 'Time inside the function, without what it called; inflated by the measuring itself', cell: (one) => <Bar share={one.own_ms / most} text={f.ms(one.own_ms)} tone={one.category === 'app' ? 'k-python' : 'k-wait'} /> },
+    {
+      id: 'own',
+      title: 'Own time',
+      tip: 'Time inside the function, without what it called; inflated by the measuring itself',
+      cell: (one) => (
+        <Bar share={one.own_ms / most} text={f.ms(one.own_ms)} tone={one.category === 'app' ? 'k-python' : 'k-wait'} />
+      ),
+    },
     { id: 'total', title: 'Cumulative', tip: 'With everything it called', right: true, cell: (one) => f.ms(one.total_ms) },
   ];
   const [all, showAll] = useState(false);
@@ -45,8 +79,20 @@ function Functions({ callgraph }: { callgraph: NonNullable<TraceAnswer['callgrap
   return (
     <>
       <p class="hint">{f.tame(callgraph.note, 300)}</p>
-      <Table label="Functions by own time" columns={columns} rows={shown} keyOf={(one) => `${one.file}:${one.line}:${one.function}`} height={30} />
-      {callgraph.functions.length > shown.length && <p class="more"><button type="button" class="button" onClick={() => showAll(true)}>All {f.whole(callgraph.functions.length)} functions</button></p>}
+      <Table
+        label="Functions by own time"
+        columns={columns}
+        rows={shown}
+        keyOf={(one) => `${one.file}:${one.line}:${one.function}`}
+        height={30}
+      />
+      {callgraph.functions.length > shown.length && (
+        <p class="more">
+          <button type="button" class="button" onClick={() => showAll(true)}>
+            All {f.whole(callgraph.functions.length)} functions
+          </button>
+        </p>
+      )}
     </>
   );
 }
@@ -55,8 +101,16 @@ export function Data({ data }: { data: TraceAnswer }) {
   const runs = data.statements.reduce((sum, one) => sum + one.runs, 0);
   return (
     <div class="stack">
-      <Panel id="statements" title="SQL" sub={runs ? `${f.plural(runs, 'run')} of ${f.plural(data.statements.length, 'statement')}` : undefined}><Statements data={data} /></Panel>
-      <Panel id="context" title="Context" sub="what the app said about it"><Context entries={Object.entries(data.trace.context)} /></Panel>
+      <Panel
+        id="statements"
+        title="SQL"
+        sub={runs ? `${f.plural(runs, 'run')} of ${f.plural(data.statements.length, 'statement')}` : undefined}
+      >
+        <Statements data={data} />
+      </Panel>
+      <Panel id="context" title="Context" sub="what the app said about it">
+        <Context entries={Object.entries(data.trace.context)} />
+      </Panel>
     </div>
   );
 }
@@ -65,8 +119,30 @@ function Statements({ data }: { data: TraceAnswer }) {
   const [open, setOpen] = useState<string | null>(null);
   const most = Math.max(...data.statements.map((one) => one.total_ms), 1e-9);
   const columns: Column<Statement>[] = [
-    { id: 'text', title: 'Statement', wide: true, cell: (one) => <span class="twoline"><button type="button" class="quiet mono cut" aria-expanded={open === one.id} onClick={() => setOpen(open === one.id ? null : one.id)}>{f.tame(brief(one.text), 300)}</button>{one.where && <span class="faint mono">{f.shortPath(placeText(one.where))}</span>}</span> },
-    { id: 'runs', title: 'Runs', right: true, cell: (one) => (one.runs > MANY ? <b class="bad">{f.whole(one.runs)}</b> : f.whole(one.runs)) },
+    {
+      id: 'text',
+      title: 'Statement',
+      wide: true,
+      cell: (one) => (
+        <span class="twoline">
+          <button
+            type="button"
+            class="quiet mono cut"
+            aria-expanded={open === one.id}
+            onClick={() => setOpen(open === one.id ? null : one.id)}
+          >
+            {f.tame(brief(one.text), 300)}
+          </button>
+          {one.where && <span class="faint mono">{f.shortPath(placeText(one.where))}</span>}
+        </span>
+      ),
+    },
+    {
+      id: 'runs',
+      title: 'Runs',
+      right: true,
+      cell: (one) => (one.runs > MANY ? <b class="bad">{f.whole(one.runs)}</b> : f.whole(one.runs)),
+    },
     { id: 'total', title: 'Time', cell: (one) => <Bar share={one.total_ms / most} text={f.ms(one.total_ms)} tone="k-db" /> },
     { id: 'mean', title: 'Each', formula: 'each', right: true, cell: (one) => f.ms(one.mean_ms) },
   ];
@@ -74,13 +150,39 @@ function Statements({ data }: { data: TraceAnswer }) {
   if (!data.statements.length) return <p class="empty-line">It ran no database statement.</p>;
   return (
     <>
-      <Table label="Statements by time" columns={columns} rows={[...data.statements].sort((a, b) => b.total_ms - a.total_ms)} keyOf={(one) => one.id} height={40} />
-      {shown && <div class="block"><Sql text={shown.text} /></div>}
+      <Table
+        label="Statements by time"
+        columns={columns}
+        rows={[...data.statements].sort((a, b) => b.total_ms - a.total_ms)}
+        keyOf={(one) => one.id}
+        height={40}
+      />
+      {shown && (
+        <div class="block">
+          <Sql text={shown.text} />
+        </div>
+      )}
     </>
   );
 }
 
 function Context({ entries }: { entries: [string, unknown][] }) {
-  if (!entries.length) return <p class="empty-line">No context. The app adds it: <code>apm_agent.add_context(user=7)</code>.</p>;
-  return <dl class="context">{entries.map(([name, value]) => <div key={name}><dt class="mono">{f.tame(name, 80)}</dt><dd class="mono" dir="auto">{f.tame(typeof value === 'string' ? value : JSON.stringify(value) ?? '', 500)}</dd></div>)}</dl>;
+  if (!entries.length)
+    return (
+      <p class="empty-line">
+        No context. The app adds it: <code>apm_agent.add_context(user=7)</code>.
+      </p>
+    );
+  return (
+    <dl class="context">
+      {entries.map(([name, value]) => (
+        <div key={name}>
+          <dt class="mono">{f.tame(name, 80)}</dt>
+          <dd class="mono" dir="auto">
+            {f.tame(typeof value === 'string' ? value : (JSON.stringify(value) ?? ''), 500)}
+          </dd>
+        </div>
+      ))}
+    </dl>
+  );
 }

@@ -20,16 +20,22 @@ export function Timeline({ data }: { data: TraceAnswer }) {
   const [marked, mark] = useState(() => firstChoice(rows));
   const row = rows.find(({ id }) => id === marked) ?? rows[0]!;
   const length = useMemo(() => axisLength(data), [data]);
-  const turn = (id: string) => setTurned((old) => {
-    const next = new Set(old);
-    if (!next.delete(id)) next.add(id);
-    return next;
-  });
+  const turn = (id: string) =>
+    setTurned((old) => {
+      const next = new Set(old);
+      if (!next.delete(id)) next.add(id);
+      return next;
+    });
   useCopyKey(placeText((row.span ?? row.members[0])?.where));
   const kinds = KINDS.filter((kind) => (trace.kinds[kind] ?? 0) > 0 || spans.some((span) => span.kind === kind));
   const every = sampled ? ` (every ${f.ms(sampled.interval_ms)})` : '';
   return (
-    <Panel id="timeline" title="Timeline" sub={`${f.plural(spans.length, 'span')}, ${f.plural(samples.length, 'stack sample')}${samples.length ? every : ''}`} tools={<KindLegend kinds={kinds} />}>
+    <Panel
+      id="timeline"
+      title="Timeline"
+      sub={`${f.plural(spans.length, 'span')}, ${f.plural(samples.length, 'stack sample')}${samples.length ? every : ''}`}
+      tools={<KindLegend kinds={kinds} />}
+    >
       <div class="timeline">
         <div class="tracks">
           <Ruler length={length} />
@@ -64,7 +70,13 @@ function Ruler({ length }: { length: number }) {
   return (
     <div class="track-row ruler-row">
       <div class="track-name muted">Span</div>
-      <div class="ruler" aria-hidden="true">{ticks(length, 8).map((tick, i) => <span key={tick} class={i % 2 ? 'odd' : ''} style={{ left: `${(100 * tick) / length}%` }}>{tick ? f.ms(tick) : '0'}</span>)}</div>
+      <div class="ruler" aria-hidden="true">
+        {ticks(length, 8).map((tick, i) => (
+          <span key={tick} class={i % 2 ? 'odd' : ''} style={{ left: `${(100 * tick) / length}%` }}>
+            {tick ? f.ms(tick) : '0'}
+          </span>
+        ))}
+      </div>
     </div>
   );
 }

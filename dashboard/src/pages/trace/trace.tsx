@@ -18,7 +18,17 @@ export default function Trace() {
   const query = useQuery();
   const id = query.get('id');
   const answer = useAnswer<TraceAnswer>('trace', { id, ...NOWHEN }, { skip: !id, still: true });
-  if (!id) return <div class="panel empty"><h1 class="title">No trace chosen</h1><p><a class="link" href={query.link('traces')}>Choose one from the list.</a></p></div>;
+  if (!id)
+    return (
+      <div class="panel empty">
+        <h1 class="title">No trace chosen</h1>
+        <p>
+          <a class="link" href={query.link('traces')}>
+            Choose one from the list.
+          </a>
+        </p>
+      </div>
+    );
   return (
     <Loaded answer={answer} what={`trace ${f.tame(id, 40)}`} height={600}>
       {(data) => <Content key={data.trace.id} data={data} path={answer.path} />}
@@ -47,8 +57,15 @@ function Content({ data, path }: { data: TraceAnswer; path: string }) {
       {none && (
         <div class="panel empty">
           <h2 class="title">No timeline for this one</h2>
-          <p>{data.why_none ? f.tame(data.why_none, 400) : 'It ran no span, and it was shorter than the sampler\'s interval, so there is nothing to draw.'}</p>
-          <p class="muted">Spans and samples are kept for what is slow, failed, first of a release or has an insight, and for an even share of the rest.</p>
+          <p>
+            {data.why_none
+              ? f.tame(data.why_none, 400)
+              : "It ran no span, and it was shorter than the sampler's interval, so there is nothing to draw."}
+          </p>
+          <p class="muted">
+            Spans and samples are kept for what is slow, failed, first of a release or has an insight, and for an even share of
+            the rest.
+          </p>
         </div>
       )}
       {!none && <Timeline data={data} />}
