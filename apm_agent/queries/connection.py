@@ -49,6 +49,7 @@ class Connection:
         self._raw = _open(path) if self.identity else None
         if self._raw is not None:
             try:
+                self._raw.text_factory = _text
                 self._raw.set_progress_handler(self._look, _STEPS_BETWEEN_LOOKS)
                 if not self._usable():
                     self.close()
@@ -180,6 +181,11 @@ class Pool:
 def connect(url: str) -> Connection:
     """A connection to the store `url` names; close it, or use it in a with-block."""
     return Connection(os.path.abspath(path_of(url)))
+
+
+def _text(data: bytes) -> str:
+    """Text as it was stored, also where that was not UTF-8."""
+    return data.decode("utf-8", "replace")
 
 
 def _identity(path: str) -> tuple[int, int] | None:

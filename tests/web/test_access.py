@@ -53,7 +53,9 @@ def test_r38_this_machine_may_look(server: Server) -> None:
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("value", ["127.0.0.1", "203.0.113.9", ""])
-def test_r38_whatever_a_proxy_passed_on_is_refused(server: Server, day: Path, header: str, value: str) -> None:
+def test_r38_whatever_a_proxy_passed_on_is_refused(
+    server: Server, day: Path, header: str, value: str
+) -> None:
     assert refused(server.get(PAGE, {header: value}), day)
     assert refused(server.get(API, {header: value}), day)
 
@@ -88,7 +90,9 @@ def test_r38_a_peer_from_elsewhere_is_refused(url: str, day: Path) -> None:
         assert refused(there.get(API, {"X-Forwarded-For": "127.0.0.1"}, host="localhost"), day)
 
 
-@pytest.mark.parametrize("peer", ["", "unix:", "203.0.113.9", "::ffff:203.0.113.9", "fe80::1%eth0", "127.0.0.1.evil"])
+@pytest.mark.parametrize(
+    "peer", ["", "unix:", "203.0.113.9", "::ffff:203.0.113.9", "fe80::1%eth0", "127.0.0.1.evil"]
+)
 def test_r38_peers_that_are_not_loopback(url: str, peer: str) -> None:
     app = dashboard(url)
 
