@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from make_store import make
 
 from apm_agent.queries.connection import Connection, connect
+from make_store import make
 
 
 @pytest.fixture(scope="session")

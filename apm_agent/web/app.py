@@ -35,7 +35,7 @@ class Dashboard:
         self._url = store_url
         self._pool = Pool(store_url)
         self._access = access
-        self._static = Static()
+        self.static = Static()
         self._title = title
         self._version = _version()
 
@@ -80,11 +80,11 @@ class Dashboard:
                 else _to_folder(request)
             )
         if path.startswith(_STATIC):
-            return self._static.asset(request, path.removeprefix(_STATIC)) or plain.missing(path[:100])
-        pages = self._static.pages()
+            return self.static.asset(request, path.removeprefix(_STATIC)) or plain.missing(path[:100])
+        pages = self.static.pages()
         if not pages:
             return plain.not_built()
-        return (self._static.page(request, path) if path in pages else None) or plain.missing(path[:100])
+        return (self.static.page(request, path) if path in pages else None) or plain.missing(path[:100])
 
     def _answer(self, request: Request, name: str) -> Response:
         route = ROUTES.get(name)

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from running import Answer, Server, served
 
 from apm_agent.errors import ConfigError
 from apm_agent.web.app import dashboard
+from running import Answer, Server, served
 
 TOKEN = "a-long-random-token-0123456789"
 PAGE, API = "/", "/api/v1/endpoints"
@@ -124,7 +124,7 @@ def test_r38_with_a_token_this_machine_is_not_enough(locked: Server, day: Path) 
     assert refused(locked.get(PAGE), day)
     assert refused(locked.get(API), day)
     for wrong in ("", "x", TOKEN[:-1], TOKEN + "x", TOKEN.upper(), "é"):
-        answer = locked.get(API, {"Authorization": f"Bearer {wrong}".encode("utf-8").decode("latin-1")})
+        answer = locked.get(API, {"Authorization": f"Bearer {wrong}".encode().decode("latin-1")})
         assert answer.status == 403, wrong
         assert "www-authenticate" not in answer.headers
 

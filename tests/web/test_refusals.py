@@ -12,12 +12,12 @@ from urllib.parse import quote, urlencode
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from make_store import make
 from werkzeug.test import Client, TestResponse
 
 from apm_agent.web.app import dashboard
 from apm_agent.web.parameters import COMMON, PAGES_OWN
 from apm_agent.web.routes import ROUTES
+from make_store import make
 
 Get = Callable[[str], TestResponse]
 
