@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from apm_agent.profiling import attribution
+from apm_agent.profiling.sampler import Sampler
+from apm_agent.tracing import tracer as tracing
+from apm_agent.tracing.tracer import Tracer
+
+
+@pytest.fixture(autouse=True)
+def nobody_at_work() -> Iterator[None]:
+    attribution.forget()
+    yield
+    attribution.forget()
+
+
+@pytest.fixture
+def sampler() -> Iterator[Sampler]:
+    made = Sampler(0.005, 0.5)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def traced() -> Iterator[Callable[..., tuple[Tracer, list[Any]]]]:
+    """Turn a tracer with the given profilers on; answers it and the list of what it hands on."""
+    before = tracing.tracer
+
+    def turn_on(*profilers: Any) -> tuple[Tracer, list[Any]]:
+        finished: list[Any] = []
+        tracing.tracer = Tracer(finished.append, profilers)
+        return tracing.tracer, finished
+
+    yield turn_on
+    tracing.tracer = before
