@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import sysconfig
 
 APP, LIB, STD, AGENT = "app", "lib", "std", "agent"
 
@@ -12,18 +11,12 @@ _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 #: Where a wheel carries the example applications, which are a user's code wherever they lie.
 _EXAMPLES = os.path.join(_PACKAGE, "cli", "example_apps", "")
 _MARKS = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
-_STD = tuple(
-    {
-        os.path.realpath(path) + os.sep
-        for path in (
-            sysconfig.get_path("stdlib"),
-            sysconfig.get_path("platstdlib"),
-            os.path.dirname(os.__file__),
-        )
-        if path
-    }
-    | {os.path.dirname(os.__file__) + os.sep}
+# Where `os` lies, and the modules made in C; `sysconfig` would say so for a tenth of our import time.
+_FOLDERS = (
+    os.path.dirname(os.__file__),
+    os.path.join(sys.base_exec_prefix, sys.platlibdir, f"python{sys.version_info[0]}.{sys.version_info[1]}"),
 )
+_STD = tuple({os.path.join(path, "") for folder in _FOLDERS for path in (folder, os.path.realpath(folder))})
 
 
 class Origin:
