@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable
 from os import getpid
 from typing import Any
+from weakref import WeakSet
 
 from apm_agent.clock import Clock, system
 from apm_agent.errors import StoreError, contained
@@ -21,12 +23,16 @@ _SECOND = 10**9
 _QUIET = 5.0
 _STATE_EACH = 5.0
 _LONGEST_PAUSE = 30.0
+_FORK_WAITS = 1.0
 
 _digesting = contained("digesting a transaction")
 _telling = contained("printing a transaction")
 _writing = contained("writing to the store")
 _pruning = contained("pruning the store")
 _stating = contained("describing this process")
+
+
+_writers: WeakSet[Writer] = WeakSet()
 
 
 def _nothing() -> dict[str, Any]:
@@ -64,12 +70,14 @@ class Writer:
         self._closed = False
         self._make_anew()
         recorder.wake = self.wake
+        _writers.add(self)
 
     def _make_anew(self) -> None:
         self._pid = getpid()
         self._running = False
         self._starting, self._turn, self._bell = native.lock(), native.lock(), native.lock()
         self._bell.acquire()
+        self._forking = self._stopped = False
         self._held: list[Record] = []
         self._pause = 0.0
         self._not_before = 0
@@ -78,6 +86,27 @@ class Writer:
         self.batches = self.errors = self.lost = self.cpu_ns = self.last_ns = self.max_ns = 0
         self.last_error: str | None = None
         self._began = self._clock.monotonic()
+
+    def before_fork(self) -> None:
+        """Finish the batch at hand and close the file, so that a child inherits no connection.
+
+        SQLite keeps its locks by process and file, in memory that a fork copies: a child that inherits a
+        connection takes its parent's locks for its own, and waits for ever or writes unguarded.
+        """
+        if self._pid != getpid():
+            return
+        self._forking = True  # whoever writes stops after this batch
+        self._stopped = self._turn.acquire(True, _FORK_WAITS)
+        if self._stopped and self._store is not None:
+            with _writing:
+                self._store.close()
+
+    def after_fork_in_parent(self) -> None:
+        """Go on; the next batch opens the file again."""
+        self._forking = False
+        if self._stopped:
+            self._stopped = False
+            self._turn.release()
 
     def after_fork(self) -> None:
         """Make locks, thread and connection anew; the parent's are the parent's."""
@@ -188,8 +217,8 @@ class Writer:
         return True
 
     def _drain(self, deadline: float | None) -> bool:
-        """Write batches until none is left; False when the store is at fault or the time is up."""
-        while True:
+        """Write batches until none is left; False when the store is at fault, or it has to stop before."""
+        while not self._forking:
             cpu, begun = self._clock.cpu(), self._clock.monotonic()
             try:
                 records = self._next_batch()
@@ -204,6 +233,7 @@ class Writer:
             self.max_ns = max(self.max_ns, self.last_ns)
             if deadline is not None and time.monotonic() > deadline:
                 return not self._recorder.queue
+        return False
 
     def _next_batch(self) -> list[Record]:
         if self._held:
@@ -292,3 +322,21 @@ class Writer:
             util = sys.modules.get(name)
             if util is not None:
                 util.Finalize(None, self.flush, args=(2.0,), exitpriority=-100)
+
+
+def _before_fork() -> None:
+    for writer in list(_writers):
+        writer.before_fork()
+
+
+def _after_fork_in_parent() -> None:
+    for writer in list(_writers):
+        writer.after_fork_in_parent()
+
+
+if hasattr(os, "register_at_fork"):
+    # Logging has hooks of its own. Imported by our thread while a fork waits for it, it would let go in the
+    # child of a lock that nobody took in the parent.
+    import logging  # noqa: F401
+
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent)

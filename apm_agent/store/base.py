@@ -27,5 +27,5 @@ class Store(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of the file or the connection."""
+        """Let go of the file or the connection; the next write takes it up again."""
         ...

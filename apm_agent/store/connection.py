@@ -25,7 +25,8 @@ def connect(path: str, busy: float = BUSY_SECONDS, patience: float = BUSY_SECOND
     pause = 0.01
     while True:
         prepare(path)
-        connection = sqlite3.connect(
+        # The class itself: `sqlite3.connect` may be the one that times the application's own statements.
+        connection = sqlite3.Connection(
             f"file:{quote(os.path.abspath(path))}?mode=rw",
             uri=True,
             timeout=busy,

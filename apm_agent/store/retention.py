@@ -207,7 +207,7 @@ class Retention:
 
 def _probe(path: str) -> None:
     """Read the file as a stranger would: who has its pages cached does not see that it was overwritten."""
-    fresh = sqlite3.connect(path, timeout=1)
+    fresh = sqlite3.Connection(path, timeout=1)
     try:
         fresh.execute("SELECT count(*), max(started_at) FROM transactions").fetchall()
         fresh.execute("SELECT count(*) FROM rollups WHERE resolution = 3600").fetchall()

@@ -66,8 +66,9 @@ class SQLiteStore:
         return bool(self._guarded(lambda: self._retention.step(self._open())))
 
     def close(self) -> None:
-        """Close the connection; SQLite folds the WAL back in when it was the last one."""
+        """Close the connection; the next write opens it again. The last to close folds the WAL back in."""
         connection, self._connection = self._connection, None
+        self._retention.forget()
         if connection is None:
             return
         if self._pid != os.getpid():
@@ -82,17 +83,19 @@ class SQLiteStore:
             if self._pid == os.getpid() and faults.inode_of(self.path) == self._inode:
                 return self._connection
             # Forked, or the file was deleted, replaced or emptied under us: writing on would go nowhere.
-            self._forget()
+            self.close()
         self._pid = os.getpid()
         patience = self._busy if patience is None else patience
         self._connection = connect(self.path, min(self._busy, patience), patience)
-        self._inode = faults.inode_of(self.path)
+        inode = faults.inode_of(self.path)
+        if inode != self._inode:
+            self._ids.forget()
+        self._inode = inode
         return self._connection
 
     def _forget(self) -> None:
         self.close()
-        self._ids.forget()
-        self._retention.forget()
+        self._inode = None
 
     def _guarded(self, work: Callable[[], Any]) -> Any:
         """Do it; where the file is at fault, set it right and try once more, or say `StoreError`."""
