@@ -20,27 +20,34 @@ class Found(NamedTuple):
     view: Callable[[], str | None] | None = None
 
 
-def _werkzeug(request: Any, app: Any) -> Found | None:
-    if not hasattr(request, "url_rule"):  # Werkzeug without Flask has no routes of its own
-        return None
-    rule = request.url_rule
-    if rule is None:
-        return Found("")
+def _werkzeug(request: Any) -> Any:
+    # Werkzeug without Flask has no routes of its own; Flask that matched none says None.
+    return getattr(request, "url_rule", None) or ("" if hasattr(request, "url_rule") else None)
+
+
+def _view_of_rule(rule: Any, app: Any) -> str | None:
     views = getattr(app, "view_functions", None)
     view = views.get(rule.endpoint) if isinstance(views, dict) else None
-    return Found(rule.rule, (lambda: view_of(view)) if view is not None else None)
+    return view_of(view) if view is not None else None
 
 
-def _bottle(route: Any, app: Any) -> Found | None:
-    return Found(route.rule, lambda: view_of(route.callback))
+def _bottle(route: Any) -> Any:
+    return route
 
 
-#: Key in a WSGI environ → how to read what lies there.
-WSGI_PLACES: tuple[tuple[str, Callable[[Any, Any], Found | None]], ...] = (
-    ("werkzeug.request", _werkzeug),
-    ("bottle.route", _bottle),
+def _view_of_bottle(route: Any, app: Any) -> str | None:
+    return view_of(route.callback)
+
+
+#: Key in a WSGI environ → how to find the route from what lies there ("" when none matched, None when the
+#: library has no routes), and the view from the route. Both keep their template in `rule`.
+WSGI_PLACES: tuple[tuple[str, Callable[[Any], Any], Callable[[Any, Any], str | None]], ...] = (
+    ("werkzeug.request", _werkzeug, _view_of_rule),
+    ("bottle.route", _bottle, _view_of_bottle),
 )
 
+#: (id of the route, method, prefix) → name, view, and the route itself, so that its id stays its own.
+_by_route: dict[tuple[int, str | None, str], tuple[str, str | None, Any]] = {}
 #: (method, mount prefix, template, application) → name, view. Filled as routes are met; bounded by `_MOST`.
 _seen: dict[tuple[str, str, str, int], tuple[str, str | None]] = {}
 _MOST = 4096
@@ -48,13 +55,32 @@ _MOST = 4096
 
 def name_wsgi(transaction: Transaction, environ: Mapping[str, Any], script_name: str, app: Any) -> None:
     """Name a transaction by what the framework left in the environ; we were called with `script_name`."""
-    for key, read in WSGI_PLACES:
+    for key, route_in, view_in in WSGI_PLACES:
         if key in environ:
             with _naming:
-                # What the path lost to SCRIPT_NAME inside us is a prefix some dispatcher took off.
-                prefix = environ.get("SCRIPT_NAME", "")[len(script_name) :]
-                _name(transaction, prefix, read(environ[key], app), app)
+                route = route_in(environ[key])
+                if route == "":
+                    name_unmatched(transaction)
+                elif route is not None:
+                    # What the path lost to SCRIPT_NAME inside us is a prefix some dispatcher took off.
+                    prefix = environ.get("SCRIPT_NAME", "")[len(script_name) :]
+                    _name_by_rule(transaction, prefix, route, view_in, app)
             return
+
+
+def _name_by_rule(
+    transaction: Transaction, prefix: str, route: Any, view_in: Callable[[Any, Any], str | None], app: Any
+) -> None:
+    key = (id(route), transaction.method, prefix)
+    seen = _by_route.get(key)
+    if seen is None:
+        if len(_by_route) >= _MOST:
+            _by_route.clear()
+        name = of_route(transaction.method or "OTHER", prefix + route.rule)
+        seen = _by_route[key] = (name, view_in(route, app), route)
+    if transaction.name_priority <= ROUTE:
+        transaction.name, transaction.view, _ = seen
+        transaction.name_priority = ROUTE
 
 
 def name_asgi(transaction: Transaction, scope: Mapping[str, Any]) -> None:

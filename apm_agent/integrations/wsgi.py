@@ -15,7 +15,7 @@ from apm_agent.integrations.places import name_wsgi
 from apm_agent.integrations.wsgi_exchange import Exchange, note_failure, number_of
 from apm_agent.model.transaction import Transaction
 from apm_agent.tracing import tracer as tracing
-from apm_agent.tracing.current import current_transaction
+from apm_agent.tracing.current import current, transaction_of
 
 #: Where a request carries its transaction, so that a second middleware knows it is being timed.
 KEY = "apm_agent.transaction"
@@ -48,7 +48,7 @@ class Middleware:
         path = environ.get("PATH_INFO", "")
         if self._mount is not None and self._mount.serves(path):
             return self._mount.wsgi(environ, start_response)
-        outer = environ.get(KEY) or current_transaction()
+        outer = environ.get(KEY) or transaction_of(current.get())
         if outer is not None and not outer.ended:
             return self.app(environ, _Inner(outer, environ, start_response, self.framework))
         transaction = active.begin(

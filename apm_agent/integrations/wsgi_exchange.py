@@ -95,11 +95,13 @@ class Exchange:
         self.active.end(transaction, error)
 
     def length(self) -> int:
-        """The Content-Length the application gave; 0 when it gave none."""
-        with _finishing:
+        """The Content-Length the application gave; 0 when it gave none that can be read."""
+        try:
             for name, value in self.headers:
                 if name.lower() == "content-length":
                     return int(value)
+        except (AttributeError, TypeError, ValueError):
+            pass
         return 0
 
     def look_for_events(self) -> None:
@@ -121,7 +123,7 @@ class _Body:
     different threads.
     """
 
-    __slots__ = ("body", "chunks", "exchange", "here", "left", "step")
+    __slots__ = ("body", "chunks", "exchange", "here", "left", "over", "step")
 
     def __init__(self, exchange: Exchange, body: Iterable[bytes]) -> None:
         self.exchange = exchange
@@ -131,18 +133,21 @@ class _Body:
         self.chunks = 0
         #: bytes that are still to come, where the response said how many there are; 0 where it did not
         self.left = 0
+        self.over = False
 
     def __iter__(self) -> Iterator[bytes]:
         return self
 
     def __next__(self) -> bytes:
+        if self.over:
+            return self.step()  # type: ignore[misc]
         current.set(self.here)
         try:
             if self.step is None:
                 self.step = iter(self.body).__next__
             chunk = self.step()
         except StopIteration:
-            self.exchange.end()
+            self._end()
             raise
         except BaseException as error:
             self.exchange.end(error)
@@ -150,23 +155,28 @@ class _Body:
         finally:
             self.here = current.get()
             current.set(None)
-        self.chunks += 1
-        if self.chunks == 1:
-            self.exchange.arrive()
-            self.left = self.exchange.length()
-        elif self.chunks == 2:
-            self.exchange.look_for_events()
+        chunks = self.chunks = self.chunks + 1
+        if chunks <= 2:
+            if chunks == 1:
+                self.exchange.arrive()
+                self.left = self.exchange.length()
+            else:
+                self.exchange.look_for_events()
         if self.left and isinstance(chunk, bytes):
             self.left -= len(chunk)
             if self.left <= 0:
-                self.exchange.end()
+                self._end()
         return chunk
 
     def close(self) -> None:
         """Close the application's body as often as the server asks, and end the transaction, once."""
+        inner = getattr(self.body, "close", None)
+        if self.over:
+            if inner is not None:
+                inner()
+            return
         if self.chunks == 1:
             self.exchange.look_for_events()
-        inner = getattr(self.body, "close", None)
         current.set(self.here)
         try:
             if inner is not None:
@@ -175,12 +185,17 @@ class _Body:
             self.exchange.end(error)
             raise
         finally:
-            self.exchange.end()
-            self.here = None
+            self._end()
             current.set(None)
 
     def __del__(self) -> None:
         # A server that never closes: the transaction ends when the body is let go of.
+        if not self.over:
+            self.exchange.end()
+
+    def _end(self) -> None:
+        self.over = True
+        self.here = None
         self.exchange.end()
 
 
