@@ -70,7 +70,8 @@ class Tracer:
         with _handing:
             if error is not None and transaction.failure is None:
                 transaction.failure = failures.describe(error)
-            if transaction_of(current.get()) is None:
+            here = current.get()
+            if here is not None and transaction_of(here) is None:
                 current.set(None)
             if not transaction.ignored:
                 self.sink(transaction)
