@@ -7,15 +7,16 @@ process and remembered, which is what keeps a page that refreshes itself cheap.
 from __future__ import annotations
 
 import math
-import threading
 import time
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from apm_agent.model.histogram import Histogram
 from apm_agent.queries.connection import Connection
 from apm_agent.queries.latency import merged, percentiles
+from apm_agent.queries.memory import Memory
+from apm_agent.queries.rollups import KEEP, SETTLED
 from apm_agent.queries.scope import Scope, select
 from apm_agent.queries.window import Window
 
@@ -23,12 +24,6 @@ _STEPS = (60, 120, 180, 300, 600, 900, 1200, 1800, 3600, 7200, 10800, 14400, 180
 
 #: How long minutes are kept, nearly: cells of an older window are made of hours.
 _MINUTES_KEPT = 8 * 86400 - 7200
-
-#: A cell counts as ended this long after its end: a transaction is booked where it began, once it is over.
-_SETTLED = 900
-#: Remembered at least this long, and at most twice, should something older come in after all.
-_KEEP = 1800
-_MOST_REMEMBERED = 4000
 
 _SUMS = (
     "count, errors, duration_ns, db_ns, http_ns, template_ns, cache_ns, wait_ns, gc_ns, queue_ns,"
@@ -123,14 +118,13 @@ def series(
     return grid, _remembered(key, grid, work, EMPTY)
 
 
-_memory: OrderedDict[tuple[Any, ...], tuple[float, Any]] = OrderedDict()
-_lock = threading.Lock()
+_memory = Memory(4000)
+_UNKNOWN = object()
 
 
 def forget() -> None:
     """Forget all remembered cells."""
-    with _lock:
-        _memory.clear()
+    _memory.clear()
 
 
 def _remembered(
@@ -138,26 +132,16 @@ def _remembered(
 ) -> list[Any]:
     """The grid's cells: what is known from memory, each run of others by one statement."""
     now = time.time()
-    cells: dict[int, Any] = {}
-    with _lock:
-        for start in grid.starts:
-            found = _memory.get((*key, grid.step, start))
-            if found is not None and found[0] > now:
-                cells[start] = found[1]
+    known = {start: _memory.get((*key, grid.step, start), _UNKNOWN) for start in grid.starts}
+    cells = {start: cell for start, cell in known.items() if cell is not _UNKNOWN}
     for first, end in _runs([start for start in grid.starts if start not in cells], grid.step):
         made = work(first, end)
         for start in range(first, end, grid.step):
             cells[start] = made.get(start, nothing)
-            if start + grid.step + _SETTLED < now:
-                _remember((*key, grid.step, start), now + _KEEP + start % _KEEP, cells[start])
+            if start + grid.step + SETTLED < now:
+                # Not all for the same time, or all would have to be worked out anew at once.
+                _memory.put((*key, grid.step, start), cells[start], KEEP + start % KEEP)
     return [cells[start] for start in grid.starts]
-
-
-def _remember(key: tuple[Any, ...], until: float, value: Any) -> None:
-    with _lock:
-        _memory[key] = (until, value)
-        while len(_memory) > _MOST_REMEMBERED:
-            _memory.popitem(last=False)
 
 
 def _runs(starts: Iterable[int], step: int) -> list[tuple[int, int]]:

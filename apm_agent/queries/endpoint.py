@@ -12,7 +12,7 @@ from apm_agent.queries.connection import Connection
 from apm_agent.queries.endpoints import one_row
 from apm_agent.queries.findings import Finding, findings
 from apm_agent.queries.profile import Profiled, of_window
-from apm_agent.queries.rollups import Totals, histograms, totals
+from apm_agent.queries.rollups import NOTHING, Totals, measure
 from apm_agent.queries.rows import listed
 from apm_agent.queries.scope import Endpoint, Scope, one_endpoint, release_ids, scope_of, select
 from apm_agent.queries.source import Sources, roots_of
@@ -36,14 +36,13 @@ def endpoint(  # noqa: PLR0917
     if found is None:
         return None
     releases = release_ids(connection, release)
-    sums = totals(connection, window.pieces(), releases, found.id).get(found.id, Totals())
-    whole = latency.merged(histograms(connection, window.pieces(), releases, found.id).get(found.id, ()))
+    sums, whole = measured = measure(connection, window, releases, found.id).get(found.id, NOTHING)
     profiled = of_window(connection, window, [found.id], releases)
     sources = _sources(connection, found, window)
     recent = _recent(connection, window, found, releases)
     return {
         "endpoint": one_row(
-            connection, window, Scope(scope_of(connection, service).endpoints, releases), found
+            connection, window, Scope(scope_of(connection, service).endpoints, releases), found, measured
         ),
         **charts(*series(connection, window, Scope({found.id: found}, releases), found.id), rss=True),
         "histogram": latency.bars(whole),

@@ -11,7 +11,7 @@ from apm_agent.queries import latency, phrases
 from apm_agent.queries.cells import sparks
 from apm_agent.queries.connection import Connection
 from apm_agent.queries.findings import Finding, findings
-from apm_agent.queries.rollups import Totals, histograms, totals
+from apm_agent.queries.rollups import Measured, Totals, measure, totals
 from apm_agent.queries.scope import Endpoint, Scope, check_kind, scope_of
 from apm_agent.queries.units import kb, kinds, mean, millis, ms
 from apm_agent.queries.why import Reason, reason, reason_or_line
@@ -43,13 +43,13 @@ class Page(NamedTuple):
 FIRST = Page()
 
 
-class _Measured(NamedTuple):
+class _Line(NamedTuple):
     endpoint: Endpoint
     sums: Totals
     percentiles: tuple[float | None, float | None, float | None]
 
 
-_SORTS: dict[str, Callable[[_Measured], Any]] = {
+_SORTS: dict[str, Callable[[_Line], Any]] = {
     "share": lambda row: -row.sums.duration_ns,
     "count": lambda row: -row.sums.count,
     "p50": lambda row: -(row.percentiles[0] or 0),
@@ -75,7 +75,7 @@ def endpoints(
     if page.sort not in _SORTS:
         raise QuestionError(f"sort={page.sort[:40]!r} is not one of {', '.join(SORTS)}")
     scope = scope_of(connection, service, release)
-    measured = _measured(connection, window, scope)
+    measured = _lines(scope, measure(connection, window, scope.releases))
     everything_ns = sum(row.sums.duration_ns for row in measured if row.endpoint.kind in TIMED_KINDS)
     matching = [row for row in measured if _matches(row.endpoint, page)]
     matching.sort(key=lambda row: (_SORTS[page.sort](row), row.endpoint.name, row.endpoint.id))
@@ -90,22 +90,23 @@ def endpoints(
     }
 
 
-def first_rows(connection: Connection, window: Window, scope: Scope, count: int) -> list[dict[str, Any]]:
+def first_rows(
+    connection: Connection, window: Window, scope: Scope, measured: dict[int, Measured], count: int
+) -> list[dict[str, Any]]:
     """The costliest endpoints, for the overview."""
-    measured = [row for row in _measured(connection, window, scope) if row.endpoint.kind in TIMED_KINDS]
-    everything_ns = sum(row.sums.duration_ns for row in measured)
-    measured.sort(key=lambda row: (-row.sums.duration_ns, row.endpoint.name))
-    return _rows(connection, window, scope, measured[:count], everything_ns)
+    lines = [row for row in _lines(scope, measured) if row.endpoint.kind in TIMED_KINDS]
+    everything_ns = sum(row.sums.duration_ns for row in lines)
+    lines.sort(key=lambda row: (-row.sums.duration_ns, row.endpoint.name))
+    return _rows(connection, window, scope, lines[:count], everything_ns)
 
 
-def one_row(connection: Connection, window: Window, scope: Scope, endpoint: Endpoint) -> dict[str, Any]:
+def one_row(
+    connection: Connection, window: Window, scope: Scope, endpoint: Endpoint, measured: Measured
+) -> dict[str, Any]:
     """The row of one endpoint, also when nothing happened in it."""
-    sums = totals(connection, window.pieces(), scope.releases)
-    everything_ns = sum(each.duration_ns for key, each in sums.items() if key in scope.timed)
-    whole = latency.merged(
-        histograms(connection, window.pieces(), scope.releases, endpoint.id).get(endpoint.id, ())
-    )
-    row = _Measured(endpoint, sums.get(endpoint.id, Totals()), latency.percentiles(whole))
+    found = totals(connection, window.pieces(), scope.releases)
+    everything_ns = sum(each.duration_ns for key, each in found.items() if key in scope.timed)
+    row = _Line(endpoint, measured.sums, latency.percentiles(measured.histogram))
     only = Scope({endpoint.id: endpoint}, scope.releases)
     return _rows(connection, window, only, [row], everything_ns)[0]
 
@@ -120,13 +121,10 @@ def releases(connection: Connection, service: str = "") -> list[str]:
     return [row[0] for row in rows]
 
 
-def _measured(connection: Connection, window: Window, scope: Scope) -> list[_Measured]:
-    pieces = window.pieces()
-    sums = totals(connection, pieces, scope.releases)
-    blobs = histograms(connection, pieces, scope.releases)
+def _lines(scope: Scope, measured: dict[int, Measured]) -> list[_Line]:
     return [
-        _Measured(scope.endpoints[key], each, latency.percentiles(latency.merged(blobs.get(key, ()))))
-        for key, each in sums.items()
+        _Line(scope.endpoints[key], each.sums, latency.percentiles(each.histogram))
+        for key, each in measured.items()
         if key in scope.endpoints
     ]
 
@@ -138,7 +136,7 @@ def _matches(endpoint: Endpoint, page: Page) -> bool:
     return not text or text in endpoint.name.lower() or text in (endpoint.view or "").lower()
 
 
-def _total(matching: Iterable[_Measured], window: Window) -> dict[str, Any]:
+def _total(matching: Iterable[_Line], window: Window) -> dict[str, Any]:
     sums = [row.sums for row in matching]
     count = sum(each.count for each in sums)
     return {
@@ -150,7 +148,7 @@ def _total(matching: Iterable[_Measured], window: Window) -> dict[str, Any]:
 
 
 def _rows(
-    connection: Connection, window: Window, scope: Scope, shown: list[_Measured], everything_ns: int
+    connection: Connection, window: Window, scope: Scope, shown: list[_Line], everything_ns: int
 ) -> list[dict[str, Any]]:
     if not shown:
         return []
@@ -170,7 +168,7 @@ def _rows(
 
 
 def _reason(  # noqa: PLR0917
-    connection: Connection, window: Window, scope: Scope, row: _Measured, found: list[Finding], number: int
+    connection: Connection, window: Window, scope: Scope, row: _Line, found: list[Finding], number: int
 ) -> Reason | None:
     if number >= _MOST_LINES:
         return reason(found, row.sums.duration_ns)
@@ -179,7 +177,7 @@ def _reason(  # noqa: PLR0917
 
 def _row(  # noqa: PLR0917
     window: Window,
-    row: _Measured,
+    row: _Line,
     everything_ns: int,
     before: tuple[int, float | None] | None,
     points: dict[int, list[int | None]],
@@ -226,9 +224,12 @@ def _before(
     connection: Connection, window: Window, scope: Scope, only: int | None
 ) -> dict[int, tuple[int, float | None]]:
     """Count and p95 in ms of each endpoint in the window before."""
-    blobs = histograms(connection, window.previous().pieces(), scope.releases, only)
-    wholes = {key: latency.merged(parts) for key, parts in blobs.items() if key in scope.endpoints}
-    return {key: (whole.count, ms(whole.quantile(0.95))) for key, whole in wholes.items()}
+    measured = measure(connection, window.previous(), scope.releases, only)
+    return {
+        key: (each.sums.count, ms(each.histogram.quantile(0.95)))
+        for key, each in measured.items()
+        if key in scope.endpoints
+    }
 
 
 def _change(count: int, p95: float | None, before: tuple[int, float | None] | None) -> float | None:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections import OrderedDict, defaultdict
-from typing import NamedTuple
+from collections import defaultdict
+from typing import NamedTuple, cast
 
 from apm_agent.model.profile import UNCERTAIN, Frame, Stack
 from apm_agent.queries.connection import Connection
+from apm_agent.queries.memory import Memory
 from apm_agent.queries.profile import Profiled, Weighed, of_window
 from apm_agent.queries.window import Window
-
-_MOST_REMEMBERED = 500
 
 
 class HotLine(NamedTuple):
@@ -52,8 +49,8 @@ def hottest(profiled: Profiled) -> tuple[Frame, float] | None:
     return frame, answering[frame] / all_time
 
 
-_memory: OrderedDict[tuple[object, ...], tuple[float, tuple[Frame, float] | None]] = OrderedDict()
-_lock = threading.Lock()
+_memory = Memory(500)
+_UNKNOWN = object()
 
 
 def hottest_of(
@@ -62,17 +59,12 @@ def hottest_of(
     """`hottest` of one endpoint, remembered the longer the more samples speak for it."""
     length = (window.start, window.end) if window.range is None else window.range
     key = (connection.path, connection.identity, endpoint, releases, length)
-    now = time.monotonic()
-    with _lock:
-        known = _memory.get(key)
-    if known is not None and known[0] > now:
-        return known[1]
+    known = _memory.get(key, _UNKNOWN)
+    if known is not _UNKNOWN:
+        return cast("tuple[Frame, float] | None", known)
     profiled = of_window(connection, window, [endpoint], releases)
     found = hottest(profiled)
-    with _lock:
-        _memory[key] = (now + min(60.0, 1.0 + profiled.samples / 100), found)
-        while len(_memory) > _MOST_REMEMBERED:
-            _memory.popitem(last=False)
+    _memory.put(key, found, min(60.0, 1.0 + profiled.samples / 100))
     return found
 
 

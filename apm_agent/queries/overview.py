@@ -12,7 +12,7 @@ from apm_agent.queries.endpoint import charts
 from apm_agent.queries.endpoints import POINTS, first_rows
 from apm_agent.queries.findings import findings, weight
 from apm_agent.queries.health import workers
-from apm_agent.queries.rollups import Totals, histograms, totals
+from apm_agent.queries.rollups import Measured, Totals, measure
 from apm_agent.queries.rows import listed
 from apm_agent.queries.scope import Scope, scope_of
 from apm_agent.queries.traces import slowest
@@ -29,13 +29,14 @@ def overview(connection: Connection, window: Window, service: str = "", release:
     """Key figures, charts, what to fix first, costliest endpoints, slowest transactions, workers."""
     everything = scope_of(connection, service, release)
     scope = Scope(everything.timed, everything.releases)
-    sums, whole = _all(connection, window, scope)
+    measured = measure(connection, window, scope.releases)
+    now, before = _all(scope, measured), _all(scope, measure(connection, window.previous(), scope.releases))
     drawn = charts(*series(connection, window, scope))
     return {
-        "kpi": _kpi(window, (sums, whole), _all(connection, window.previous(), scope), drawn["series"]),
+        "kpi": _kpi(window, now, before, drawn["series"]),
         **drawn,
-        "fix_first": _fix_first(connection, window, scope, sums.duration_ns),
-        "endpoints": first_rows(connection, window, scope, _MOST_ROWS),
+        "fix_first": _fix_first(connection, window, scope, measured, now.sums.duration_ns),
+        "endpoints": first_rows(connection, window, scope, measured, _MOST_ROWS),
         "slowest": _slowest(connection, window, scope),
         "workers": workers(connection, service),
         "releases": [
@@ -50,19 +51,15 @@ def overview(connection: Connection, window: Window, service: str = "", release:
     }
 
 
-def _all(connection: Connection, window: Window, scope: Scope) -> tuple[Totals, Histogram]:
-    pieces = window.pieces()
-    found = [
-        each for key, each in totals(connection, pieces, scope.releases).items() if key in scope.endpoints
-    ]
-    blobs = histograms(connection, pieces, scope.releases)
-    whole = latency.merged(blob for key, parts in blobs.items() if key in scope.endpoints for blob in parts)
-    return Totals.of(found), whole
+def _all(scope: Scope, measured: dict[int, Measured]) -> Measured:
+    """All endpoints of the scope as one."""
+    found = [each for key, each in measured.items() if key in scope.endpoints]
+    return Measured(
+        Totals.of(each.sums for each in found), latency.together(each.histogram for each in found)
+    )
 
 
-def _kpi(
-    window: Window, now: tuple[Totals, Histogram], before: tuple[Totals, Histogram], drawn: dict[str, Any]
-) -> dict[str, Any]:
+def _kpi(window: Window, now: Measured, before: Measured, drawn: dict[str, Any]) -> dict[str, Any]:
     figures = _figures(window, *now)
     earlier = _figures(window.previous(), *before)
     busy = [
@@ -105,7 +102,7 @@ def _spark(values: list[float | None]) -> list[float | None]:
 
 
 def _fix_first(
-    connection: Connection, window: Window, scope: Scope, everything_ns: int
+    connection: Connection, window: Window, scope: Scope, measured: dict[int, Measured], everything_ns: int
 ) -> list[dict[str, Any]]:
     """The costliest findings, one an endpoint and line."""
     by_endpoint = findings(connection, window, scope.releases)
@@ -116,14 +113,14 @@ def _fix_first(
     )
     made: list[dict[str, Any]] = []
     seen: set[tuple[int, str]] = set()
-    sums = totals(connection, window.pieces(), scope.releases) if ranked else {}
     for found in ranked:
         place = phrases.line_of(found.frame)
         if (found.endpoint, place) in seen:
             continue
         seen.add((found.endpoint, place))
         endpoint = scope.endpoints[found.endpoint]
-        evidence = found.evidence(sums.get(found.endpoint, Totals()).duration_ns)
+        mine = measured[found.endpoint].sums if found.endpoint in measured else Totals()
+        evidence = found.evidence(mine.duration_ns)
         exists = connection.row("SELECT 1 FROM transactions WHERE id = ?", (found.example,))
         made.append(
             {

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from typing import NamedTuple
 
+from apm_agent.model.histogram import Histogram
 from apm_agent.queries.connection import Connection
+from apm_agent.queries.latency import merged
+from apm_agent.queries.memory import Memory
 from apm_agent.queries.scope import select
-from apm_agent.queries.window import Piece
+from apm_agent.queries.window import Piece, Window
 
 _SUMS = (
-    "count, errors, duration_ns, duration_max_ns, cpu_ns, cpu_count, queue_ns, queue_count, rss_bytes, "
-    "rss_count,"
-    " queries, db_ns, http_ns, template_ns, cache_ns, wait_ns, gc_ns"
+    "count, errors, duration_ns, duration_max_ns, cpu_ns, cpu_count, queue_ns, queue_count, rss_bytes,"
+    " rss_count, queries, db_ns, http_ns, template_ns, cache_ns, wait_ns, gc_ns"
 )
 _SUMMED = ", ".join(
-    f"{'max' if column == 'duration_max_ns' else 'sum'}({column})"
-    for column in _SUMS.replace("\n", " ").split(", ")
+    f"{'max' if column == 'duration_max_ns' else 'sum'}({column})" for column in _SUMS.split(", ")
 )
+
+
+#: A time counts as past this long after its end: a transaction is booked where it began, once it is over.
+SETTLED = 900
+#: Remembered at least this long, and at most twice, should something older come in after all.
+KEEP = 1800
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +74,7 @@ def totals(
     return {row[0]: Totals(*row[1:]) for row in rows}
 
 
-def histograms(
+def _histograms(
     connection: Connection, pieces: list[Piece], releases: tuple[int, ...] | None, endpoint: int | None = None
 ) -> dict[int, list[bytes]]:
     """The histograms by endpoint, not yet merged."""
@@ -74,3 +83,36 @@ def histograms(
     for endpoint_id, histogram in connection.rows(sql, parameters):
         found[endpoint_id].append(histogram)
     return found
+
+
+class Measured(NamedTuple):
+    """The transactions of an endpoint in a window: their sums and their durations."""
+
+    sums: Totals
+    histogram: Histogram
+
+
+NOTHING = Measured(Totals(), Histogram())
+
+
+def measure(
+    connection: Connection, window: Window, releases: tuple[int, ...] | None, endpoint: int | None = None
+) -> dict[int, Measured]:
+    """Sums and histogram by endpoint, of all or of one; of a window that is past they are remembered."""
+    past = not window.open and window.end + SETTLED < time.time() and endpoint is None
+    key = (connection.path, connection.identity, window, releases)
+    known: dict[int, Measured] | None = _memory.get(key) if past else None
+    if known is not None:
+        return known
+    pieces = window.pieces()
+    blobs = _histograms(connection, pieces, releases, endpoint)
+    sums = totals(connection, pieces, releases, endpoint)
+    found = {each: Measured(total, merged(blobs.get(each, ()))) for each, total in sums.items()}
+    if past:
+        for each in found.values():
+            each.histogram.counts  # noqa: B018  (settles it: what several threads read must not change any more)
+        _memory.put(key, found, KEEP)
+    return found
+
+
+_memory = Memory(100)

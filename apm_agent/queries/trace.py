@@ -10,7 +10,7 @@ from apm_agent.model.histogram import Histogram
 from apm_agent.model.transaction import TIMED_KINDS
 from apm_agent.queries import detail, latency, names, written
 from apm_agent.queries.connection import Connection, Row
-from apm_agent.queries.rollups import histograms
+from apm_agent.queries.rollups import NOTHING, measure
 from apm_agent.queries.rows import COLUMNS, TABLES, listed
 from apm_agent.queries.scope import scope_of
 from apm_agent.queries.sourced import blocks
@@ -36,7 +36,7 @@ def trace(connection: Connection, number: int, window: Window | None = None) -> 
     blob = connection.row("SELECT data FROM traces WHERE transaction_id = ?", (number,))
     document, trouble = _document(blob)
     known = written.known_names(connection, row, document)
-    whole = latency.merged(histograms(connection, around.pieces(), None, row[1]).get(row[1], ()))
+    whole = measure(connection, around, None, row[1]).get(row[1], NOTHING).histogram
     return {
         "around": around,
         "trace": _head(connection, row, document, known, whole),

@@ -9,7 +9,7 @@ from apm_agent.model.profile import Frame
 from apm_agent.queries import hot, latency, phrases
 from apm_agent.queries.connection import Connection
 from apm_agent.queries.findings import Finding, findings, weight
-from apm_agent.queries.rollups import Totals, histograms, totals
+from apm_agent.queries.rollups import NOTHING, measure
 from apm_agent.queries.scope import one_endpoint, release_ids
 from apm_agent.queries.traces import slowest
 from apm_agent.queries.units import hex_id, kinds, mean, millis, ms, unix
@@ -77,10 +77,7 @@ def diagnose(  # noqa: PLR0917
     if endpoint is None:
         raise QuestionError(_unknown(connection, name))
     releases = release_ids(connection, release)
-    sums = totals(connection, window.pieces(), releases, endpoint.id).get(endpoint.id, Totals())
-    whole = latency.merged(
-        histograms(connection, window.pieces(), releases, endpoint.id).get(endpoint.id, ())
-    )
+    sums, whole = measure(connection, window, releases, endpoint.id).get(endpoint.id, NOTHING)
     p50, p95, p99 = latency.percentiles(whole)
     found = findings(connection, window, releases, endpoint.id).get(endpoint.id, [])
     told = reason_or_line(connection, window, endpoint.id, releases, found, sums.duration_ns)
