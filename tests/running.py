@@ -23,7 +23,9 @@ class Server(NamedTuple):
     host: str
     port: int
 
-    def get(self, path: str, headers: dict[str, str] | None = None, method: str = "GET", host: str | None = None) -> Answer:
+    def get(
+        self, path: str, headers: dict[str, str] | None = None, method: str = "GET", host: str | None = None
+    ) -> Answer:
         """One request; `host` is what the Host header says (None: the address, "": no header at all)."""
         client = http.client.HTTPConnection(self.host, self.port, timeout=20)
         try:

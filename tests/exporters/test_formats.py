@@ -16,9 +16,7 @@ from apm_agent.queries.profile import Profiled, Weighed, columnar
 
 NAMES = st.text(max_size=20)
 FRAMES = st.builds(Frame, NAMES, NAMES, st.integers(0, 9), st.sampled_from(["app", "lib", "std"]))
-PROFILES = st.dictionaries(
-    st.lists(FRAMES, max_size=6).map(tuple), st.integers(0, 10**15), max_size=12
-)
+PROFILES = st.dictionaries(st.lists(FRAMES, max_size=6).map(tuple), st.integers(0, 10**15), max_size=12)
 
 
 def test_every_row_of_the_table_is_a_module_with_export() -> None:

@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 
 import pytest
-from make_store import FAULTS, SOURCE, make
 
 from apm_agent.model.histogram import ERROR
 from apm_agent.queries import cells, hot
@@ -22,6 +21,7 @@ from apm_agent.queries.traces import Filters, traces
 from apm_agent.queries.units import parse_id
 from apm_agent.queries.why import diagnose, markdown
 from apm_agent.queries.window import RANGES, Window, of_range
+from make_store import FAULTS, SOURCE, make
 
 DAY = "24h"
 
@@ -113,7 +113,9 @@ def test_filters_narrow(connection: Connection) -> None:
     assert 0 < new["total"]["count"] < both["total"]["count"]
     assert endpoints(connection, window, release="none")["endpoints"] == []
     assert endpoints(connection, window, service="none")["endpoints"] == []
-    assert [row["name"] for row in endpoints(connection, window, Page(text="ORDERS"))["endpoints"]] == ["GET /orders"]
+    assert [row["name"] for row in endpoints(connection, window, Page(text="ORDERS"))["endpoints"]] == [
+        "GET /orders"
+    ]
     assert both["releases"] == ["1.4.0", "1.3.0"]
 
 
@@ -133,12 +135,15 @@ def test_change_compares_with_the_window_before(tmp_path: Path) -> None:
     [
         (Filters(), "kind IN ('web', 'background')"),
         (Filters(name="GET /orders"), "name = 'GET /orders'"),
-        (Filters(min_ns=100_000_000, max_ns=300_000_000), "duration_ns BETWEEN 1e8 AND 3e8 AND kind != 'websocket'"),
+        (
+            Filters(min_ns=100_000_000, max_ns=300_000_000),
+            "duration_ns BETWEEN 1e8 AND 3e8 AND kind != 'websocket'",
+        ),
         (Filters(failed=True), "failed"),
         (Filters(status=500), "status = 500"),
         (Filters(kept=True), "kept IS NOT NULL AND kind != 'websocket'"),
         (Filters(text="/basket/7"), "path LIKE '%/basket/7%'"),
-        (Filters(text="plan=pro"), "context LIKE '%\"plan\":\"pro\"%'"),
+        (Filters(text="plan=pro"), 'context LIKE \'%"plan":"pro"%\''),
         (Filters(text="user=7"), "context LIKE '%\"user\":7%'"),
     ],
 )
@@ -186,7 +191,9 @@ def test_a_trace_tells_its_rank_its_neighbours_and_its_detail(connection: Connec
     assert repeated[0]["where"]["source"].startswith("order.customer = db.row(")
     assert found["statements"][0]["runs"] == 43
     assert found["insights"][0]["why"] == "43 identical queries from shop.py:8"
-    assert sum(sample["weight_ms"] for sample in found["samples"]) == pytest.approx(found["sampled"]["sampled_ms"])
+    assert sum(sample["weight_ms"] for sample in found["samples"]) == pytest.approx(
+        found["sampled"]["sampled_ms"]
+    )
     assert found["source"][0]["function"] == "orders"
     assert found["previous"] is None, "it is the slowest of those kept"
     faster = trace(connection, parse_id(found["next"]))
@@ -224,7 +231,9 @@ def test_a_transaction_without_detail_says_why(connection: Connection, raw: sqli
 
 def test_the_profile_holds_every_sample(connection: Connection, raw: sqlite3.Connection) -> None:
     everything = of_window(connection, of_range("7d"), scope_of(connection).endpoints)
-    weight, samples = raw.execute("SELECT sum(weight_ns), sum(count) FROM profiles WHERE resolution = 600").fetchone()
+    weight, samples = raw.execute(
+        "SELECT sum(weight_ns), sum(count) FROM profiles WHERE resolution = 600"
+    ).fetchone()
     assert (everything.total_ns, everything.samples) == (weight, samples)
     tree = columnar(everything, 0.0)
     assert tree["total_ns"] == sum(tree["nodes"]["own_ns"]) == weight
@@ -254,7 +263,11 @@ def test_an_endpoint_in_depth(connection: Connection) -> None:
     assert top["changed"] is False
     assert [line["number"] for line in found["source"][0]["lines"]] == list(range(12, 18))
     assert sum(band["count"] for band in found["bands"].values()) == found["endpoint"]["count"]
-    assert found["bands"]["slow"]["mean_ms"] > found["bands"]["typical"]["mean_ms"] > found["bands"]["fast"]["mean_ms"]
+    assert (
+        found["bands"]["slow"]["mean_ms"]
+        > found["bands"]["typical"]["mean_ms"]
+        > found["bands"]["fast"]["mean_ms"]
+    )
     assert sum(found["histogram"]["counts"]) == found["endpoint"]["count"]
     assert sum(map(sum, found["heatmap"]["counts"])) >= found["endpoint"]["count"]
     slow = endpoint(connection, of_range(DAY), "GET /orders")

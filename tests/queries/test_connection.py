@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from make_store import make
 
 from apm_agent.errors import QuestionError, StoreError
 from apm_agent.queries import connection as module
@@ -18,6 +17,7 @@ from apm_agent.queries.connection import Connection, Pool, TooSlowError, connect
 from apm_agent.queries.endpoints import endpoints
 from apm_agent.queries.window import of_range
 from apm_agent.store import schema
+from make_store import make
 
 
 def test_the_schemas_of_both_wings_are_one() -> None:
@@ -90,7 +90,9 @@ def test_a_store_deleted_and_made_anew_is_seen(tmp_path: Path) -> None:
 
     def count() -> int:
         with pool.session() as connection:
-            return int(connection.rows("SELECT count(*) FROM transactions")[0][0]) if not connection.empty else 0
+            return (
+                int(connection.rows("SELECT count(*) FROM transactions")[0][0]) if not connection.empty else 0
+            )
 
     assert count() == 0
     make(path, 40, hours=1)
@@ -116,7 +118,8 @@ def test_a_store_in_a_folder_one_may_not_write_is_read(day: Path, tmp_path: Path
         "import os, sys\n"
         "from apm_agent.queries.connection import connect\n"
         "if os.getuid() == 0: os.setgid(65534); os.setuid(65534)\n"
-        f"with connect('sqlite:///{folder}/apm.db') as c: print(c.rows('SELECT count(*) FROM transactions')[0][0])\n"
+        f"with connect('sqlite:///{folder}/apm.db') as c: print(c.rows('SELECT count(*) FROM "
+        "transactions')[0][0])\n"
     )
     try:
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -22,7 +22,9 @@ def root(tmp_path: Path) -> Path:
     return folder
 
 
-def line(root: Path, path: Path | str, number: int = 6, ran_at: float | None = None, category: str = "app") -> Line:
+def line(
+    root: Path, path: Path | str, number: int = 6, ran_at: float | None = None, category: str = "app"
+) -> Line:
     frame = Frame("first", "shop.py", number, category, str(path))
     return Sources([str(root)], time.time() + 60 if ran_at is None else ran_at).line(frame)
 
@@ -50,7 +52,8 @@ def test_r39_nothing_outside_the_folder_is_read(root: Path, tmp_path: Path) -> N
     os.symlink(root / ".env", root / "env.py")
     (root / "folder.py").mkdir()
     for path in (
-        outside, root / ".." / "secret.py", root / "link.py", root / ".env", root / "env.py", root / "folder.py",
+        outside, root / ".." / "secret.py", root / "link.py", root / ".env", root / "env.py",
+        root / "folder.py",
         tmp_path / "app2" / "shop.py", "/etc/passwd", "shop.py", "", "a\x00b.py", root / "missing.py",
     ):  # fmt: skip
         assert line(root, path) == Line(None, False), path
@@ -67,19 +70,25 @@ def test_r39_a_pipe_is_not_waited_for(root: Path) -> None:
     assert line(root, root / "pipe.py") == Line(None, False)
 
 
-def test_a_block_is_the_function_around_the_line(root: Path) -> None:
-    sources = Sources([str(root)], time.time() + 60)
-    assert [number for number, _ in sources.block(Frame("first", "shop.py", 6, "app", str(root / "shop.py")))] == [
-        4, 5, 6, 7, 8,
-    ]  # fmt: skip
-    assert [number for number, _ in sources.block(Frame("second", "shop.py", 12, "app", str(root / "shop.py")))] == [
-        11, 12,
-    ]  # fmt: skip
-    assert sources.block(Frame("<module>", "shop.py", 1, "app", str(root / "shop.py")))[0] == (1, "import os")
+@pytest.mark.parametrize(
+    ("function", "line_number", "wanted"), [("first", 6, [4, 5, 6, 7, 8]), ("second", 12, [11, 12])]
+)
+def test_a_block_is_the_function_around_the_line(
+    root: Path, function: str, line_number: int, wanted: list[int]
+) -> None:
+    frame = Frame(function, "shop.py", line_number, "app", str(root / "shop.py"))
+    assert [number for number, _ in Sources([str(root)], time.time() + 60).block(frame)] == wanted
+
+
+def test_a_block_outside_functions_is_what_is_near(root: Path) -> None:
+    frame = Frame("<module>", "shop.py", 1, "app", str(root / "shop.py"))
+    assert Sources([str(root)], time.time() + 60).block(frame)[0] == (1, "import os")
 
 
 def test_a_long_function_is_cut_around_the_line(root: Path) -> None:
     (root / "long.py").write_text("def f():\n" + "    x = 1\n" * 1000)
-    block = Sources([str(root)], time.time() + 60).block(Frame("f", "long.py", 500, "app", str(root / "long.py")))
+    block = Sources([str(root)], time.time() + 60).block(
+        Frame("f", "long.py", 500, "app", str(root / "long.py"))
+    )
     assert len(block) <= 41
     assert any(number == 500 for number, _ in block)

@@ -58,7 +58,8 @@ def test_old_windows_begin_at_what_is_still_kept() -> None:
     "given",
     [
         {"range": "9x"}, {"range": "1H"}, {"range": "1h", "from": "1789970000"}, {"to": "1789970000"},
-        {"from": "nan"}, {"from": "inf"}, {"from": "-1"}, {"from": "1e400"}, {"from": "9" * 400}, {"from": "1_789_970_000"},
+        {"from": "nan"}, {"from": "inf"}, {"from": "-1"}, {"from": "1e400"}, {"from": "9" * 400},
+        {"from": "1_789_970_000"},
         {"from": "1789970000", "to": "1789970000"}, {"from": "1789970000", "to": "1689970000"},
         {"from": "yesterday"}, {"from": "0"}, {"from": "1589970000", "to": "1789970000"}, {"from": "\x00"},
         {"from": "२०२६"}, {"from": "9999-12-31T23:59:59"}, {"from": "1789970000; DROP TABLE rollups"},

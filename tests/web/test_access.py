@@ -48,8 +48,10 @@ def test_r38_this_machine_may_look(server: Server) -> None:
 @pytest.mark.parametrize(
     "header",
     [
-        "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Server", "Forwarded", "X-Real-IP",
-        "Via", "True-Client-IP", "CF-Connecting-IP", "X-Client-IP", "X-Original-URI", "X-Envoy-External-Address",
+        "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Server", "Forwarded",
+        "X-Real-IP",
+        "Via", "True-Client-IP", "CF-Connecting-IP", "X-Client-IP", "X-Original-URI",
+        "X-Envoy-External-Address",
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("value", ["127.0.0.1", "203.0.113.9", ""])
@@ -63,8 +65,10 @@ def test_r38_whatever_a_proxy_passed_on_is_refused(
 @pytest.mark.parametrize(
     "host",
     [
-        "evil.example", "evil.example:80", "127.0.0.1.evil.example", "localhost.evil.example", "127.0.0.2", "0.0.0.0", "",
-        "localhost@evil.example", "[::1].evil.example", "localhost, evil.example", "localhost:80:80", "2130706433",
+        "evil.example", "evil.example:80", "127.0.0.1.evil.example", "localhost.evil.example", "127.0.0.2",
+        "0.0.0.0", "",
+        "localhost@evil.example", "[::1].evil.example", "localhost, evil.example", "localhost:80:80",
+        "2130706433",
     ],
 )  # fmt: skip
 def test_r38_a_foreign_host_name_is_refused(server: Server, day: Path, host: str) -> None:

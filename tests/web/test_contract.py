@@ -39,7 +39,8 @@ COMMON = {
     "store": {"written_at": Maybe(NUMBER), "stale": YES},
 }
 ENDPOINT = {
-    "name": TEXT, "kind": TEXT, "service": TEXT, "method": Maybe(TEXT), "route": Maybe(TEXT), "view": Maybe(TEXT),
+    "name": TEXT, "kind": TEXT, "service": TEXT, "method": Maybe(TEXT), "route": Maybe(TEXT),
+    "view": Maybe(TEXT),
     "count": WHOLE, "share": NUMBER, "total_ms": NUMBER, "mean_ms": Maybe(NUMBER), "p50_ms": Maybe(NUMBER),
     "p95_ms": Maybe(NUMBER), "p99_ms": Maybe(NUMBER), "max_ms": Maybe(NUMBER), "errors": WHOLE,
     "queries_per_call": Maybe(NUMBER), "rss_kb": Maybe(NUMBER), "rss_calls": WHOLE, "cpu_ms": Maybe(NUMBER),
@@ -47,14 +48,15 @@ ENDPOINT = {
     "spark": [Maybe(NUMBER)], "flags": [TEXT], "why": Maybe(TEXT), "where": Maybe(TEXT),
 }  # fmt: skip
 ROW = {
-    "id": TEXT, "t": NUMBER, "name": TEXT, "kind": TEXT, "service": TEXT, "method": Maybe(TEXT), "route": Maybe(TEXT),
+    "id": TEXT, "t": NUMBER, "name": TEXT, "kind": TEXT, "service": TEXT, "method": Maybe(TEXT),
+    "route": Maybe(TEXT),
     "path": Maybe(TEXT), "duration_ms": NUMBER, "status": Maybe(WHOLE), "failed": YES, "error": Maybe(TEXT),
     "kinds": KINDS, "queries": WHOLE, "cpu_ms": Maybe(NUMBER), "rss_kb": Maybe(NUMBER), "rss_shared": YES,
     "release": Maybe(TEXT), "host": TEXT, "pid": WHOLE, "kept": Maybe(TEXT), "has_detail": YES,
 }  # fmt: skip
 SERIES = {
     "t": [NUMBER], "step": WHOLE, "count": [WHOLE], "errors": [WHOLE], "p50_ms": [Maybe(NUMBER)],
-    "p95_ms": [Maybe(NUMBER)], "p99_ms": [Maybe(NUMBER)], "kinds": dict.fromkeys(TIME_KINDS, [NUMBER]),
+    "p95_ms": [Maybe(NUMBER)], "p99_ms": [Maybe(NUMBER)], "kinds": {kind: [NUMBER] for kind in TIME_KINDS},
 }  # fmt: skip
 HEATMAP = {"edges_ms": [NUMBER], "counts": [[WHOLE]]}
 HISTOGRAM = {"edges_ms": [NUMBER], "counts": [WHOLE]}
@@ -89,20 +91,24 @@ SHAPES: dict[str, Shape] = {
         }],
         "endpoints": [ENDPOINT], "slowest": [ROW],
         "workers": [{
-            "host": TEXT, "pid": WHOLE, "service": TEXT, "started": NUMBER, "rss_kb": Maybe(NUMBER), "last_seen": NUMBER,
+            "host": TEXT, "pid": WHOLE, "service": TEXT, "started": NUMBER, "rss_kb": Maybe(NUMBER),
+            "last_seen": NUMBER,
         }],
         "releases": [{"version": TEXT, "first_seen": NUMBER}],
     },
     "endpoint?range=24h&name=GET%20/orders&kind=web&service=shop": {
         **COMMON, "endpoint": ENDPOINT, "series": {**SERIES, "rss_kb": [Maybe(NUMBER)]}, "heatmap": HEATMAP,
-        "histogram": HISTOGRAM, "bands": dict.fromkeys(("fast", "typical", "slow"), BAND), "insights": [INSIGHT],
+        "histogram": HISTOGRAM, "bands": dict.fromkeys(("fast", "typical", "slow"), BAND),
+        "insights": [INSIGHT],
         "hot_lines": [{
-            **FRAME, "own_ms": NUMBER, "total_ms": NUMBER, "share": NUMBER, "source": Maybe(TEXT), "changed": YES,
+            **FRAME, "own_ms": NUMBER, "total_ms": NUMBER, "share": NUMBER, "source": Maybe(TEXT),
+            "changed": YES,
         }],
         "source": [SOURCE],
         "statements": [{**STATEMENT, "runs_per_call": NUMBER, "share": NUMBER, "where": Maybe(PLACE)}],
         "traces": [ROW],
-        "memory": {"exclusive": WHOLE, "mean_kb": Maybe(NUMBER), "p50_kb": Maybe(NUMBER), "max_kb": Maybe(NUMBER)},
+        "memory": {"exclusive": WHOLE, "mean_kb": Maybe(NUMBER), "p50_kb": Maybe(NUMBER),
+        "max_kb": Maybe(NUMBER)},
         "profile_url": TEXT,
     },
     "traces?range=24h&limit=3": {**COMMON, "traces": [ROW], "cursor": TEXT},
@@ -110,28 +116,34 @@ SHAPES: dict[str, Shape] = {
         **COMMON,
         "trace": {
             **ROW, "view": Maybe(TEXT), "queue_ms": Maybe(NUMBER), "first_byte_ms": Maybe(NUMBER),
-            "percentile": Maybe(NUMBER), "endpoint_count": WHOLE, "p50_ms": Maybe(NUMBER), "p95_ms": Maybe(NUMBER),
+            "percentile": Maybe(NUMBER), "endpoint_count": WHOLE, "p50_ms": Maybe(NUMBER),
+            "p95_ms": Maybe(NUMBER),
             "p99_ms": Maybe(NUMBER),
             "rss": {
-                "before_kb": Maybe(NUMBER), "after_kb": Maybe(NUMBER), "delta_kb": Maybe(NUMBER), "overlap": WHOLE,
+                "before_kb": Maybe(NUMBER), "after_kb": Maybe(NUMBER), "delta_kb": Maybe(NUMBER),
+                "overlap": WHOLE,
             },
             "context": Each(object),
             "error": Maybe({
-                "type": TEXT, "message": Maybe(TEXT), "file": Maybe(TEXT), "line": Maybe(WHOLE), "function": Maybe(TEXT),
+                "type": TEXT, "message": Maybe(TEXT), "file": Maybe(TEXT), "line": Maybe(WHOLE),
+                "function": Maybe(TEXT),
             }),
             "python": Maybe(TEXT), "worker": Maybe(TEXT), "server": Maybe(TEXT),
         },
         "histogram": HISTOGRAM, "insights": [INSIGHT],
         "spans": [{
-            "id": WHOLE, "parent": Maybe(WHOLE), "kind": TEXT, "name": TEXT, "start_ms": NUMBER, "duration_ms": NUMBER,
-            "self_ms": NUMBER, "statement": Maybe({"id": TEXT}), "where": Maybe(SOURCED), "tags": Each(object),
+            "id": WHOLE, "parent": Maybe(WHOLE), "kind": TEXT, "name": TEXT, "start_ms": NUMBER,
+            "duration_ms": NUMBER,
+            "self_ms": NUMBER, "statement": Maybe({"id": TEXT}), "where": Maybe(SOURCED),
+            "tags": Each(object),
             "repeats": Maybe(TEXT), "open": YES,
         }],
         "lost": [{"kind": TEXT, "name": TEXT, "count": WHOLE, "total_ms": NUMBER}],
         "statements": [{**STATEMENT, "where": Maybe(SOURCED)}], "frames": [FRAME],
         "samples": [{"t_ms": NUMBER, "weight_ms": NUMBER, "stack": [WHOLE], "state": TEXT}],
         "sampled": {
-            "interval_ms": Maybe(NUMBER), "count": WHOLE, "sampled_ms": NUMBER, "uncertain_ms": NUMBER, "lost": WHOLE,
+            "interval_ms": Maybe(NUMBER), "count": WHOLE, "sampled_ms": NUMBER, "uncertain_ms": NUMBER,
+            "lost": WHOLE,
         },
         "gc": [{"t_ms": NUMBER, "duration_ms": NUMBER, "generation": WHOLE}], "rss_curve": [[NUMBER]],
         "callgraph": Maybe({
@@ -143,7 +155,8 @@ SHAPES: dict[str, Shape] = {
     "profile?range=24h&name=GET%20/orders": {
         **COMMON,
         "frames": {"function": [TEXT], "file": [TEXT], "line": [WHOLE], "category": [TEXT]},
-        "nodes": {"parent": [WHOLE], "frame": [WHOLE], "total_ns": [WHOLE], "own_ns": [WHOLE], "samples": [WHOLE]},
+        "nodes": {"parent": [WHOLE], "frame": [WHOLE], "total_ns": [WHOLE], "own_ns": [WHOLE],
+        "samples": [WHOLE]},
         "total_ns": WHOLE, "count": WHOLE, "transactions": WHOLE, "pruned_ns": WHOLE,
     },
     "health": {
@@ -153,7 +166,8 @@ SHAPES: dict[str, Shape] = {
             "newest": NUMBER, "transactions": WHOLE, "written_at": NUMBER, "stale": YES,
         },
         "processes": [{
-            "host": TEXT, "pid": WHOLE, "service": TEXT, "release": Maybe(TEXT), "started": NUMBER, "last_seen": NUMBER,
+            "host": TEXT, "pid": WHOLE, "service": TEXT, "release": Maybe(TEXT), "started": NUMBER,
+            "last_seen": NUMBER,
             "python": Maybe(TEXT), "server": Maybe(TEXT), "sampler": Each(object), "recorder": Each(object),
             "writer": Each(object), "overhead": Each(object), "instruments": [Each(object)],
             "contained": [Each(object)], "settings": Each(object),

@@ -25,7 +25,10 @@ from apm_agent.web.server import serve
 from apm_agent.web.static import CONTENT_TYPES, Static
 from running import Server, served
 
-SHELL = '<!doctype html><link rel="stylesheet" href="static/style-ABCDEFGH.css"><script src="static/app-12345678.js"></script>'
+SHELL = (
+    '<!doctype html><link rel="stylesheet" href="static/style-ABCDEFGH.css">'
+    '<script src="static/app-12345678.js"></script>'
+)
 
 
 @pytest.fixture
@@ -124,8 +127,10 @@ async def test_r39_raw_bytes_in_an_asgi_query(url: str) -> None:
         sent.append(message)
 
     scope = {
-        "type": "http", "method": "GET", "path": "/api/v1/traces", "query_string": b"q=\xff\xfe%00&range=1h", "headers": [],
-        "http_version": "1.1", "scheme": "http", "server": ("127.0.0.1", 80), "client": ("127.0.0.1", 9), "root_path": "",
+        "type": "http", "method": "GET", "path": "/api/v1/traces",
+        "query_string": b"q=\xff\xfe%00&range=1h", "headers": [],
+        "http_version": "1.1", "scheme": "http", "server": ("127.0.0.1", 80), "client": ("127.0.0.1", 9),
+        "root_path": "",
     }  # fmt: skip
     await app(scope, receive, send)
     assert sent[0]["status"] == 200
@@ -180,8 +185,10 @@ def test_every_answer_carries_the_policy(app: Dashboard) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "../secret.js", "..%2fsecret.js", "%2e%2e/secret.js", "....//secret.js", ".hidden.js", "notes.xyz", "", ".",
-        "/etc/passwd", "endpoints.html", "static/app-12345678.js", "app-12345678.js/", "app-12345678.js%00", "\\secret.js",
+        "../secret.js", "..%2fsecret.js", "%2e%2e/secret.js", "....//secret.js", ".hidden.js", "notes.xyz",
+        "", ".",
+        "/etc/passwd", "endpoints.html", "static/app-12345678.js", "app-12345678.js/",
+        "app-12345678.js%00", "\\secret.js",
     ],
 )  # fmt: skip
 def test_r39_nothing_but_the_builds_files_is_served(app: Dashboard, name: str) -> None:
