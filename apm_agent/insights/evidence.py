@@ -95,6 +95,6 @@ def alike(record: Record, kind: str, key: Callable[[SpanRecord], object]) -> Ite
     yield from sorted(groups.values(), key=lambda group: -group.own_ns)
 
 
-def matters(record: Record, ns: int, least_ns: int) -> bool:
-    """Whether so much time makes a transaction slow: at least `least_ns`, or half of one that was slow."""
-    return ns >= least_ns or (record.slow and ns >= 10 * MS and 2 * ns >= record.duration_ns)
+def enough(record: Record, slow_ns: int) -> int:
+    """How much time makes a transaction slow: `slow_ns`, or half of one that was slow, at least 10 ms."""
+    return min(slow_ns, max(10 * MS, record.duration_ns // 2)) if record.slow else slow_ns

@@ -12,7 +12,7 @@ _MOST = 3
 
 def repeated_query(record: Record) -> list[Insight]:
     """At least 20 runs of one statement from one line, or at least 5 that took 50 ms together."""
-    if record.queries < _SOME:
+    if record.queries < _SOME or (record.queries < _MANY and record.times.get("db", 0) < _SOME_NS):
         return []
     found = []
     for group in alike(record, "db", lambda span: span.statement):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from apm_agent.insights.evidence import MS, alike, duration, matters
+from apm_agent.insights.evidence import MS, alike, duration, enough
 from apm_agent.model.insight import Insight
 from apm_agent.model.record import Record
 
@@ -12,9 +12,12 @@ _MOST = 3
 
 def slow_query(record: Record) -> list[Insight]:
     """Runs of at least 100 ms, or of at least half of a slow transaction."""
+    least = enough(record, _SLOW_NS)
+    if record.times.get("db", 0) < least:
+        return []
     found = []
     for group in alike(record, "db", lambda span: span.statement or span.name):
-        slow = [span for span in group.spans if matters(record, span.self_ns, _SLOW_NS)]
+        slow = [span for span in group.spans if span.self_ns >= least]
         if not slow or _is_repeated(record, slow[0].statement):
             continue
         cost = sum(span.self_ns for span in slow)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from apm_agent.insights.evidence import MS, alike, duration, matters
+from apm_agent.insights.evidence import MS, alike, duration, enough
 from apm_agent.model.insight import Insight
 from apm_agent.model.record import Record
 
@@ -12,10 +12,13 @@ _MOST = 2
 
 def slow_template(record: Record) -> list[Insight]:
     """A template whose own time is at least 50 ms, or half of a slow transaction."""
+    least = enough(record, _SLOW_NS)
+    if record.times.get("template", 0) < least:
+        return []
     found = []
     for group in alike(record, "template", lambda span: span.name):
         cost = min(group.own_ns, record.duration_ns)
-        if matters(record, cost, _SLOW_NS):
+        if cost >= least:
             text = f"template {group.spans[0].name} takes {duration(cost)}"
             found.append(Insight("slow_template", text, cost, len(group.spans), group.where))
     return found[:_MOST]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from apm_agent.insights.evidence import MS, alike, duration, is_blamed, matters
+from apm_agent.insights.evidence import MS, alike, duration, enough, is_blamed
 from apm_agent.model.insight import Insight
 from apm_agent.model.record import Record
 
@@ -12,10 +12,13 @@ _MOST = 3
 
 def slow_upstream(record: Record) -> list[Insight]:
     """Calls of one host from one line that took at least 100 ms, or half of a slow transaction."""
+    least = enough(record, _SLOW_NS)
+    if record.times.get("http", 0) < least:
+        return []
     found = []
     for group in alike(record, "http", lambda span: _host(span.name)):
         cost, where = min(group.own_ns, record.duration_ns), group.where
-        if matters(record, cost, _SLOW_NS) and not is_blamed(record, "blocked_loop", where):
+        if cost >= least and not is_blamed(record, "blocked_loop", where):
             text = f"waits {duration(cost)} for {_host(group.spans[0].name)}"
             found.append(Insight("slow_upstream", text, cost, len(group.spans), where))
     return found[:_MOST]

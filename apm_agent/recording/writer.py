@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 from collections.abc import Callable
 from os import getpid
 from typing import Any
-from weakref import WeakSet
 
 from apm_agent.clock import Clock, system
 from apm_agent.errors import StoreError, contained
 from apm_agent.model.record import Record
 from apm_agent.model.transaction import Transaction
-from apm_agent.recording import native
+from apm_agent.recording import forks, native
 from apm_agent.recording.recorder import BATCH, Recorder
 from apm_agent.store.base import Store
 
@@ -30,9 +27,6 @@ _telling = contained("printing a transaction")
 _writing = contained("writing to the store")
 _pruning = contained("pruning the store")
 _stating = contained("describing this process")
-
-
-_writers: WeakSet[Writer] = WeakSet()
 
 
 def _nothing() -> dict[str, Any]:
@@ -70,7 +64,7 @@ class Writer:
         self._closed = False
         self._make_anew()
         recorder.wake = self.wake
-        _writers.add(self)
+        forks.tell(self)
 
     def _make_anew(self) -> None:
         self._pid = getpid()
@@ -129,7 +123,7 @@ class Writer:
                 if not self._running:
                     # Where no thread can start, the next full batch tries again and `flush` writes at exit.
                     self._running = native.start(self._run)
-                    self._on_exit_of_child()
+                    forks.at_end_of_child(self.flush)
             finally:
                 self._starting.release()
 
@@ -315,28 +309,3 @@ class Writer:
             "per_transaction_us": round(self.cpu_ns / taken / 1000, 1) if taken else None,
             "cpu_share": round(self.cpu_ns / elapsed, 6) if elapsed > 0 else 0.0,
         }
-
-    def _on_exit_of_child(self) -> None:
-        # Children of multiprocessing, and of Celery's pool, end by `os._exit`: atexit never runs in them.
-        for name in ("multiprocessing.util", "billiard.util"):
-            util = sys.modules.get(name)
-            if util is not None:
-                util.Finalize(None, self.flush, args=(2.0,), exitpriority=-100)
-
-
-def _before_fork() -> None:
-    for writer in list(_writers):
-        writer.before_fork()
-
-
-def _after_fork_in_parent() -> None:
-    for writer in list(_writers):
-        writer.after_fork_in_parent()
-
-
-if hasattr(os, "register_at_fork"):
-    # Logging has hooks of its own. Imported by our thread while a fork waits for it, it would let go in the
-    # child of a lock that nobody took in the parent.
-    import logging  # noqa: F401
-
-    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent)

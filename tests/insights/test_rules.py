@@ -22,21 +22,10 @@ LOOP = Frame("run_forever", "asyncio/base_events.py", 607, "std", "/lib/asyncio/
 POOL = Frame("_worker", "concurrent/futures/thread.py", 83, "std", "/lib/concurrent/futures/thread.py")
 
 
-def span(kind: str, ms: float, name: str = "SELECT customer", at: float = 0, **fields: Any) -> SpanRecord:
-    given = {"statement": STATEMENT if kind == "db" else None, "where": VIEW, **fields}
-    ns = int(ms * MS)
-    return SpanRecord(
-        None,
-        kind,
-        name,
-        int(at * MS),
-        ns,
-        given.get("own", ns),
-        given["statement"],
-        given["where"],
-        None,
-        False,
-    )
+def span(kind: str, ms: float, name: str = "SELECT customer", **fields: Any) -> SpanRecord:
+    given = {"statement": STATEMENT if kind == "db" else None, "where": VIEW, "own": int(ms * MS), **fields}
+    statement, where, own = given["statement"], given["where"], given["own"]
+    return SpanRecord(None, kind, name, 0, int(ms * MS), own, statement, where, None, False)
 
 
 def samples(
@@ -46,7 +35,10 @@ def samples(
 
 
 def plain(ms: float = 100, **fields: Any) -> Record:
-    return record(**{"duration_ns": int(ms * MS), "spans": [], "samples": [], "insights": [], "cpu_ns": None,
+    times: dict[str, int] = {}
+    for each in fields.get("spans", ()):
+        times[each.kind] = min(int(ms * MS), times.get(each.kind, 0) + each.self_ns)
+    return record(**{"duration_ns": int(ms * MS), "times": times, "spans": [], "samples": [], "insights": [], "cpu_ns": None,
                      "rss_before": None, **fields})  # fmt: skip
 
 

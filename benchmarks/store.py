@@ -1,0 +1,149 @@
+"""What writing costs: transactions a second, CPU a transaction, bytes on disk, from 1 and 4 processes.
+
+    python benchmarks/store.py [seconds]
+
+Whole way from the queue to the file, closed loop: digest, insights, encoding, rows, rollups at three levels.
+"all kept" keeps spans and samples of every transaction; "as set" what the default settings would. "literals"
+are statements with their values in the text, each one new, as no parametrised query sends them.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sqlite3
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from apm_agent.config import Config
+from apm_agent.insights import INSIGHTS
+from apm_agent.model.origin import Origin
+from apm_agent.model.profile import RUNNING, Sample
+from apm_agent.model.record import Process
+from apm_agent.model.transaction import Transaction
+from apm_agent.recording.digest import Digest
+from apm_agent.recording.recorder import Recorder
+from apm_agent.recording.writer import Writer
+from apm_agent.store import open_store
+from apm_agent.tracing import tracer as tracing
+from apm_agent.tracing.tracer import Tracer, close_span, open_span
+
+BATCH = 500
+ENDPOINTS = 20
+ALL = 10**9
+
+
+class Case(NamedTuple):
+    """What one transaction does, and how many of them are kept."""
+
+    name: str
+    spans: int = 0
+    samples: int = 0
+    details: int = 20
+    literals: bool = False
+
+
+CASES = (
+    Case("trivial, as set"),
+    Case("ten queries, as set", 10),
+    Case("trivial, all kept", 0, 0, ALL),
+    Case("ten queries, all kept", 10, 0, ALL),
+    Case("ten queries, 4 samples, all kept", 10, 4, ALL),
+    Case("ten queries, literals, as set", 10, literals=True),
+)
+
+
+def record_some(tracer: Tracer, case: Case) -> None:
+    """Fill the queue with one batch, as requests would."""
+    for n in range(BATCH):
+        transaction = tracer.begin("web", f"GET /{n % ENDPOINTS}")
+        transaction.method, transaction.path, transaction.status = "GET", f"/{n % ENDPOINTS}", 200
+        for k in range(case.spans):
+            span = open_span("db", "query", leaf=True)
+            assert span is not None
+            values = f"id = {n} AND name = 'x{n}'" if case.literals else "id = ? AND name = ?"
+            span.statement = f"SELECT a, b FROM table_{k} WHERE {values}"
+            close_span(span)
+        add_samples(transaction, case.samples)
+        tracer.end(transaction)
+
+
+def add_samples(transaction: Transaction, count: int) -> None:
+    """Stacks 20 frames deep, of functions that exist."""
+    codes = [function.__code__ for function in (record_some, add_samples, work, run, main)] * 4
+    for n in range(count):
+        key = tuple(part for code in codes for part in (code, 2 * (n % 8)))
+        transaction.samples.append(Sample(transaction.start_ns + n, 10_000_000, key, RUNNING))
+
+
+def work(path: str, seconds: float, case: Case, answers: Any) -> None:
+    """One worker: record a batch, write it, for so many seconds."""
+    recorder = Recorder(10_000)
+    process = Process("bench", "", "1", "here", os.getpid(), time.time_ns(), sys.version.split()[0])
+    digest = Digest(Config(max_details=case.details), Origin(), INSIGHTS)
+    writer = Writer(recorder, lambda: open_store(f"sqlite:///{path}", process), digest.digest)
+    recorder.wake = lambda: None  # nobody but us writes, so that what is measured is ours
+    tracing.tracer = Tracer(recorder)
+    record_some(tracing.tracer, case)
+    writer.flush(30)
+    cpu, busy, slowest, written, end = 0.0, 0.0, 0.0, 0, time.monotonic() + seconds
+    while time.monotonic() < end:
+        record_some(tracing.tracer, case)
+        before, begun = time.process_time(), time.monotonic()
+        if not writer.flush(30):
+            raise SystemExit("a batch was not written")
+        took = time.monotonic() - begun
+        cpu += time.process_time() - before
+        busy += took
+        slowest = max(slowest, took)
+        written += BATCH
+    writer.close()
+    answers.put((written, cpu, busy, slowest))
+
+
+def run(case: Case, processes: int, seconds: float) -> None:
+    """Start the workers and print a row."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/apm.db"
+        context = multiprocessing.get_context("spawn")
+        answers: Any = context.Queue()
+        workers = [
+            context.Process(target=work, args=(path, seconds, case, answers)) for _ in range(processes)
+        ]
+        for worker in workers:
+            worker.start()
+        found = [answers.get(timeout=seconds + 120) for _ in workers]
+        for worker in workers:
+            worker.join()
+        written = sum(each[0] for each in found)
+        rate = sum(each[0] / each[2] for each in found)
+        micros = sum(each[1] for each in found) / written * 1e6
+        slowest = max(each[3] for each in found) * 1000
+        size = bytes_each(Path(path))
+        print(
+            f"{case.name:32} {processes:9} {rate:9.0f} {micros:10.1f} {size:8.0f} {slowest:12.0f}", flush=True
+        )
+
+
+def bytes_each(path: Path) -> float:
+    """What a transaction takes on disk, all tables counted."""
+    connection = sqlite3.connect(path)
+    kept = connection.execute("SELECT count(*) FROM transactions").fetchone()[0]
+    connection.close()
+    return float(path.stat().st_size / kept)
+
+
+def main() -> None:
+    """Print the table."""
+    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 5.0
+    print(f"{'':32} {'processes':>9} {'tx/s':>9} {'CPU µs/tx':>10} {'B/tx':>8} {'slowest ms':>12}")
+    for processes in (1, 4):
+        for case in CASES:
+            run(case, processes, seconds)
+
+
+if __name__ == "__main__":
+    main()
