@@ -32,7 +32,8 @@ from apm_agent.recording.slowline import Printer
 from apm_agent.recording.writer import Writer
 from apm_agent.store import open_store
 from apm_agent.store.base import Store
-from apm_agent.tracing import caller, tracer as tracing
+from apm_agent.tracing import caller
+from apm_agent.tracing import tracer as tracing
 from apm_agent.tracing.tracer import Profiler, Tracer
 
 _agent: Agent | None = None

@@ -10,6 +10,9 @@ import time
 from collections.abc import Callable
 
 
+_THREAD_CLOCK: Callable[[], int] | None = getattr(time, "thread_time_ns", None)
+
+
 def _no_thread_clock() -> int:
     return 0
 
@@ -23,7 +26,7 @@ class Clock:
         self,
         monotonic: Callable[[], int] = time.monotonic_ns,
         wall: Callable[[], int] = time.time_ns,
-        cpu: Callable[[], int] | None = getattr(time, "thread_time_ns", None),
+        cpu: Callable[[], int] | None = _THREAD_CLOCK,
     ) -> None:
         self.monotonic = monotonic
         self.wall = wall

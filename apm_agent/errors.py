@@ -32,7 +32,7 @@ class QuestionError(StoreError, ValueError):
     """A question to the store is malformed; the message names the value and what is allowed."""
 
 
-class contained:  # noqa: N801  (reads as a verb: with contained("ending a transaction"))
+class contained:
     """Swallow and log once whatever our own code raises while the application runs.
 
     ``with contained("stopping a profiler"): ...`` logs the first failure of each kind and carries on. It holds
@@ -75,6 +75,8 @@ class contained:  # noqa: N801  (reads as a verb: with contained("ending a trans
             if count is None:
                 import logging  # a quarter of our import time, and needed only here
 
-                logging.getLogger("apm_agent").warning("apm-agent failed while %s and carried on", self.what, exc_info=error)
+                logging.getLogger("apm_agent").warning(
+                    "apm-agent failed while %s and carried on", self.what, exc_info=error
+                )
         except Exception:
             return

@@ -16,7 +16,13 @@ NEVER = {
 
 def modules(code: str) -> set[str]:
     run = subprocess.run(
-        [sys.executable, "-W", "error", "-c", f"{code}\nimport sys, json\nprint(json.dumps(list(sys.modules)))"],
+        [
+            sys.executable,
+            "-W",
+            "error",
+            "-c",
+            f"{code}\nimport sys, json\nprint(json.dumps(list(sys.modules)))",
+        ],
         capture_output=True,
         text=True,
         timeout=60,
@@ -49,4 +55,6 @@ assert apm_agent.current_transaction() is None
 
 def test_r06_gevent_can_patch_after_us() -> None:
     """gevent warns, and warnings are errors, when `ssl` was there first."""
-    modules("import apm_agent.instruments.patching as p\np.apply()\nfrom gevent import monkey\nmonkey.patch_all()")
+    modules(
+        "import apm_agent.instruments.patching as p\np.apply()\nfrom gevent import monkey\nmonkey.patch_all()"
+    )
