@@ -7,10 +7,13 @@ from typing import Any, NamedTuple
 
 from apm_agent.errors import contained
 from apm_agent.integrations.naming import name_unmatched, of_route, view_of
-from apm_agent.integrations.route_search import template_of
+from apm_agent.integrations.route_search import Route, route_of
 from apm_agent.model.transaction import FALLBACK, ROUTE, Transaction
 
 _naming = contained("naming a transaction")
+
+#: What routers answer themselves when they have no route.
+_UNROUTED = (404, 405, 307)
 
 
 class Found(NamedTuple):
@@ -98,10 +101,12 @@ def name_asgi(transaction: Transaction, scope: Mapping[str, Any]) -> None:
             priority = FALLBACK if _is_mount(route) else ROUTE
             _name(transaction, _mounted(scope, route), found, app, priority)
             return
-        template = (
-            template_of(router, endpoint, scope.get("path_params") or ()) if endpoint is not None else None
+        known = (
+            route_of(router, endpoint, scope.get("path_params") or ()) if endpoint is not None else Route("")
         )
-        _name(transaction, "", Found(template or "", lambda: view_of(endpoint)), app)
+        template = "" if known.is_mount and transaction.status in _UNROUTED else known.template
+        priority = FALLBACK if known.is_mount else ROUTE
+        _name(transaction, "", Found(template, lambda: view_of(endpoint)), app, priority)
 
 
 def _is_mount(route: Any) -> bool:
@@ -112,7 +117,7 @@ def _is_mount(route: Any) -> bool:
 def _starlette(scope: Mapping[str, Any], route: Any, endpoint: Any, status: int | None) -> Found:
     view = (lambda: view_of(endpoint)) if endpoint is not None else None
     if _is_mount(route):
-        return Found("" if status in (404, 405, 307) else "/{path}", view)
+        return Found("" if status in _UNROUTED else "/{path}", view)
     # Newer FastAPI keeps the routes of an included router once; what they are called here is in the scope.
     here = scope.get("fastapi")
     context = here.get("effective_route_context") if isinstance(here, dict) else None

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
-#: (router, endpoint, names of parameters) → template, with the endpoint kept so that its id stays its own.
-_known: dict[tuple[int, int, tuple[str, ...]], tuple[str | None, Any]] = {}
+
+class Route(NamedTuple):
+    """The full template of a route, mounts included; `is_mount` when none below the mount was chosen."""
+
+    template: str
+    is_mount: bool = False
+
+
+#: (router, endpoint, names of parameters) → route, with the endpoint kept so that its id stays its own.
+_known: dict[tuple[int, int, tuple[str, ...]], tuple[Route, Any]] = {}
 _MOST = 4096
 _DEEPEST = 20
 
 
-def template_of(router: Any, endpoint: Any, parameters: Collection[str]) -> str | None:
-    """The full template of the route that calls `endpoint`, mounts included; None when none does."""
+def route_of(router: Any, endpoint: Any, parameters: Collection[str]) -> Route:
+    """The route that calls `endpoint`; one with an empty template when none does."""
     key = (id(router), id(endpoint), tuple(parameters))
     known = _known.get(key)
     if known is None:
@@ -22,25 +30,25 @@ def template_of(router: Any, endpoint: Any, parameters: Collection[str]) -> str 
     return known[0]
 
 
-def _search(router: Any, endpoint: Any, parameters: set[str]) -> str | None:
+def _search(router: Any, endpoint: Any, parameters: set[str]) -> Route:
     first = None
-    for template, names in _templates(router, endpoint, "", set(), 0):
+    for route, names in _routes(router, endpoint, "", set(), 0):
         if names == parameters:
-            return template
-        first = first or template
-    return first
+            return route
+        first = first or route
+    return first or Route("")
 
 
-def _templates(
+def _routes(
     router: Any, endpoint: Any, prefix: str, names: set[str], depth: int
-) -> Iterator[tuple[str, set[str]]]:
+) -> Iterator[tuple[Route, set[str]]]:
     for route in getattr(router, "routes", None) or () if depth < _DEEPEST else ():
         path = prefix + getattr(route, "path", "")
         here = names | set(getattr(route, "param_convertors", ()))
         if getattr(route, "endpoint", None) is endpoint:
-            yield path, here
+            yield Route(path), here
         elif hasattr(route, "routes"):  # a Mount or Host; its own parameter `path` is what is left over
             here -= {"path"}
-            yield from _templates(route, endpoint, path, here, depth + 1)
+            yield from _routes(route, endpoint, path, here, depth + 1)
             if getattr(route, "app", None) is endpoint:
-                yield path + "/{path}", here
+                yield Route(path + "/{path}", is_mount=True), here

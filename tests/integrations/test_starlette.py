@@ -129,10 +129,15 @@ async def test_a_router_that_leaves_no_route_is_searched(seen: Seen) -> None:
             await super().app(scope, receive, forgetful)
 
     await get(
-        around(Older(routes=routes())), "/users/7", "/acme/api/users/9", "/static/pyproject.toml", "/no"
+        around(Older(routes=routes())),
+        "/users/7",
+        "/acme/api/users/9",
+        "/acme/api/no",
+        "/static/pyproject.toml",
+        "/no",
     )
     assert [t.name for t in seen] == [
-        "GET /users/{id:int}", "GET /{tenant}/api/users/{id}", "GET /static/{path}", "GET 404",
+        "GET /users/{id:int}", "GET /{tenant}/api/users/{id}", "GET 404", "GET /static/{path}", "GET 404",
     ]  # fmt: skip
 
 
@@ -174,7 +179,8 @@ async def test_r14_the_transaction_survives_three_base_http_middlewares(seen: Se
         else:
             app.add_middleware(Passing)
     await get(app, "/users/7", "/threaded", "/executor", "/stream")
-    assert [(t.name, [s.name for s in t.spans]) for t in seen] == [
+    # Starlette before 0.28 does background work before the last byte when one of these is in between.
+    assert [(t.name, [s.name for s in t.spans if s.name != "background"]) for t in seen] == [
         ("GET /users/{id:int}", ["user"]),
         ("GET /threaded", ["threaded"]),
         ("GET /executor", ["executor", "executor"]),
