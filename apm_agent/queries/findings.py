@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from apm_agent.model.profile import Frame
 from apm_agent.queries import names
@@ -82,9 +82,36 @@ def findings(
                 example,
             )
         )
-    for each in found.values():
-        each.sort(key=weight, reverse=True)
-    return found
+    return {at: sorted(_told(each), key=weight, reverse=True) for at, each in found.items()}
+
+
+#: So few transactions that kept memory may only have warmed something up.
+_WARMING_UP = 3
+
+
+def _told(found: list[Finding]) -> list[Finding]:
+    """What no line was seen for joins what is like it and has one; memory kept but seldom is no growth."""
+    joined: dict[tuple[str, int], Finding] = {}
+    apart: list[Finding] = []
+    for each in sorted(found, key=lambda each: (each.frame is None, -weight(each))):
+        alike = joined.get((each.kind, each.statement_id))
+        if each.frame is None and alike is not None:
+            joined[each.kind, each.statement_id] = replace(
+                alike,
+                transactions=alike.transactions + each.transactions,
+                count=alike.count + each.count,
+                cost_ns=alike.cost_ns + each.cost_ns,
+                cost_bytes=alike.cost_bytes + each.cost_bytes,
+            )
+        elif alike is None:
+            joined[each.kind, each.statement_id] = each
+        else:
+            apart.append(each)
+    return [
+        each
+        for each in (*joined.values(), *apart)
+        if each.kind != "memory_growth" or each.transactions >= _WARMING_UP
+    ]
 
 
 #: A byte kept weighs as much as so many nanoseconds: a megabyte as 20 ms.
