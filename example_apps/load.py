@@ -41,7 +41,8 @@ def call(host: str, port: int, path: str) -> int:
         answer = connection.getresponse()
         answer.read()
         return answer.status
-    except OSError:
+    except (OSError, http.client.HTTPException) as error:
+        print(f"{path}: {error!r}", file=sys.stderr)
         return 0
     finally:
         connection.close()

@@ -118,7 +118,7 @@ def watched(store: str, dashboard: str, tmp_path_factory: pytest.TempPathFactory
         load = [
             subprocess.Popen(
                 [PYTHON, "load.py", name, url, "--rate", str(RATES[name]), "--seconds", str(SECONDS)],
-                cwd=EXAMPLES, env=environment(), stdout=subprocess.PIPE, text=True,
+                cwd=EXAMPLES, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             )
             for name, url in apps._asdict().items()
         ]  # fmt: skip
@@ -139,13 +139,17 @@ def test_every_marker_belongs_to_an_endpoint() -> None:
 
 
 def test_every_call_of_every_app_was_counted(watched: str) -> None:
-    found = ask(watched, "endpoints", limit="1000")
+    rows = [
+        row
+        for kind in ("web", "background", "stream")
+        for row in ask(watched, "endpoints", limit="1000", kind=kind)["endpoints"]
+    ]
     counts = dict.fromkeys(RATES, 0)
-    for row in found["endpoints"]:
-        if row["service"] in counts:  # streams are counted too, as a kind of their own
+    for row in rows:
+        if row["service"] in counts:
             counts[row["service"]] += row["count"]
     assert counts == {service: rate * SECONDS for service, rate in RATES.items()}
-    names = {row["name"] for row in found["endpoints"]}
+    names = {row["name"] for row in rows}
     assert {"refresh feeds", "export rows", "GET /stories/{story_id}"} <= names
     # The default names: unmatched paths share one.
     assert "GET 404" in names
