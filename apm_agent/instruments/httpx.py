@@ -15,7 +15,7 @@ def send(span: Span, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any])
     http.describe(span, request.method, str(request.url))
 
 
-def answer(span: Span, response: Any) -> None:
+def answer(span: Span, response: Any, args: tuple[Any, ...]) -> None:
     """An `httpx.Response`."""
     http.status(span, response.status_code)
 

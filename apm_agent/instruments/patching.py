@@ -70,10 +70,9 @@ def _state(name: str) -> tuple[str, str]:
     of = {state: [p for p in placements if p.state == state] for state in (PATCHED, WAITING, FAILED)}
     if of[FAILED]:
         return FAILED, "; ".join(f"{p.row.target}: {p.reason}" for p in of[FAILED])
-    waiting = ", ".join(dict.fromkeys(p.module for p in of[WAITING]))
     if of[PATCHED]:
-        return PATCHED, f"not imported yet: {waiting}" if waiting else ""
-    return WAITING, f"not imported yet: {waiting}"
+        return PATCHED, ""
+    return WAITING, f"not imported yet: {', '.join(dict.fromkeys(p.module for p in of[WAITING]))}"
 
 
 def _placements(name: str) -> list[_Placement]:

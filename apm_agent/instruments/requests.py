@@ -15,7 +15,7 @@ def send(span: Span, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any
     http.describe(span, request.method, request.url)
 
 
-def answer(span: Span, response: Any) -> None:
+def answer(span: Span, response: Any, args: tuple[Any, ...]) -> None:
     """A `requests.Response`."""
     http.status(span, response.status_code)
 

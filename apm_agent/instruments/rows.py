@@ -11,8 +11,8 @@ from apm_agent.model.span import Span
 #: Fills in the span just opened from the call's arguments: ``describe(span, instance, args, kwargs)``.
 #: `instance` is None for a function, and `args` come without it.
 Describe = Callable[[Span, Any, tuple[Any, ...], dict[str, Any]], None]
-#: Fills in the span from what the call returned: ``finish(span, result)``.
-Finish = Callable[[Span, Any], None]
+#: Fills in the span from what the call returned: ``finish(span, result, args)``.
+Finish = Callable[[Span, Any, tuple[Any, ...]], None]
 #: Does the call in its own way: ``wrapper(wrapped, instance, args, kwargs)`` returns what the caller gets.
 Wrapper = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]
 #: Uses a library's own hook, given its module, and returns what takes the hook off again.
@@ -33,6 +33,10 @@ class Timed:
     kind: str = "code"
     leaf: bool = False
     finish: Finish | None = None
+    #: What the span is called until it is described; None: the target.
+    name: str | None = None
+    #: How many frames above the call are the library's for sure; the search for the user's line skips them.
+    inside: int = 0
 
 
 @dataclass(frozen=True)

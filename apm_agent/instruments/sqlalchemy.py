@@ -1,78 +1,51 @@
-"""SQLAlchemy 1.4 and 2, sync and async: one span a statement, through the engine's events."""
+"""SQLAlchemy 1.4 and 2, sync and async: one span a statement, where a dialect hands it to its driver.
+
+Not through the engine's events: listening costs each statement 4 µs before anything is done with it, more
+than the span itself, and what an event opens another must close, whichever way the statement ends.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from apm_agent.errors import contained
-from apm_agent.instruments.rows import Attached
+from apm_agent.instruments.handing import hand
+from apm_agent.instruments.rows import Returning, Timed
 from apm_agent.model.span import Span
-from apm_agent.tracing import tracer as tracing
-
-_watching = contained("watching SQLAlchemy")
-_KEY = "_apm_agent_span"
 
 
-def attach(library: Any) -> Callable[[], None]:
-    """Listen to every engine there is and will be."""
-    engine = library.engine.Engine
-    listeners = (
-        ("before_cursor_execute", before),
-        ("after_cursor_execute", after),
-        ("handle_error", failed),
-    )
-    for event, listener in listeners:
-        library.event.listen(engine, event, listener)
-
-    def detach() -> None:
-        for event, listener in listeners:
-            library.event.remove(engine, event, listener)
-
-    return detach
+def statement(span: Span, dialect: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """``do_execute(cursor, statement, parameters, context=None)`` and its kin."""
+    sql = args[1] if len(args) > 1 else kwargs.get("statement")
+    if isinstance(sql, str):
+        span.statement = sql
+    span.tags = {"system": dialect.name}
 
 
-def before(connection: Any, cursor: Any, statement: Any, parameters: Any, context: Any, many: bool) -> None:  # noqa: PLR0917
-    """A statement goes to the driver; its span waits on the execution context for the end."""
-    if context is None:
-        return
-    span = tracing.open_span("db", "", True)
-    if span is None:
-        return
-    with _watching:
-        span.statement = statement if isinstance(statement, str) else None
-        span.tags = {"system": connection.dialect.name}
-        setattr(context, _KEY, span)
-        return
-    tracing.close_span(span)  # without a place to keep it, nobody would
+def rows(span: Span, result: Any, args: tuple[Any, ...]) -> None:
+    """What the driver says it changed or found."""
+    count = args[0].rowcount
+    if count > 0:
+        span.tag(rows=count)
 
 
-def after(connection: Any, cursor: Any, statement: Any, parameters: Any, context: Any, many: bool) -> None:  # noqa: PLR0917
-    """The driver is done."""
-    span = _take(context)
-    if span is None:
-        return
-    with _watching:
-        rows = cursor.rowcount
-        if rows > 0:
-            span.tag(rows=rows)
-    tracing.close_span(span)
+def _timed(target: str) -> Timed:
+    return Timed(target, statement, kind="db", leaf=True, name="", finish=rows, inside=1)
 
 
-def failed(exception_context: Any) -> None:
-    """The driver raised, or the task was cancelled inside it."""
-    span = _take(exception_context.execution_context)
-    if span is None:
-        return
-    with _watching:
-        span.tag(error=type(exception_context.original_exception).__name__)
-    tracing.close_span(span)
-
-
-def _take(context: Any) -> Span | None:
-    kept: dict[str, Any] = getattr(context, "__dict__", {})
-    span: Span | None = kept.pop(_KEY, None)
-    return span
-
-
-PATCHES = (Attached("sqlalchemy", attach),)
+PATCHES = (
+    _timed("sqlalchemy.engine.default:DefaultDialect.do_execute"),
+    _timed("sqlalchemy.engine.default:DefaultDialect.do_execute_no_params"),
+    _timed("sqlalchemy.engine.default:DefaultDialect.do_executemany"),
+    # Those that have their own way with many:
+    _timed("sqlalchemy.dialects.mysql.mysqldb:MySQLDialect_mysqldb.do_executemany"),
+    _timed("sqlalchemy.dialects.mssql.pyodbc:MSDialect_pyodbc.do_executemany"),
+    _timed("sqlalchemy.dialects.oracle.cx_oracle:OracleDialect_cx_oracle.do_executemany"),
+    _timed("sqlalchemy.dialects.postgresql.psycopg2:PGDialect_psycopg2.do_executemany"),
+    # Async: statements run in a greenlet. Who imported the function before us has it under a name of its own.
+    Returning("sqlalchemy.util._concurrency_py3k:greenlet_spawn", hand),
+    Returning("sqlalchemy.util.concurrency:greenlet_spawn", hand),
+    Returning("sqlalchemy.util:greenlet_spawn", hand),
+    Returning("sqlalchemy.ext.asyncio.engine:greenlet_spawn", hand),
+    Returning("sqlalchemy.ext.asyncio.session:greenlet_spawn", hand),
+    Returning("sqlalchemy.ext.asyncio.result:greenlet_spawn", hand),
+)

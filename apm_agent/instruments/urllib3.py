@@ -20,7 +20,7 @@ def urlopen(span: Span, pool: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     http.describe(span, method, url)
 
 
-def answer(span: Span, response: Any) -> None:
+def answer(span: Span, response: Any, args: tuple[Any, ...]) -> None:
     """An `HTTPResponse`."""
     http.status(span, response.status)
 

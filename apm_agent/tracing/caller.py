@@ -25,9 +25,12 @@ def configure(origin: Origin) -> None:
     _own.clear()
 
 
-def place_of_caller() -> Place | None:
-    """The innermost frame of the user's own code on this thread: code and instruction, or None."""
-    frame = sys._getframe(2)
+def place_of_caller(skip: int = 0) -> Place | None:
+    """The innermost frame of the user's own code on this thread: code and instruction, or None.
+
+    The caller, its caller and `skip` frames more are not looked at; the stack must be that deep.
+    """
+    frame = sys._getframe(2 + skip)
     own = _own
     for _ in range(_DEEPEST):
         code = frame.f_code

@@ -81,9 +81,10 @@ tracer: Tracer | None = None
 """The process's tracer; None while the agent is off. Read as `tracing.tracer.tracer` at call time."""
 
 
-def open_span(kind: str, name: str, leaf: bool = False) -> Span | None:
+def open_span(kind: str, name: str, leaf: bool = False, skip: int = 0) -> Span | None:
     """Open a span under the current one; None outside a transaction, under a leaf, or past the limit.
 
+    `skip` is how many frames above the caller cannot be the application's, which saves looking at them.
     Past the limit the span is still timed and summed by kind and name, so nothing goes uncounted.
     """
     here = current.get()
@@ -107,7 +108,7 @@ def open_span(kind: str, name: str, leaf: bool = False) -> Span | None:
     spans = transaction.spans
     if len(spans) < active.max_spans:
         spans.append(span)
-        span.place = place_of_caller()
+        span.place = place_of_caller(skip)
     else:
         span.lost = True
     current.set(span)

@@ -65,7 +65,7 @@ from apm_agent.instruments.rows import Attached, Passing, Returning, Timed
 def described(span, instance, args, kwargs):
     span.name = f"{type(instance).__name__} {args} {kwargs}"
 
-def finished(span, result):
+def finished(span, result, args):
     span.tag(result=repr(result))
 
 def broken(span, instance, args, kwargs):
@@ -94,7 +94,7 @@ PATCHES = (
     Timed("a_library:Thing.inherited", described),
     Timed("a_library:Thing.returns_coroutine"),
     Timed("a_library:Thing.fails", broken),
-    Timed("a_library:function", broken, finish=lambda span, result: 1 / 0),
+    Timed("a_library:function", broken, finish=lambda span, result, args: 1 / 0),
     Timed("a_library:hypot", described),
     Timed("a_library:instance", described),
     Passing("a_library:submit", 0, louder),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -66,15 +67,21 @@ def test_r18_a_failing_statement_closes_its_span(traced: Any, engine: sa.engine.
 def test_r18_whatever_stops_a_statement_closes_its_span(
     traced: Any, engine: sa.engine.Engine, kind: type[BaseException]
 ) -> None:
-    def now(*args: Any) -> Any:
-        raise kind
+    class Stopping(sqlite3.Cursor):
+        def execute(self, sql: str, *args: Any) -> Any:
+            raise kind("why")
 
     with traced() as spans, engine.connect() as connection:
-        sa.event.listen(engine, "do_execute", now)
-        with pytest.raises(kind):
-            connection.execute(sa.text("select 1"))
-        assert spans[0].end_ns
-        sa.event.remove(engine, "do_execute", now)
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        cursor = driver.cursor(Stopping)
+        with pytest.raises(kind, match="why"):
+            engine.dialect.do_execute(cursor, "select 1", ())
+        assert connection.execute(sa.text("select 2")).scalar() == 2
+    assert [(s.statement, s.parent, (s.tags or {}).get("error")) for s in spans] == [
+        ("select 1", None, kind.__name__),
+        ("select 2", None, None),
+    ]
 
 
 async def test_async_statements(traced: Any, async_engine: AsyncEngine) -> None:
@@ -85,6 +92,7 @@ async def test_async_statements(traced: Any, async_engine: AsyncEngine) -> None:
             with pytest.raises(sa.exc.IntegrityError):
                 await connection.execute(sa.insert(Customer).values(id=3, name="Eve"))
     assert [(s.statement or s.name).split()[0] for s in spans] == ["INSERT", "SELECT", "INSERT"]
+    assert [s.place and s.place[0].co_name for s in spans] == ["test_async_statements"] * 3
     assert (spans[2].tags or {})["error"] == "IntegrityError"
 
 
@@ -115,16 +123,15 @@ async def test_r18_a_cancelled_task_closes_its_span(traced: Any, async_engine: A
         assert seen == [current.get()]
 
 
-def test_r43_engines_forget_us(engine: sa.engine.Engine) -> None:
-    assert sa.event.contains(sa.engine.Engine, "before_cursor_execute", _listener("before"))
+def test_r43_dialects_are_what_they_were() -> None:
+    from sqlalchemy.engine.default import DefaultDialect
+    from sqlalchemy.ext.asyncio import engine
+    from sqlalchemy.util import concurrency
+
+    owners = ((DefaultDialect, "do_execute"), (DefaultDialect, "do_executemany"), (engine, "greenlet_spawn"))
+    before = [vars(owner)[name] for owner, name in owners]
+    patching.apply()
+    assert all(vars(owner)[name] is not found for (owner, name), found in zip(owners, before, strict=True))
+    assert engine.greenlet_spawn is concurrency.greenlet_spawn
     patching.remove()
-    assert not sa.event.contains(sa.engine.Engine, "before_cursor_execute", _listener("before"))
-    patching.apply()
-    patching.apply()
-    assert sa.event.contains(sa.engine.Engine, "before_cursor_execute", _listener("before"))
-
-
-def _listener(name: str) -> Any:
-    from apm_agent.instruments import sqlalchemy as instrument
-
-    return getattr(instrument, name)
+    assert all(vars(owner)[name] is found for (owner, name), found in zip(owners, before, strict=True))
