@@ -116,7 +116,7 @@ async def test_names_are_methods_and_routes(seen: Seen, way: Callable[..., Any],
 
 
 async def test_a_router_that_leaves_no_route_is_searched(seen: Seen) -> None:
-    """As every version before Starlette 1 does, and FastAPI for its own pages still."""
+    """As older versions of Starlette do (0.27), and FastAPI for its own pages still."""
 
     class Older(Router):
         async def app(self, scope: Any, receive: Any, send: Any) -> None:
@@ -179,7 +179,7 @@ async def test_r14_the_transaction_survives_three_base_http_middlewares(seen: Se
         else:
             app.add_middleware(Passing)
     await get(app, "/users/7", "/threaded", "/executor", "/stream")
-    # Starlette before 0.28 does background work before the last byte when one of these is in between.
+    # Older Starlette (0.27) does background work before the last byte when one of these is in between.
     assert [(t.name, [s.name for s in t.spans if s.name != "background"]) for t in seen] == [
         ("GET /users/{id:int}", ["user"]),
         ("GET /threaded", ["threaded"]),
