@@ -198,9 +198,10 @@ def accuracy(seconds: float, interval: float, only: str) -> None:
         sampler.close()
         wrong, largest, words = compare(truth, seen)
         whole = sum(seen.values()) or 1
+        total = whole / sum(truth.values())
         print(f"{workload:32} {WORKLOADS[workload][1]:7} {naive_wrong:10.1f}% {wrong:9.1f}% {largest:8.1f}"
               f" {uncertain / whole * 100:8.1f}% {samples:7} {stats['cpu_share'] * 100:5.2f}%"
-              f" {stats['achieved_per_s']:7.1f} {stats['late_ms_p90']:5.2f} ms {whole / sum(truth.values()):6.3f}  {words}",
+              f" {stats['achieved_per_s']:7.1f} {stats['late_ms_p90']:5.2f} ms {total:6.3f}  {words}",
               flush=True)  # fmt: skip
 
 

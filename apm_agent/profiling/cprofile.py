@@ -6,6 +6,7 @@ among them, on whoever asked. There `calls.Counter` does the same work on this t
 
 from __future__ import annotations
 
+import os
 import sys
 from random import random
 from typing import Any
@@ -18,6 +19,7 @@ from apm_agent.profiling.native import original
 
 _PER_THREAD = sys.version_info < (3, 12)
 _NOTE = "cprofile_note"
+_HERE = os.path.dirname(__file__) + os.sep
 
 
 class Deterministic:
@@ -110,9 +112,15 @@ def _profile() -> Any:
 def _callgraph(stats: dict[Any, Any]) -> Callgraph:
     graph = Callgraph()
     for function, (primitive, calls, own, total, callers) in stats.items():
+        if function[0].startswith(_HERE):  # the way into `stop`
+            continue
         node = Node(*function)
         graph.functions[node] = _call(primitive, calls, own, total)
-        graph.callers[node] = {Node(*caller): _from_caller(part) for caller, part in callers.items()}
+        graph.callers[node] = {
+            Node(*caller): _from_caller(part)
+            for caller, part in callers.items()
+            if not caller[0].startswith(_HERE)
+        }
     return graph
 
 

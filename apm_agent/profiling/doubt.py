@@ -25,6 +25,8 @@ from apm_agent.model.profile import StackKey
 #: A look this late was kept waiting by somebody; less is the time it takes to wake up.
 LATE_NS = 200_000
 _MOST = 20_000
+_OFTEN = 16
+_STAT = 80
 
 _clock_of: Callable[[int], int] | None = getattr(time, "clock_gettime_ns", None)
 
@@ -41,30 +43,42 @@ def cpu_of(native_id: int) -> int | None:
         return None
 
 
+def computes(native_id: int) -> bool:
+    """Whether a thread of this process is running or ready to run, rather than asleep; False where not known."""
+    try:
+        with open(f"/proc/self/task/{native_id}/stat", "rb") as file:
+            return file.read(_STAT).rpartition(b") ")[2][:1] == b"R"
+    except OSError:
+        return False
+
+
 class Sites:
     """Calls that were seen to give the GIL up, by code and instruction, and whether they compute meanwhile."""
 
     __slots__ = ("_seen",)
 
     def __init__(self) -> None:
-        #: (id of code, instruction) → [code, looks, looks that found it computing]
+        #: (id of code, instruction) → [code, looks, times asked, times it was found computing]
         self._seen: dict[tuple[int, int], list[Any]] = {}
 
-    def learn(self, key: StackKey, computing: bool) -> None:
+    def learn(self, key: StackKey, native_id: int) -> None:
         """The GIL was free, and this thread was here: it is a call that gives it up."""
         site = (id(key[0]), key[1])
         seen = self._seen.get(site)
         if seen is None:
             if len(self._seen) >= _MOST:
                 self._seen.clear()
-            seen = self._seen[site] = [key[0], 0, 0]
+            seen = self._seen[site] = [key[0], 0, 0, 0]
         seen[1] += 1
-        seen[2] += computing
+        # Asking costs more than the rest of the look: often while the call is new, then now and then.
+        if seen[1] <= _OFTEN or seen[1] % _OFTEN == 0:
+            seen[2] += 1
+            seen[3] += computes(native_id)
 
     def blocks(self, key: StackKey) -> bool:
         """Whether the innermost call is known to give up the GIL and to do nothing but wait."""
         seen = self._seen.get((id(key[0]), key[1]))
-        return seen is not None and seen[2] * 20 <= seen[1]
+        return seen is not None and seen[3] * 8 <= seen[2]
 
     def keeps(self, key: StackKey) -> bool:
         """Whether the innermost call was never seen without the GIL: the thread was computing in Python."""

@@ -15,8 +15,6 @@ from apm_agent.profiling.doubt import Sites, cpu_of
 _MOST_SAMPLES = 2000
 _MOST_STACKS = 5000
 _DEEPEST = 400
-#: What a blocked thread may use of its processor while it is being woken up.
-_NOISE_NS = 3_000
 #: Before 3.12 a collection inside `sys._current_frames` can deadlock the interpreter (cpython #106883).
 _HOLD_GC = sys.version_info < (3, 12)
 
@@ -74,15 +72,13 @@ class Look:
         doubtful = (waited or late) and not any(self._sites.keeps(stacks[ident]) for _, ident, _ in work)
         for transaction, ident, weight in work:
             key = stacks[ident]
-            if doubtful and self._sites.blocks(key):
-                elsewhere = min(weight, spent.get(ident, 0))
-                if elsewhere:
-                    self._book_elsewhere(transaction, ident, key, now, elsewhere)
-                weight -= elsewhere
-            elif not self._sites.blocks(key):
+            elsewhere = 0
+            if not self._sites.blocks(key):
                 self._computes(transaction, ident, key)
-            if weight:
-                self._book(transaction, key, RUNNING, now, weight)
+            elif doubtful:
+                elsewhere = min(weight, spent.get(ident, 0))
+                self._book_elsewhere(transaction, ident, key, now, elsewhere)
+            self._book(transaction, key, RUNNING, now, weight - elsewhere)
         return now
 
     def _spent(self, stacks: dict[int, StackKey]) -> dict[int, int]:
@@ -103,12 +99,8 @@ class Look:
 
     def _learn(self, stacks: dict[int, StackKey]) -> None:
         natives = attribution.natives
-        began = self._monotonic()
         for ident, key in stacks.items():
-            before = self._cpu.get(ident)
-            if before is not None:
-                cpu = cpu_of(natives.get(ident, 0)) or before
-                self._sites.learn(key, cpu - before > (self._monotonic() - began) // 4 + _NOISE_NS)
+            self._sites.learn(key, natives.get(ident, 0))
 
     def _computes(self, transaction: Transaction, ident: int, key: StackKey) -> None:
         self._computing[ident] = (transaction.id, key)
@@ -129,6 +121,8 @@ class Look:
         self._book(transaction, key, UNCERTAIN, now, weight)
 
     def _book(self, transaction: Transaction, key: StackKey, state: int, now: int, weight: int) -> None:
+        if not weight:
+            return
         self.booked_ns += weight
         if state == UNCERTAIN:
             self.uncertain_ns += weight

@@ -1,14 +1,14 @@
 """Chooses the moments of looks so that they have nothing to do with what the application is doing.
 
-A Python thread that wakes up and waits for the GIL gets it when a worker gives it up: at a blocking call, which would
-then be booked with the CPU time before it. So each look is a planned moment, met in two steps:
+A Python thread that wakes up and waits for the GIL gets it when a worker gives it up: at a blocking call, which
+would then be booked with the CPU time before it. So each look has a planned moment, and our thread awaits it asleep
+with the switch interval lowered: whoever holds the GIL then hands it over within microseconds, from wherever it is.
 
-1. wake up some time before the moment, whenever the GIL happens to come, and lower the switch interval;
-2. sleep until the moment planned before step 1. Whoever holds the GIL then hands it over within microseconds, from
-   wherever it is in its code.
+- One thread at work: nobody else wants the GIL, so the lowered interval costs nothing and lasts the whole sleep.
+- Several: they would hand the GIL around among themselves all the time, so it is lowered only shortly before the
+  moment. If the GIL comes too late even for that, the look is taken at once and known to be late.
 
-What was missed because step 1 came too late is planned anew from there, at random. The switch interval is put back
-before anything else is done.
+The switch interval is put back before anything else is done, and never lowered while nobody is at work.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from typing import Any
 
 from apm_agent.profiling.native import original
 
-#: While a look is awaited; shorter makes the waiting thread spin on the GIL's lock.
-_LOW = 2e-5
+#: While a look is awaited. Shorter costs more: our thread wakes this often while whoever holds the GIL has no CPU.
+_LOW = 5e-5
 _LEAD_NS = 300_000
 #: Share of the interval within which a look falls at random, so that no periodic work keeps step with us.
 _JITTER = 0.6
-_AT_LEAST_NS = 60_000
+_AT_LEAST_NS = 20_000
 _SLACK_NS = 1_000
 
 
@@ -79,8 +79,7 @@ class Moments:
         """Plan the next look; with several threads at work, sleep until shortly before it."""
         self._grid_ns += interval_ns
         now = self._monotonic()
-        if self._grid_ns < now:
-            self._grid_ns = now
+        self._grid_ns = max(self._grid_ns, now)
         before, self._next_ns = self._next_ns, self._grid_ns + int((random() - 0.5) * _JITTER * interval_ns)
         self.gap_ns = max(self._next_ns - before, 0)
         pause = self._next_ns - _LEAD_NS - now
@@ -95,17 +94,16 @@ class Moments:
 
     def meet(self) -> bool:
         """Sleep until the moment with the switch interval lowered; answers whether the GIL was not free then."""
-        now = self._monotonic()
-        if now > self._next_ns - _AT_LEAST_NS:
-            self._next_ns = now + _AT_LEAST_NS + int(random() * _LEAD_NS)
+        if self._monotonic() > self._next_ns:
+            # Others compete for the GIL, and it came late: to sleep again would only make it later.
+            self.late_ns = self._monotonic() - self._next_ns
+            return True
         self._before = sys.getswitchinterval()
         sys.setswitchinterval(_LOW)
         self._lowered = sys.getswitchinterval()
         try:
             switches = _switches()
-            pause = self._next_ns - self._monotonic()
-            if pause > 0:
-                self._sleep(pause / 1e9)
+            self._sleep(max(self._next_ns - self._monotonic(), _AT_LEAST_NS) / 1e9)
         finally:
             self.restore()
         self.late_ns = self._monotonic() - self._next_ns

@@ -158,6 +158,8 @@ class Sampler:
             self.looks.forget(self._clock.monotonic())
             return False
         waited = moments.meet()
+        if self._closed:
+            return False
         self.looks.look(waited, moments.late_ns > LATE_NS, moments.gap_ns)
         self._late.append(moments.late_ns)
         return True

@@ -19,10 +19,22 @@ def nobody_at_work() -> Iterator[None]:
 
 
 @pytest.fixture
-def sampler() -> Iterator[Sampler]:
-    made = Sampler(0.005, 0.5)
-    yield made
-    made.close()
+def make_sampler() -> Iterator[Callable[[float, float], Sampler]]:
+    """Samplers that are closed whatever happens: two in one process would both book."""
+    made: list[Sampler] = []
+
+    def make(interval: float, budget: float) -> Sampler:
+        made.append(Sampler(interval, budget))
+        return made[-1]
+
+    yield make
+    for sampler in made:
+        sampler.close()
+
+
+@pytest.fixture
+def sampler(make_sampler: Callable[[float, float], Sampler]) -> Sampler:
+    return make_sampler(0.005, 0.5)
 
 
 @pytest.fixture

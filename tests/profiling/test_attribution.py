@@ -150,9 +150,9 @@ def test_worker_threads_of_an_event_loop(
     sampler: Sampler, traced: Turned, run: Callable[[Any], Any], worker_threads: None
 ) -> None:
     tracer, finished = traced(sampler)
-    ways: list[Callable[[Any, float], Any]] = [
-        lambda f, s: anyio.to_thread.run_sync(f, s),
-        lambda f, s: asyncio.to_thread(f, s),
+    ways: list[Callable[..., Any]] = [
+        anyio.to_thread.run_sync,
+        asyncio.to_thread,
         lambda f, s: asyncio.get_running_loop().run_in_executor(None, f, s),
     ]
 
@@ -162,6 +162,7 @@ def test_worker_threads_of_an_event_loop(
         tracer.end(transaction)
 
     async def main() -> None:
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(MANY))
         await asyncio.gather(*(asyncio.create_task(request(n)) for n in range(MANY)))
 
     run(main())
