@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 from urllib.parse import urlencode
 
 from werkzeug.wrappers import Request, Response
 
+from apm_agent import __version__
 from apm_agent.errors import QuestionError, StoreError, contained
 from apm_agent.queries.connection import Connection, Pool, TooSlowError
 from apm_agent.queries.health import written_at
@@ -37,7 +37,6 @@ class Dashboard:
         self._access = access
         self.static = Static()
         self._title = title
-        self._version = _version()
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         request = Request(environ)
@@ -93,7 +92,7 @@ class Dashboard:
         try:
             given = parameters.read(request.args, route.parameters)
             with self._pool.session() as connection:
-                asked = Asked(connection, given, self._url, self._version)
+                asked = Asked(connection, given, self._url, __version__)
                 answer, window = route.answer(asked)
                 return (
                     answer
@@ -164,10 +163,3 @@ def _not_allowed() -> Response:
     response = error(405, "method_not_allowed", "questions are only asked: GET or HEAD")
     response.headers["Allow"] = "GET, HEAD"
     return response
-
-
-def _version() -> str:
-    try:
-        return version("apm-agent")
-    except PackageNotFoundError:  # run from a checkout that was never installed
-        return "unknown"
