@@ -38,8 +38,8 @@ def plain(ms: float = 100, **fields: Any) -> Record:
     times: dict[str, int] = {}
     for each in fields.get("spans", ()):
         times[each.kind] = min(int(ms * MS), times.get(each.kind, 0) + each.self_ns)
-    return record(**{"duration_ns": int(ms * MS), "times": times, "spans": [], "samples": [], "insights": [], "cpu_ns": None,
-                     "rss_before": None, **fields})  # fmt: skip
+    bare: dict[str, Any] = {"spans": [], "samples": [], "insights": [], "cpu_ns": None, "rss_before": None}
+    return record(**{"duration_ns": int(ms * MS), "times": times, **bare, **fields})
 
 
 def judged(of: Record) -> list[str]:

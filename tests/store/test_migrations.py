@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -48,11 +50,10 @@ def test_r44_a_newer_schema_is_refused_with_words_and_not_touched(tmp_path: Path
 
 
 def test_r44_a_current_file_is_opened_without_sqlite_utils(tmp_path: Path) -> None:
-    import subprocess
-    import sys
-
     path = tmp_path / "apm.db"
-    SQLiteStore(str(path), process()).write([record()])
+    first = SQLiteStore(str(path), process())
+    first.write([record()])
+    first.close()
     script = f"""
 import sys
 sys.path[:0] = {sys.path!r}
