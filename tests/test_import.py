@@ -6,6 +6,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 #: gevent patches these, and must come first; the rest is for those who use it.
 NEVER = {
     "ssl", "socket", "select", "selectors", "asyncio", "threading", "urllib3", "urllib.request", "http.client",
@@ -55,6 +57,7 @@ assert apm_agent.current_transaction() is None
 
 def test_r06_gevent_can_patch_after_us() -> None:
     """gevent warns, and warnings are errors, when `ssl` was there first."""
+    pytest.importorskip("gevent")
     modules(
         "import apm_agent.instruments.patching as p\np.apply()\nfrom gevent import monkey\nmonkey.patch_all()"
     )

@@ -1,4 +1,4 @@
-"""Calls us when the application has imported a module; `stop` leaves the import system as it was.
+"""Calls us when the application has imported a module; afterwards the import system is as it was.
 
 Not wrapt's import hooks: since 2.0 importing wrapt loads `socket`, later also `asyncio` and `ssl`, which
 must not be there before gevent patches them, and its hooks can never be taken out again.
@@ -19,7 +19,7 @@ class _Finder:
     """First in ``sys.meta_path``; lets the others find a module, and learns when it has been executed."""
 
     def __init__(self) -> None:
-        self.watched: dict[str, Called] = {}
+        self.watched: dict[str, tuple[Called, ...]] = {}
         self._finding: set[str] = set()
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
@@ -67,8 +67,7 @@ class _Loader:
         if getattr(module, "__loader__", None) is self:
             module.__loader__ = self._loader
         self._loader.exec_module(module)
-        called = self._finder.watched.get(module.__name__)
-        if called is not None:
+        for called in self._finder.watched.get(module.__name__, ()):
             called(module)
 
 
@@ -77,13 +76,16 @@ _finder = _Finder()
 
 def watch(name: str, called: Called) -> None:
     """Call `called`, which must not raise, each time the module `name` has been imported or reloaded."""
-    _finder.watched[name] = called
+    others = _finder.watched.get(name, ())
+    if called not in others:
+        _finder.watched[name] = (*others, called)
     if _finder not in sys.meta_path:
         sys.meta_path.insert(0, _finder)
 
 
-def stop() -> None:
-    """Watch nothing any more."""
-    _finder.watched.clear()
-    if _finder in sys.meta_path:
+def forget(called: Called) -> None:
+    """Call `called` no more."""
+    left = {name: tuple(c for c in all_of_it if c != called) for name, all_of_it in _finder.watched.items()}
+    _finder.watched = {name: others for name, others in left.items() if others}
+    if not _finder.watched and _finder in sys.meta_path:
         sys.meta_path.remove(_finder)

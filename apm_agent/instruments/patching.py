@@ -53,7 +53,7 @@ def remove() -> None:
     for name in reversed(list(_active)):
         _take_out(_active.pop(name))
     _broken.clear()
-    importing.stop()
+    importing.forget(_imported)
 
 
 def states() -> list[tuple[str, str, str]]:

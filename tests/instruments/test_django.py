@@ -33,14 +33,13 @@ def statements(spans: list[Any]) -> list[str]:
 
 
 def test_each_statement_is_one_span_though_the_driver_is_watched_too(seen: dict[str, Any]) -> None:
-    assert statements(seen["orm"]) == [
+    said = statements(seen["orm"])
+    # Whether one INSERT of many rows has a transaction of its own depends on Django's version.
+    assert said.count("BEGIN") == said.count("COMMIT") >= 1
+    assert [text for text in said if text not in ("BEGIN", "COMMIT")] == [
         'INSERT INTO "notes_note" ("title") VALUES (%s) RETURNING "notes_note"."id"',
-        "BEGIN",
         'INSERT INTO "notes_note" ("title") VALUES (%s), (%s) RETURNING "notes_note"."id"',
-        "COMMIT",
-        "BEGIN",
         'SELECT COUNT(*) AS "__count" FROM "notes_note" WHERE "notes_note"."title" LIKE %s ESCAPE \'\\\'',
-        "COMMIT",
         "UPDATE notes_note SET title = title WHERE id = %s",
     ]
     assert {(kind, parent, closed) for kind, _, _, _, parent, closed, _ in seen["orm"]} == {
