@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -22,6 +22,8 @@ PATCHED, WAITING, FAILED, DISABLED = "patched", "waiting", "failed", "disabled"
 
 #: name → its rows as they stand, of the instruments that are on.
 _active: dict[str, list[_Placement]] = {}
+#: Rows that belong to no instrument.
+_others: list[_Placement] = []
 #: name → why its table could not be read.
 _broken: dict[str, str] = {}
 
@@ -48,12 +50,28 @@ def apply(off: Collection[str] = ()) -> None:
             _place_when_imported(placement)
 
 
+def place(rows: Iterable[Row]) -> Callable[[], None]:
+    """Place rows of no instrument, such as the doors applications come through; returns what takes them out."""
+    placements = [_Placement(row) for row in rows]
+    _others.extend(placements)
+    for placement in placements:
+        _place_when_imported(placement)
+
+    def take_out() -> None:
+        for placement in placements:
+            _others.remove(placement)
+        _take_out(placements)
+
+    return take_out
+
+
 def remove() -> None:
     """Take all instruments out: every patched attribute is the very object again that was there."""
     for name in reversed(list(_active)):
         _take_out(_active.pop(name))
     _broken.clear()
-    importing.forget(_imported)
+    if not _others:
+        importing.forget(_imported)
 
 
 def states() -> list[tuple[str, str, str]]:
@@ -96,10 +114,13 @@ def _place_when_imported(placement: _Placement) -> None:
 
 
 def _imported(module: ModuleType) -> None:
-    for placements in list(_active.values()):
-        for placement in placements:
-            if placement.module == module.__name__:
-                placement.place(module)
+    for placement in _all():
+        if placement.module == module.__name__:
+            placement.place(module)
+
+
+def _all() -> list[_Placement]:
+    return [placement for placements in (*_active.values(), _others) for placement in placements]
 
 
 class _Placement:
@@ -175,13 +196,16 @@ class _Placement:
 
     def _known(self, found: Any) -> tuple[Any, Any] | None:
         """Original and replacement when the same object is patched elsewhere: ``from dbapi2 import *``."""
-        for placements in list(_active.values()):
-            for other in placements:
-                if other is not self and other.replacement is not None:
-                    if found is other.replacement:
-                        return other.original, found
-                    if found is other.original and _manner(other.row) == _manner(self.row):
-                        return found, other.replacement
+        for other in _all():
+            if (
+                other is not self
+                and other.replacement is not None
+                and _manner(other.row) == _manner(self.row)
+            ):
+                if found is other.replacement:
+                    return other.original, found
+                if found is other.original:
+                    return found, other.replacement
         return None
 
 

@@ -6,28 +6,16 @@ import functools
 import inspect
 import sys
 from collections.abc import Callable
-from types import ModuleType
-from typing import Any, NamedTuple
-
-import wrapt
+from typing import Any
 
 from apm_agent import agent
 from apm_agent.errors import contained
-
-#: What stands in for a callable: ``wrapper(wrapped, instance, args, kwargs)`` returns what its caller gets.
-Wrapper = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]
+from apm_agent.instruments import patching
+from apm_agent.instruments.rows import Returning, Wrapper
 
 _wrapping = contained("wrapping an application")
 _APP = "apm_agent.integrations.django"
 _installed = False
-
-
-class Door(NamedTuple):
-    """A callable every application of a framework or server comes through; placed as `module` is imported."""
-
-    module: str
-    target: str
-    wrapper: Wrapper
 
 
 def install() -> None:
@@ -42,16 +30,7 @@ def install() -> None:
     agent.install(provisional=True)
     if agent.config() is None:
         return
-    for door in DOORS:
-        wrapt.register_post_import_hook(_placing(door), door.module)
-
-
-def _placing(door: Door) -> Callable[[ModuleType], None]:
-    def place(module: ModuleType) -> None:
-        with contained(f"waiting at {door.module}:{door.target}"):
-            wrapt.wrap_function_wrapper(module, door.target, door.wrapper)
-
-    return place
+    patching.place(DOORS)
 
 
 def wrap(app: Any) -> Any:
@@ -136,15 +115,16 @@ def _argument(position: int, name: str) -> Wrapper:
     return wrapper
 
 
+#: The callables every application of a framework or server comes through.
 DOORS = (
-    Door("flask.app", "Flask.__init__", _after_flask),
-    Door("starlette.applications", "Starlette.build_middleware_stack", _around_stack),
-    Door("fastapi.applications", "FastAPI.build_middleware_stack", _around_stack),
-    Door("django.apps.registry", "Apps.populate", _with_django_app),
-    Door("gunicorn.app.base", "BaseApplication.wsgi", _gunicorn),
-    Door("uvicorn.config", "Config.load", _uvicorn),
-    Door("hypercorn.utils", "wrap_app", _argument(0, "app")),
-    Door("wsgiref.simple_server", "WSGIServer.set_app", _argument(0, "application")),
-    Door("werkzeug.serving", "BaseWSGIServer.__init__", _argument(2, "app")),
-    Door("waitress.server", "create_server", _argument(0, "application")),
+    Returning("flask.app:Flask.__init__", _after_flask),
+    Returning("starlette.applications:Starlette.build_middleware_stack", _around_stack),
+    Returning("fastapi.applications:FastAPI.build_middleware_stack", _around_stack),
+    Returning("django.apps.registry:Apps.populate", _with_django_app),
+    Returning("gunicorn.app.base:BaseApplication.wsgi", _gunicorn),
+    Returning("uvicorn.config:Config.load", _uvicorn),
+    Returning("hypercorn.utils:wrap_app", _argument(0, "app")),
+    Returning("wsgiref.simple_server:WSGIServer.set_app", _argument(0, "application")),
+    Returning("werkzeug.serving:BaseWSGIServer.__init__", _argument(2, "app")),
+    Returning("waitress.server:create_server", _argument(0, "application")),
 )

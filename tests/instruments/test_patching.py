@@ -383,6 +383,23 @@ def test_r41_what_is_off_stays_as_it_was_and_a_wrong_name_is_refused(library: Mo
     assert hasattr(library.Thing.method, "__wrapped__")
 
 
+def test_rows_of_no_instrument_outlast_the_instruments(library: ModuleType) -> None:
+    from a_table import doubled
+
+    from apm_agent.instruments.rows import Returning
+
+    take_out = patching.place(
+        [Returning("a_library:function", doubled), Returning("a_library:hypot", doubled)]
+    )
+    assert (library.function(1), library.hypot(3, 4)) == (4, 10.0)
+    patching.remove()
+    importlib.reload(library)
+    assert (library.function(1), library.hypot(3, 4)) == (4, 10.0)
+    take_out()
+    assert (library.function(1), library.hypot(3, 4)) == (2, 5.0)
+    assert library.hypot is math.hypot
+
+
 def test_many_threads_import_at_once(library: ModuleType) -> None:
     patching.remove()
     start = threading.Barrier(8)
