@@ -30,7 +30,7 @@ from apm_agent.recording.digest import Digest
 from apm_agent.recording.recorder import Recorder
 from apm_agent.recording.slowline import Printer
 from apm_agent.recording.writer import Writer
-from apm_agent.store import open_store
+from apm_agent.store import absolute, open_store
 from apm_agent.store.base import Store
 from apm_agent.tracing import caller
 from apm_agent.tracing import tracer as tracing
@@ -45,6 +45,8 @@ class Agent:
 
     def __init__(self, config: Config) -> None:
         self.config = config
+        # A daemon may leave the folder it was started in before the first write.
+        self.store = absolute(config.store)
         self.origin = Origin(config.app_root)
         self.memory = Memory() if config.memory else None
         self.collections = Collections() if config.gc else None
@@ -77,7 +79,7 @@ class Agent:
             server=_server(),
             app_root=os.path.abspath(config.app_root or os.getcwd()),
         )
-        return open_store(config.store, process, config.max_size, config.max_age)
+        return open_store(self.store, process, config.max_size, config.max_age)
 
     def start(self) -> None:
         """Turn on: patch what is imported, and let transactions begin."""

@@ -25,8 +25,20 @@ def open_store(
     url: str, process: Process, max_size: int = 512 * 2**20, max_age: float = 7 * 86400.0
 ) -> Store:
     """Open the store behind a URL; raises `StoreError` with the cure when it cannot be used."""
+    return STORES[_scheme_of(url)](url, process, max_size, max_age)
+
+
+def absolute(url: str) -> str:
+    """The URL whatever the working folder becomes later; raises `StoreError` for one that names no store."""
+    from apm_agent.store.location import PREFIX, path_of
+
+    _scheme_of(url)
+    return PREFIX + path_of(url)
+
+
+def _scheme_of(url: str) -> str:
     scheme = url.partition("://")[0]
     if scheme not in STORES:
         known = ", ".join(f"{name}:///path" for name in STORES)
         raise StoreError(f"no store for {url!r}: write {known}")
-    return STORES[scheme](url, process, max_size, max_age)
+    return scheme
