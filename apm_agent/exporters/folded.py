@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+from apm_agent.exporters.naming import NO_FRAMES, label
 from apm_agent.model.profile import Frame, Profile
-
-#: What separates frames and lines in the format cannot stand in a name.
-_SAFE = str.maketrans(
-    {";": ":", "\n": " ", "\r": " ", "\x00": " ", "\u2028": " ", "\u2029": " ", "\x85": " "}
-)
 
 
 def export(profile: Profile) -> bytes:
     """A line a distinct stack, outermost frame first; stacks that read alike are one line."""
     lines: dict[str, int] = defaultdict(int)
     for stack, weight in profile.items():
-        lines[";".join(map(_name, stack)) or "(no frames)"] += weight
-    return "".join(f"{stack} {weight}\n" for stack, weight in lines.items()).encode("utf-8", "replace")
+        lines[";".join(map(_name, stack)) or NO_FRAMES] += weight
+    return "".join(f"{stack} {weight}\n" for stack, weight in lines.items()).encode()
 
 
 def _name(frame: Frame) -> str:
-    place = f" ({frame.file}:{frame.line})" if frame.file else ""
-    return f"{frame.function}{place}".translate(_SAFE) or "?"
+    # What separates frames cannot stand in a name, and the format knows no escape.
+    return label(frame).replace(";", ":")
