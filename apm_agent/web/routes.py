@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -11,7 +10,7 @@ from typing import Any, NamedTuple
 from werkzeug.wrappers import Response
 
 from apm_agent.errors import QuestionError
-from apm_agent.exporters import EXPORTERS
+from apm_agent.exporters import EXPORTERS, write
 from apm_agent.queries import endpoint as endpoint_queries
 from apm_agent.queries import health as health_queries
 from apm_agent.queries import overview as overview_queries
@@ -20,6 +19,7 @@ from apm_agent.queries import trace as trace_queries
 from apm_agent.queries.connection import Connection
 from apm_agent.queries.endpoints import Page, endpoints
 from apm_agent.queries.scope import check_kind, one_endpoint, scope_of
+from apm_agent.queries.subject import Endpoints, OneTransaction, Subject
 from apm_agent.queries.traces import Filters, traces
 from apm_agent.queries.units import hex_id, parse_id
 from apm_agent.queries.window import Window
@@ -116,19 +116,19 @@ def _profile(asked: Asked) -> tuple[Answer, Window | None]:
         raise QuestionError(f"format={form[:40]!r} is not one of {', '.join((COLUMNAR, *EXPORTERS))}")
     prune = read.number(given, "prune")
     least = profile_queries.check_prune(profile_queries.PRUNE if prune is None else prune)
-    profiled, name, window = _profiled(asked)
+    subject, name, window = _subject(asked)
     if form == COLUMNAR:
-        return profile_queries.columnar(profiled, least), window
-    return _download(form, profiled, name), window
+        return profile_queries.columnar(subject.profiled(), least), window
+    return _download(form, subject, name, read.text(given, "source")), window
 
 
-def _profiled(asked: Asked) -> tuple[profile_queries.Profiled, str, Window | None]:
-    """The profile of a transaction, of an endpoint, or of all there is in the window."""
+def _subject(asked: Asked) -> tuple[Subject, str, Window | None]:
+    """A transaction, an endpoint in the window, or all there is in it."""
     given, connection = asked.given, asked.connection
     if given.get("id"):
         number = parse_id(given["id"])
-        one = profile_queries.of_transaction(connection, number)
-        if one is None:
+        one = OneTransaction(connection, number)
+        if not one.kept():
             raise NotFoundError(f"no samples of the transaction {hex_id(number)} are in the store")
         return one, hex_id(number), read.given_window(given)
     window = read.window(given)
@@ -136,16 +136,16 @@ def _profiled(asked: Asked) -> tuple[profile_queries.Profiled, str, Window | Non
     scope = scope_of(connection, **narrowed)
     name = read.text(given, "name", 1000)
     if not name:
-        return profile_queries.of_window(connection, window, scope.endpoints, scope.releases), "all", window
+        return Endpoints(connection, window, scope.endpoints, scope.releases), "all", window
     found = one_endpoint(connection, name, read.text(given, "kind"), narrowed["service"])
     if found is None:
         raise NotFoundError(f"there is no endpoint {name[:100]!r} in the store")
-    return profile_queries.of_window(connection, window, [found.id], scope.releases), name, window
+    return Endpoints(connection, window, [found.id], scope.releases), name, window
 
 
-def _download(form: str, profiled: profile_queries.Profiled, name: str) -> Response:
+def _download(form: str, subject: Subject, name: str, source: str) -> Response:
     row = EXPORTERS[form]
-    data = importlib.import_module(row.module).export(profiled.profile())
+    data = write(form, subject, source)
     safe = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:80] or "profile"
     response = Response(data, content_type=row.content_type)
     response.headers["Content-Disposition"] = f'attachment; filename="{safe}{row.ending}"'
@@ -169,7 +169,7 @@ ROUTES = {
         ("name", "kind", "min_ms", "max_ms", "status", "failed", "kept", "q", "sort", "limit", "cursor"),
     ),
     "trace": Route(_trace, ("id",)),
-    "profile": Route(_profile, ("name", "kind", "id", "format", "prune")),
+    "profile": Route(_profile, ("name", "kind", "id", "format", "prune", "source")),
     "health": Route(_health),
 }
 
