@@ -27,6 +27,8 @@ from apm_agent.profiling.native import original
 #: The transaction and when work for it began here (monotonic ns).
 Work = tuple[Transaction, int]
 
+_modules = sys.modules
+
 get_ident: Callable[[], int] = original("_thread", "get_ident")
 get_native_id: Callable[[], int] = getattr(_thread, "get_native_id", lambda: 0)
 
@@ -53,6 +55,20 @@ def begin(transaction: Transaction) -> None:
     ident = transaction.thread_id = get_ident()
     if ident not in natives:
         natives[ident] = get_native_id()
+    if not alone():
+        _begin_shared(transaction, ident)
+        return
+    before = threads.get(ident)
+    if before is not None and not before[0].ended:
+        # A transaction inside another on one thread (a test client in a job): the outer one goes on afterwards.
+        notes = transaction.notes
+        if notes is None:
+            notes = transaction.notes = {}
+        notes["interrupted"] = before
+    threads[ident] = (transaction, transaction.start_ns)
+
+
+def _begin_shared(transaction: Transaction, ident: int) -> None:
     loop = running_loop()
     if loop is not None:
         here = loops.get(ident)
@@ -63,17 +79,6 @@ def begin(transaction: Transaction) -> None:
     greenlet = running_greenlet()
     if greenlet is not None:
         greenlets[greenlet] = (transaction, transaction.start_ns, ident)
-        return
-    if in_trio():
-        return
-    before = threads.get(ident)
-    if before is not None and not before[0].ended:
-        # A transaction inside another on one thread (a test client in a job): the outer one goes on afterwards.
-        notes = transaction.notes
-        if notes is None:
-            notes = transaction.notes = {}
-        notes["interrupted"] = before
-    threads[ident] = (transaction, transaction.start_ns)
 
 
 def end(transaction: Transaction) -> None:
@@ -132,7 +137,7 @@ def anyone() -> bool:
 
 def few() -> bool:
     """Whether at most one thread is at work: nobody then competes for the GIL on behalf of a transaction."""
-    return len(threads) + len(loops) + len(greenlets) < 2
+    return len(idents()) < 2
 
 
 def idents() -> set[int]:
@@ -170,38 +175,36 @@ def at_work(alive: Container[int]) -> Iterator[tuple[Transaction, int, int]]:
 
 def alone() -> bool:
     """Whether what runs on this thread now is one transaction's work only: no event loop, greenlets or trio."""
-    return running_loop() is None and running_greenlet() is None and not in_trio()
+    return not (
+        ("asyncio.events" in _modules and running_loop() is not None)
+        or ("greenlet" in _modules and running_greenlet() is not None)
+        or ("trio.lowlevel" in _modules and in_trio())
+    )
 
 
 def running_loop() -> Any:
     """The asyncio loop (or uvloop) that runs on this thread; None without one."""
-    events = sys.modules.get("asyncio.events")
-    if events is None:
-        return None
+    events = _modules.get("asyncio.events")
     get = getattr(events, "_get_running_loop", None)  # missing while another thread imports it
     return get() if get is not None else None
 
 
 def running_greenlet() -> Any:
     """The greenlet that runs on this thread; None for the thread's own, outermost one."""
-    module = sys.modules.get("greenlet")
-    if module is None:
-        return None
-    get = getattr(module, "getcurrent", None)
+    get = getattr(_modules.get("greenlet"), "getcurrent", None)
     greenlet = get() if get is not None else None
     return greenlet if greenlet is not None and greenlet.parent is not None else None
 
 
 def in_trio() -> bool:
     """Whether trio runs on this thread: its tasks cannot be told apart from outside, so they are left alone."""
-    lowlevel = sys.modules.get("trio.lowlevel")
-    ask = getattr(lowlevel, "in_trio_run", None)
+    ask = getattr(_modules.get("trio.lowlevel"), "in_trio_run", None)
     return ask is not None and ask()
 
 
 def running_transaction(loop: Any) -> Transaction | None:
     """The transaction of the task that `loop` is running just now, asked from any thread."""
-    asyncio = sys.modules.get("asyncio")
+    asyncio = _modules.get("asyncio")
     task = asyncio.current_task(loop) if asyncio is not None else None
     context = context_of(task) if task is not None else None
     return transaction_of(context.get(current)) if context is not None else None

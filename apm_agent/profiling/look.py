@@ -17,6 +17,7 @@ _MOST_STACKS = 5000
 _DEEPEST = 400
 #: Before 3.12 a collection inside `sys._current_frames` can deadlock the interpreter (cpython #106883).
 _HOLD_GC = sys.version_info < (3, 12)
+_held = False
 
 
 class Look:
@@ -143,13 +144,23 @@ class Look:
 
 def current_frames() -> dict[int, FrameType]:
     """The running frame of every thread, with the collector held off where it could deadlock."""
+    global _held
     if not _HOLD_GC or not gc.isenabled():
         return sys._current_frames()
+    _held = True
     gc.disable()
     try:
         return sys._current_frames()
     finally:
+        release_collector()
+
+
+def release_collector() -> None:
+    """Let the collector go if a look holds it; a forked child does so for the look its parent was taking."""
+    global _held
+    if _held:
         gc.enable()
+        _held = False
 
 
 def key_of(frame: FrameType | None) -> StackKey:

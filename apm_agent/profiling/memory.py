@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from os import getpid
+from typing import Any
 
 from apm_agent.model.transaction import Transaction
 
 _PATH = "/proc/self/statm"
 _LONGEST = 128
+pread: Any = getattr(os, "pread", None)
 
 
 class Memory:
@@ -16,7 +19,7 @@ class Memory:
     Unknown where there is no `/proc`: what other systems offer cheaply is the peak, which only ever grows.
     """
 
-    __slots__ = ("_ended", "_file", "_opened", "_page", "_pid")
+    __slots__ = ("_ended", "_file", "_last", "_opened", "_page", "_pid")
 
     def __init__(self) -> None:
         self._page = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
@@ -24,6 +27,8 @@ class Memory:
         self._ended = 0
         self._pid = 0
         self._file = -1
+        #: what was read last and what it says, kept as one so that threads see them together
+        self._last = (b"", 0)
 
     def start(self, transaction: Transaction) -> None:
         """Note resident bytes, and how many have ended so far."""
@@ -31,29 +36,40 @@ class Memory:
         # attribute is whole under the GIL: nothing in it lets another thread in.
         transaction.overlap = -1 - self._ended
         self._opened += 1
-        transaction.rss_before = self.resident()
+        # /proc/self was looked up when the file was opened: in a forked child the descriptor tells of its parent,
+        # and a server that forks in C runs no fork hooks.
+        if self._pid != getpid():
+            self._open()
+        transaction.rss_before = self._read()
 
     def stop(self, transaction: Transaction) -> None:
         """Note resident bytes again, and how many overlapped."""
-        transaction.rss_after = self.resident()
+        transaction.rss_after = self._read()
         transaction.overlap += self._opened
         self._ended += 1
 
     def resident(self) -> int | None:
         """Resident bytes of this process now; None where the system does not say."""
-        # /proc/self was looked up when the file was opened: in a forked child the descriptor tells of its parent,
-        # and a server that forks in C runs no fork hooks.
-        if self._pid != os.getpid():
+        if self._pid != getpid():
             self._open()
+        return self._read()
+
+    def _read(self) -> int | None:
         if self._file < 0:
             return None
         try:
-            return int(os.pread(self._file, _LONGEST, 0).split(b" ", 2)[1]) * self._page
+            text = pread(self._file, _LONGEST, 0)
+            last = self._last
+            if text == last[0]:  # most transactions leave it as it was
+                return last[1]
+            resident = int(text.split(b" ", 2)[1]) * self._page
         except (OSError, ValueError, IndexError):
             # Daemons close every descriptor they did not open; the number may be another file by now.
             self._file = -1
             self._pid = 0
             return None
+        self._last = (text, resident)
+        return resident
 
     def after_fork(self) -> None:
         """Open the child's own file when next asked."""
@@ -64,8 +80,8 @@ class Memory:
         if self._file >= 0 and self._is_ours(self._file):
             os.close(self._file)
         self._file = -1
-        self._pid = os.getpid()
-        if hasattr(os, "pread") and os.path.exists(_PATH):
+        self._pid = getpid()
+        if pread is not None and os.path.exists(_PATH):
             self._file = os.open(_PATH, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
 
     @staticmethod

@@ -15,7 +15,7 @@ from apm_agent.errors import contained
 from apm_agent.model.transaction import Transaction
 from apm_agent.profiling import attribution
 from apm_agent.profiling.doubt import LATE_NS
-from apm_agent.profiling.look import Look
+from apm_agent.profiling.look import Look, release_collector
 from apm_agent.profiling.moment import Moments
 from apm_agent.profiling.native import at_exit, original, refusal
 
@@ -34,7 +34,7 @@ class Sampler:
 
     __slots__ = (
         "_awake_ns", "_budget", "_clock", "_closed", "_cost_ns", "_cpu_ns", "_interval_ns", "_late", "_lock",
-        "_moments", "_parked", "_pid", "_refused", "_seen_ns", "looks",
+        "_looked_ns", "_moments", "_parked", "_pid", "_refused", "looks",
     )  # fmt: skip
 
     def __init__(self, interval: float = 0.01, budget: float = 0.01, clock: Clock = system) -> None:
@@ -51,7 +51,7 @@ class Sampler:
         self._closed = False
         self._lock: Any = None
         self._moments = Moments(self._clock.monotonic)
-        self._awake_ns = self._cpu_ns = self._cost_ns = self._seen_ns = 0
+        self._awake_ns = self._looked_ns = self._cpu_ns = self._cost_ns = 0
         self._late: deque[int] = deque(maxlen=500)
 
     def start(self, transaction: Transaction) -> None:
@@ -74,6 +74,7 @@ class Sampler:
     def after_fork(self) -> None:
         """In the child: no thread runs and nothing is open; all begins anew with its first transaction."""
         self._moments.restore()
+        release_collector()
         attribution.forget()
         self._clear()
 
@@ -91,7 +92,7 @@ class Sampler:
         return {
             "state": self._state(),
             "interval_ms": self._asked_ns() / 1e6,
-            "achieved_per_s": looks.count / (awake / 1e9) if awake else None,
+            "achieved_per_s": looks.count / (self._looked_ns / 1e9) if self._looked_ns else None,
             "cpu_share": self._cpu_ns / awake if awake else 0.0,
             "budget": self._budget,
             "late_ms_p90": late[len(late) * 9 // 10] / 1e6 if late else None,
@@ -175,8 +176,10 @@ class Sampler:
     def _account(self, began: int, spent: int, looked: bool) -> None:
         cost = self._clock.cpu() - spent
         self._cpu_ns += cost
-        self._awake_ns += self._clock.monotonic() - began
+        took = self._clock.monotonic() - began
+        self._awake_ns += took
         if looked:
+            self._looked_ns += took
             self._cost_ns += (cost - self._cost_ns) // 16
 
     def _asked_ns(self) -> int:

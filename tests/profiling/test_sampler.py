@@ -226,7 +226,7 @@ def test_r02_a_build_without_the_gil_is_refused_with_words(
     sampler.stop(transaction)
     assert transaction.samples == []
     assert "GIL" in sampler.stats()["state"]
-    assert threads_of_this_process() == threads
+    assert threads_of_this_process() <= threads
 
 
 def threads_of_this_process() -> int:
@@ -312,10 +312,10 @@ def test_r04_a_fork_while_it_looks_and_the_child_looks_for_itself() -> None:
             if not pid:
                 if sys.getswitchinterval() != before: os._exit(3)
                 began = time.monotonic()
-                t = one()
-                in_time = time.monotonic() - began < 1
-                untouched = parent.samples[-1].at_ns < t.start_ns
-                os._exit(0 if t.samples and in_time and untouched else 4)
+                t = one(0.01)
+                if time.monotonic() - began > 1: os._exit(4)
+                while not t.samples and time.monotonic() - began < 5: t = one(0.05)
+                os._exit(0 if t.samples and parent.samples[-1].at_ns < t.start_ns else 5)
             status = os.waitpid(pid, 0)[1]
             assert status == 0, status
         print(len(parent.samples) > 10)
@@ -414,13 +414,14 @@ def test_r20_nothing_of_a_finished_transaction_is_held(traced: Turned, make_samp
     assert not attribution.anyone()
 
 
+@linux
 def test_closing_ends_the_thread(make_sampler: Made) -> None:
-    threads = threads_of_this_process()
+    before = set(os.listdir("/proc/self/task"))
     sampler = make_sampler(0.002, 0.5)
     one_transaction(sampler)
-    assert not threads or threads_of_this_process() == threads + 1
+    (thread,) = set(os.listdir("/proc/self/task")) - before
     sampler.close()
-    wait_for(lambda: threads_of_this_process() == threads)
+    wait_for(lambda: thread not in os.listdir("/proc/self/task"))
     assert sampler.stats()["state"] == "closed"
 
 
