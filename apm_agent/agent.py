@@ -89,9 +89,10 @@ class Agent:
         cpu = Cpu(system) if system.has_cpu else None
         given = (self.memory, self.collections, self.sampler, cpu, self.deterministic)
         profilers: tuple[Profiler, ...] = tuple(p for p in given if p is not None)
+        # First, because it refuses a library it does not know, and nothing may be hooked by then.
+        patching.apply(config.instruments_off)
         if self.collections is not None:
             self.collections.hook()
-        patching.apply(config.instruments_off)
         tracing.tracer = Tracer(self.recorder, profilers, system, config.max_spans)
 
     def stop(self) -> None:
@@ -212,9 +213,22 @@ def _after_fork_in_child() -> None:
 
 
 def _at_exit() -> None:
-    if _agent is not None:
-        with contained("writing at exit"):
-            _agent.writer.flush(2.0)
+    if _agent is None:
+        return
+    with contained("writing at exit"):
+        _agent.writer.flush(2.0)
+    if getattr(sys, "last_type", None) is KeyboardInterrupt and not hasattr(sys, "ps1"):
+        _die_of_the_interrupt()
+
+
+def _die_of_the_interrupt() -> None:
+    # A script ended by Ctrl-C dies by that signal, which shells and supervisors look at. CPython notes it when
+    # the interrupt leaves the main code and forgets it when any text is evaluated later, as importing modules
+    # does; noted again the same way, the exit stays what it was. (run_eval_code_obj in Python/pythonrun.c)
+    try:
+        exec("raise KeyboardInterrupt")
+    except KeyboardInterrupt:
+        pass
 
 
 if hasattr(os, "register_at_fork"):

@@ -24,7 +24,7 @@ database.commit()
 def busy():
     end = time.thread_time() + 0.15
     while time.thread_time() < end:
-        sum(range(500))                                   # the slow line
+        sum(range(50_000))                                 # the slow line
 
 @app.get("/users/<int:id>")
 def user(id):

@@ -119,7 +119,8 @@ class Digest:
         record.spans = [
             self._span(span, interval, ns) for span, interval, ns in zip(spans, intervals, own, strict=True)
         ]
-        record.queries = sum(1 for span in spans if span.kind == "db")
+        # A connect or a commit is time in the database, but no query.
+        record.queries = sum(1 for span in spans if span.statement is not None)
         if transaction.overflow:
             self._add_lost(record, transaction.overflow)
 
@@ -144,8 +145,8 @@ class Digest:
     def _add_lost(self, record: Record, overflow: dict[tuple[str, str], list[int]]) -> None:
         times = record.times
         for (kind, name), (count, ns) in overflow.items():
-            record.lost.append((kind, _clean(name, _LONGEST_NAME), count, ns))
-            if kind == "db":
+            record.lost.append((kind, _clean(name or "statements", _LONGEST_NAME), count, ns))
+            if kind == "db" and not name:  # statements get their name here, from their text
                 record.queries += count
             if kind in spending.CLAIMING:
                 # Where they lay is not known; they can have taken no more than what nothing else took.

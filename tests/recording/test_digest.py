@@ -94,13 +94,13 @@ def test_spans_below_a_summed_one_belong_to_its_nearest_kept_parent() -> None:
     of = transaction()
     kept = add_span(of, "code", 0, 900)
     lost = Span(of, kept, "code", "lost", of.start_ns + 10)
-    add_span(of, "db", 20, 30, lost)
-    of.overflow = {("db", "SELECT"): [7, 100], ("code", "work"): [2, 50]}
+    add_span(of, "db", 20, 30, lost).statement = "SELECT 1"
+    of.overflow = {("db", ""): [7, 100], ("db", "COMMIT"): [3, 10], ("code", "work"): [2, 50]}
     made = digest().digest(of)
     assert made.spans[1].parent == 0
     assert made.queries == 8
-    assert made.lost == [("db", "SELECT", 7, 100), ("code", "work", 2, 50)]
-    assert made.times == {"db": 110, "python": SECOND - 110}
+    assert made.lost == [("db", "statements", 7, 100), ("db", "COMMIT", 3, 10), ("code", "work", 2, 50)]
+    assert made.times == {"db": 120, "python": SECOND - 120}
 
 
 def test_samples_pauses_queue_and_failure() -> None:
