@@ -1,4 +1,4 @@
-"""What all tests share: in CI nothing that opens a browser or a server may be skipped."""
+"""What all tests share: in CI nothing that opens a browser, a server or another tool may be skipped."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-_NEVER_SKIPPED = ("browser", "server")
+_NEVER_SKIPPED = ("browser", "server", "tools")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -24,7 +24,7 @@ def visible(text: str, most: int = 0) -> str:
 def label(frame: Frame, most: int = 0) -> str:
     """``function (file:line)``."""
     place = f" ({visible(frame.file, most)}:{frame.line})" if frame.file else ""
-    return f"{visible(frame.function, most) or '?'}{place}"
+    return f"{visible(frame.function, most).strip() or '?'}{place}"
 
 
 def node_of(frame: Frame) -> Node:

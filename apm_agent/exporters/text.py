@@ -29,11 +29,14 @@ def export(profile: Profile) -> bytes:
     tree = Tree(profile)
     rows = list(_rows(tree))
     own = _rounded([row.own for row in rows])
+    wide = max(12, len(_ms(sum(own))))
     lines = [
-        f"{tree.total[0]:,} ns sampled, in ms; libraries are folded\n\n{'total':>14} {'own':>12}  function\n"
+        f"{tree.total[0]:,} ns sampled, in ms; libraries are folded\n\n",
+        f"{'total':>{wide}} {'own':>{wide}}  function\n",
     ]
     for row, total, us in zip(rows, _totals(rows, own), own, strict=True):
-        lines.append(f"{_ms(total):>14} {_ms(us) if us else '':>12}  {'  ' * row.depth}{row.text}\n")
+        self_time = _ms(us) if us else ""
+        lines.append(f"{_ms(total):>{wide}} {self_time:>{wide}}  {'  ' * row.depth}{row.text}\n")
     return "".join(lines).encode()
 
 
