@@ -12,7 +12,11 @@ _BLOCKED_NS = 100 * MS
 _GAP_NS = 5 * MS
 _MOST = 2
 #: Below these a stack is that of an event loop's thread, or of a worker thread, which may block as it likes.
-_LOOPS = ("asyncio/base_events.py", "asyncio/events.py", "asyncio/runners.py", "uvloop/")
+#: The servers' files are for uvloop, which has no frames of its own.
+_LOOPS = (
+    "asyncio/base_events.py", "asyncio/events.py", "asyncio/runners.py", "uvloop/",
+    "uvicorn/server.py", "uvicorn/_compat.py", "hypercorn/asyncio/",
+)  # fmt: skip
 _WORKERS = ("concurrent/futures/thread.py", "anyio/_backends/", "asgiref/", "threading.py")
 
 

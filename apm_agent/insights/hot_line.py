@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from apm_agent.insights.evidence import is_blamed, outside_spans, own_frame, percent
+from apm_agent.insights.evidence import outside_spans, own_frame, percent, same_line
 from apm_agent.model.insight import Insight
 from apm_agent.model.profile import WAITING, Frame
 from apm_agent.model.record import Record
@@ -27,12 +27,17 @@ def hot_line(record: Record) -> Insight | None:
     name, lines = max(functions.items(), key=lambda item: sum(item[1].values()))
     cost = sum(lines.values())
     where = max(lines, key=lambda frame: lines[frame])
-    if seen[name] < _FEWEST_SAMPLES or cost < _SHARE * total or is_blamed(record, "blocked_loop", where):
+    if seen[name] < _FEWEST_SAMPLES or cost < _SHARE * total or _is_told(record, where):
         return None
     function = where.function.rpartition(".")[2]
     verb = "waiting in" if _waits(record, cost) else "in"
     text = f"{percent(cost / total)} of the time {verb} {function}()"
     return Insight("hot_line", text, min(cost, record.duration_ns), seen[name], where)
+
+
+def _is_told(record: Record, where: Frame) -> bool:
+    """Whether an insight that also says why names this line already."""
+    return any(same_line(found.where, where) for found in record.insights)
 
 
 def _by_function(

@@ -17,6 +17,10 @@ _FOLDERS = (
     os.path.join(sys.base_exec_prefix, sys.platlibdir, f"python{sys.version_info[0]}.{sys.version_info[1]}"),
 )
 _STD = tuple({os.path.join(path, "") for folder in _FOLDERS for path in (folder, os.path.realpath(folder))})
+#: The commands of installed packages (gunicorn, flask): a few generated lines below every frame of theirs.
+_SCRIPTS = tuple(
+    {os.path.join(path, "") for path in (os.path.dirname(sys.executable), os.path.join(sys.prefix, "bin"))}
+)
 
 
 class Origin:
@@ -45,6 +49,8 @@ class Origin:
         if path.startswith(_PACKAGE):
             return AGENT
         if any(mark in path for mark in _MARKS):
+            return LIB
+        if path.startswith(_SCRIPTS) and not path.endswith(".py"):
             return LIB
         if path.startswith("<frozen") or path.startswith(_STD):
             return STD

@@ -59,9 +59,14 @@ def reason_or_line(  # noqa: PLR0917
     if told is not None and explained(found, total_ns):
         return told
     line = hot.hottest_of(connection, window, endpoint, releases)
-    if line is None or (told is not None and line[1] < 2 * _EXPLAINS):
+    if line is None or (told is not None and (line[1] < 2 * _EXPLAINS or _same_line(told.frame, line[0]))):
         return told
     return Reason(phrases.why(line_evidence(line[0], line[1], 0)), line[0])
+
+
+def _same_line(a: Frame | None, b: Frame) -> bool:
+    # What is said of a line says more than that it is hot.
+    return a is not None and (a.file, a.line) == (b.file, b.line)
 
 
 def line_evidence(frame: Frame, share: float, cost_ns: float) -> phrases.Evidence:
