@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 #: app → paths and how often each is called; `{n}` becomes a number from 1 to 20.
 PLANS: dict[str, dict[str, int]] = {
     "shop": {
-        "/": 6, "/orders": 5, "/orders/{n}": 5, "/report": 3, "/products/{n}/price": 4, "/recommended": 3,
+        "/": 6, "/orders": 5, "/orders/{n}": 5, "/report": 3, "/products/{n}/price": 4, "/recommended": 6,
         "/orders.csv": 2, "/checkout/{n}": 2, "/nowhere/{n}": 1,
     },
     "feed": {

@@ -19,12 +19,13 @@ pytestmark = pytest.mark.server
 APP = """
 import sqlite3
 
+connection = sqlite3.connect(":memory:")
+connection.execute("CREATE TABLE customer (id INTEGER)")
+connection.executemany("INSERT INTO customer VALUES (?)", [(number,) for number in range(5000)])
+
 def app(environ, start_response):
-    connection = sqlite3.connect(":memory:")
-    connection.execute("CREATE TABLE customer (id INTEGER PRIMARY KEY)")
     for number in range(50):
         connection.execute("SELECT id FROM customer WHERE id = ?", (number,)).fetchall()  # N+1
-    connection.close()
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [b"orders"]
 """

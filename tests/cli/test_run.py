@@ -23,21 +23,22 @@ RUN = [PYTHON, "-m", "apm_agent", "run", "--no-dashboard"]
 #: An application that knows nothing of us, as WSGI (Flask) and as ASGI (Starlette).
 FLASK = """
 import sqlite3
-from contextlib import closing
 from flask import Flask, jsonify
 
 app = Flask(__name__)
+connection = sqlite3.connect(":memory:", check_same_thread=False)
+connection.execute("CREATE TABLE customer (id INTEGER, name TEXT)")
+connection.executemany("INSERT INTO customer VALUES (?, 'name')", [(number,) for number in range(5000)])
 
 @app.get("/orders")
 def orders():
-    with closing(sqlite3.connect(":memory:")) as connection:
-        connection.execute("CREATE TABLE customer (id INTEGER PRIMARY KEY, name TEXT)")
-        rows = []
-        for number in range(50):
-            found = connection.execute("SELECT name FROM customer WHERE id = ?", (number,))  # N+1
-            rows.append(found.fetchall())
+    rows = []
+    for number in range(50):
+        sql = "SELECT name FROM customer WHERE id = ?"
+        rows.append(connection.execute(sql, (number,)).fetchall())  # N+1
     return jsonify(len(rows))
 """
+N1 = next(n for n, line in enumerate(FLASK.splitlines(), 1) if line.endswith("# N+1"))
 STARLETTE = """
 import asyncio
 from starlette.applications import Starlette
@@ -73,7 +74,6 @@ from shop import app
 
 make_server("127.0.0.1", int(sys.argv[1]), app).serve_forever()
 """
-N1 = next(n for n, line in enumerate(FLASK.splitlines(), 1) if line.endswith("# N+1"))
 
 
 @pytest.fixture

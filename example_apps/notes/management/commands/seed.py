@@ -15,7 +15,7 @@ class Command(BaseCommand):
         call_command("migrate", run_syncdb=True, verbosity=0)
         if Note.objects.exists():
             return
-        Author.objects.bulk_create(Author(id=n, name=f"author {n}") for n in range(1, 41))
+        Author.objects.bulk_create(Author(id=n, name=f"author {n}") for n in range(1, 121))
         Note.objects.bulk_create(
-            Note(id=n, author_id=n % 40 + 1, title=f"note {n}", day=n % 28) for n in range(1, 201)
+            Note(id=n, author_id=n % 120 + 1, title=f"note {n}", day=n % 28) for n in range(1, 201)
         )
