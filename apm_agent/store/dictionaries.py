@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import struct
+from dataclasses import fields, replace
 from hashlib import blake2b
 from typing import Any
 
@@ -19,6 +20,7 @@ _MOST_STACKS, _MOST_STATEMENTS, _MOST_FRAMES = 20_000, 10_000, 50_000
 #: What the file may hold, over all processes.
 _MOST_ENDPOINTS = 5_000
 _LONGEST_STATEMENT = 10_000
+_LONGEST_NAME, _LONGEST_PATH = 200, 4_000
 
 _UPSERTS = {
     # An entry in use is marked with the day, and prune leaves those alone.
@@ -44,7 +46,7 @@ class Dictionaries:
     """
 
     def __init__(self, process: Process) -> None:
-        self.process = process
+        self.process = _legible(process)
         self.forget()
 
     def forget(self) -> None:
@@ -197,6 +199,17 @@ def _frame_id(frame: Frame) -> int:
     # Without the path on disk: one function deployed to two places is one function.
     text = "\x1f".join((frame.category, frame.file, frame.function, str(frame.line)))
     return hash_id(text.encode("utf-8", "replace"))
+
+
+def _legible(process: Process) -> Process:
+    """The process, fit for its row: its release, host or folder may be any bytes, of any length."""
+    texts = {field.name: getattr(process, field.name) for field in fields(process)}
+    cleaned: dict[str, Any] = {
+        name: clean(text, _LONGEST_PATH if name == "app_root" else _LONGEST_NAME)
+        for name, text in texts.items()
+        if isinstance(text, str)
+    }
+    return replace(process, **cleaned)
 
 
 def clean(text: str, longest: int) -> str:
