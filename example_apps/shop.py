@@ -123,7 +123,7 @@ def orders_csv():
 
 @app.get("/checkout/<int:order_id>")
 def checkout(order_id: int):
-    if order_id % 7 == 0:
+    if order_id % 3 == 0:
         raise ValueError(f"order {order_id} has no address")  # planted: failure
     return jsonify(paid=order_id)
 

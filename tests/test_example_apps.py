@@ -206,7 +206,7 @@ CALLS = {
     "shop": (
         "GET /", "GET /orders", "GET /orders/5", "GET /orders/5000", "GET /report", "GET /products/3/price",
         "GET /recommended", "GET /orders.csv",
-        "GET /checkout/5", "GET /checkout/7", "GET /nowhere",
+        "GET /checkout/5", "GET /checkout/6", "GET /nowhere",
         "POST /orders", "HEAD /", "OPTIONS /orders", "GET /static/none.css",
     ),
     "feed": (

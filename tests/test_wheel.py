@@ -90,8 +90,10 @@ def test_an_app_with_no_edit_under_gunicorn_shows_its_slow_line(python: Path, tm
     # By its path, from an environment that is not active.
     command = [apm, "run", "--port", str(shown), "gunicorn", "--workers", "2", "--bind", f"127.0.0.1:{port}"]
     with running([*command, "shop:app"], port=port, cwd=tmp_path) as program:
-        urllib.request.urlopen(program.url, timeout=20).read()
-        found = ask_until(f"http://127.0.0.1:{shown}", "endpoints", lambda answer: answer["endpoints"])
+        for _ in range(20):
+            urllib.request.urlopen(program.url, timeout=20).read()
+        enough = lambda answer: answer["total"]["count"] == 20  # noqa: E731
+        found = ask_until(f"http://127.0.0.1:{shown}", "endpoints", enough)
         assert [row["where"] for row in found["endpoints"]] == [f"shop.py:{N1}"], program.output
     assert time.monotonic() - started < 60
     doctor = subprocess.run(
