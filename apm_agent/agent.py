@@ -19,9 +19,11 @@ from apm_agent.config import Config
 from apm_agent.errors import InstallError, contained
 from apm_agent.insights import INSIGHTS
 from apm_agent.instruments import patching
+from apm_agent.model import arm as arms
 from apm_agent.model.origin import Origin
 from apm_agent.model.record import Process
-from apm_agent.profiling.cprofile import Deterministic
+from apm_agent.profiling.armed import Armed
+from apm_agent.profiling.cprofile import Deterministic, OnDemand
 from apm_agent.profiling.cpu import Cpu
 from apm_agent.profiling.gc import Collections
 from apm_agent.profiling.memory import Memory
@@ -32,6 +34,7 @@ from apm_agent.recording.slowline import Printer
 from apm_agent.recording.writer import Writer
 from apm_agent.store import absolute, open_store
 from apm_agent.store.base import Store
+from apm_agent.store.location import path_of
 from apm_agent.tracing import caller
 from apm_agent.tracing import tracer as tracing
 from apm_agent.tracing.tracer import Profiler, Tracer
@@ -51,8 +54,13 @@ class Agent:
         self.memory = Memory() if config.memory else None
         self.collections = Collections() if config.gc else None
         self.sampler = Sampler(config.sample_interval, config.sampler_budget) if config.sampler else None
-        self.deterministic = (
-            Deterministic(config.cprofile_share) if config.cprofile_share or config.cprofile_header else None
+        self.deterministic = Deterministic(config.cprofile_share)
+        self.profilers: tuple[Profiler, ...] = ()
+        self.armed = Armed(
+            arms.folder_of(path_of(self.store)),
+            self.service,
+            {arms.CPROFILE: OnDemand(self.deterministic)},
+            self.arm,
         )
         self.recorder = Recorder(config.max_queue, config.ignore)
         self.digest = Digest(config, self.origin, INSIGHTS)
@@ -63,13 +71,24 @@ class Agent:
             interval=config.flush_interval,
             state=self.state,
             on_record=Printer(config.slow) if config.log_slow else None,
+            attend=self.armed.look,
         )
+
+    def service(self) -> str:
+        """The name of this application."""
+        return self.config.service or os.path.basename(os.getcwd()) or "app"
+
+    def arm(self, on: bool) -> None:
+        """Tell the profiler of what is armed of every transaction, or of none any more."""
+        tracer = tracing.tracer
+        if tracer is not None:
+            tracer.use((*self.profilers, self.armed) if on else self.profilers)
 
     def open_store(self) -> Store:
         """Open the store as the process that runs now; called by the writer, and again after a fork."""
         config = self.config
         process = Process(
-            service=config.service or os.path.basename(os.getcwd()) or "app",
+            service=self.service(),
             environment=config.environment,
             release=release.find(config.release, config.app_root or os.getcwd()),
             host=os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", ""),
@@ -87,13 +106,16 @@ class Agent:
         caller.configure(self.origin)
         # In the order of what they cost to have inside: what is started first measures the others too.
         cpu = Cpu(system) if system.has_cpu else None
-        given = (self.memory, self.collections, self.sampler, cpu, self.deterministic)
-        profilers: tuple[Profiler, ...] = tuple(p for p in given if p is not None)
+        asked = config.cprofile_share or config.cprofile_header
+        if asked:
+            self.deterministic.prepare()
+        given = (self.memory, self.collections, self.sampler, cpu, self.deterministic if asked else None)
+        self.profilers = tuple(p for p in given if p is not None)
         # First, because it refuses a library it does not know, and nothing may be hooked by then.
         patching.apply(config.instruments_off)
         if self.collections is not None:
             self.collections.hook()
-        tracing.tracer = Tracer(self.recorder, profilers, system, config.max_spans)
+        tracing.tracer = Tracer(self.recorder, self.profilers, system, config.max_spans)
 
     def stop(self) -> None:
         """Turn off and write what is queued; every patched object is put back."""
@@ -107,7 +129,8 @@ class Agent:
 
     def after_fork(self) -> None:
         """Make anew, in the child, whatever holds a thread, a lock or a descriptor."""
-        for part in (self.memory, self.sampler, self.deterministic, self.recorder, self.writer):
+        parts = (self.memory, self.sampler, self.deterministic, self.armed, self.recorder, self.writer)
+        for part in parts:
             if part is not None:
                 part.after_fork()
 
@@ -118,6 +141,7 @@ class Agent:
             "instruments": [
                 {"name": name, "state": state, "detail": detail} for name, state, detail in patching.states()
             ],
+            "armed": self.armed.stats(),
             "contained": [
                 {"what": what, "error": error, "count": count}
                 for (what, error), count in list(contained.seen.items())[:50]

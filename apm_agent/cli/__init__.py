@@ -17,6 +17,7 @@ COMMANDS = {
     "dashboard": "apm_agent.cli.dashboard",
     "demo": "apm_agent.cli.demo",
     "why": "apm_agent.cli.why",
+    "arm": "apm_agent.cli.arm",
     "doctor": "apm_agent.cli.doctor",
 }
 

@@ -56,14 +56,11 @@ class Middleware:
         known = dict(headers) if isinstance(headers, (list, tuple)) else {}
         notes = wishes(self._secret, known.get(b"x-apm-profile")) if self._secret else None
         if kind == "http":
-            transaction = active.begin("web", UNNAMED, notes)
-            transaction.method = method_of(scope.get("method"))
+            transaction = active.begin("web", UNNAMED, notes, method_of(scope.get("method")), path_of(path))
         else:
-            transaction = active.begin("websocket", UNNAMED, notes)
-            transaction.method = "WS"
+            transaction = active.begin("websocket", UNNAMED, notes, "WS", path_of(path))
         # The scope itself, not a copy: routers leave the route in it, and servers read it afterwards.
         scope[KEY] = transaction
-        transaction.path = path_of(path)
         if b"x-request-start" in known or b"x-queue-start" in known:
             _note_queue(transaction, known.get(b"x-request-start"), known.get(b"x-queue-start"))
         exchange = Exchange(active, transaction, scope, send)

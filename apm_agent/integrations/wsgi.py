@@ -52,11 +52,13 @@ class Middleware:
         if outer is not None and not outer.ended:
             return self.app(environ, _Inner(outer, environ, start_response, self.framework))
         transaction = active.begin(
-            "web", UNNAMED, wishes(self._secret, environ.get("HTTP_X_APM_PROFILE")) if self._secret else None
+            "web",
+            UNNAMED,
+            wishes(self._secret, environ.get("HTTP_X_APM_PROFILE")) if self._secret else None,
+            method_of(environ.get("REQUEST_METHOD")),
+            path_of(path),
         )
         environ[KEY] = transaction
-        transaction.method = method_of(environ.get("REQUEST_METHOD"))
-        transaction.path = path_of(path)
         if "HTTP_X_REQUEST_START" in environ or "HTTP_X_QUEUE_START" in environ:
             transaction.queue_ns = queue_ns(
                 environ.get("HTTP_X_REQUEST_START"), environ.get("HTTP_X_QUEUE_START")

@@ -17,7 +17,7 @@ from apm_agent.model.profile import Frame, Stack
 TIME_KINDS = ("python", "db", "http", "template", "cache", "wait", "queue", "gc")
 
 #: Why a transaction's detail (spans, samples) was kept.
-KEPT = ("slow", "failed", "first", "insight", "uniform")
+KEPT = ("slow", "failed", "first", "insight", "uniform", "captured")
 
 
 class SpanRecord(NamedTuple):
@@ -87,6 +87,8 @@ class Record:
     gc_pauses: list[tuple[int, int, int]] = field(default_factory=list)
     context: dict[str, Any] | None = None
     callgraph: Callgraph | None = None
+    #: what was measured of it on demand, and for which arm ("": a header asked for it)
+    captured: tuple[str, str] | None = None
     insights: list[Insight] = field(default_factory=list)
     #: at least as long as the setting `slow`, or above the running p95 of its endpoint
     slow: bool = False

@@ -17,6 +17,10 @@ TIMED_KINDS = ("web", "background")
 DEFAULT, FALLBACK, ROUTE, VIEW, USER = range(5)
 
 
+#: Keys of `notes` that are results: what was measured on demand and for which arm, line timings, memory.
+CAPTURED, LINES, MEMORY = "captured", "lines", "memory"
+
+
 class Failure(NamedTuple):
     """An exception: its class, its scrubbed message and the innermost place in the user's own code."""
 

@@ -11,8 +11,9 @@ import sys
 from random import random
 from typing import Any
 
+from apm_agent.model.arm import CPROFILE, Arm
 from apm_agent.model.callgraph import Call, Callgraph, Node
-from apm_agent.model.transaction import Transaction
+from apm_agent.model.transaction import CAPTURED, Transaction
 from apm_agent.profiling.attribution import alone, get_ident
 from apm_agent.profiling.calls import Counter
 from apm_agent.profiling.native import original
@@ -31,12 +32,16 @@ class Deterministic:
     __slots__ = ("_busy", "_orphans", "_share", "_watched", "counts")
 
     def __init__(self, share: float = 0.0) -> None:
-        if _PER_THREAD:
-            import cProfile  # noqa: F401  (now, not inside the first request that is measured)
         self._share = share
         #: how many were measured, and why others were not
         self.counts: dict[str, int] = {}
         self.after_fork()
+
+    @staticmethod
+    def prepare() -> None:
+        """Load what measuring takes: when it is asked for, not inside the first request that is measured."""
+        if _PER_THREAD:
+            import cProfile  # noqa: F401
 
     def after_fork(self) -> None:
         """In the child nothing is measured, whatever the parent's threads were doing."""
@@ -46,13 +51,12 @@ class Deterministic:
 
     def start(self, transaction: Transaction) -> None:
         """Measure this one, if it is asked for or chosen, and possible."""
-        if self._orphans:
-            self._relieve()
+        self.relieve()
         notes = transaction.notes
         asked = notes is not None and notes.get("cprofile") is True
         if not asked and not (self._share and random() < self._share):
             return
-        why = self._begin(transaction)
+        why = self.begin(transaction)
         self.counts[why or "measured"] = self.counts.get(why or "measured", 0) + 1
         if why:
             if transaction.notes is None:
@@ -71,6 +75,8 @@ class Deterministic:
                 profile.disable()
                 profile.create_stats()
                 transaction.callgraph = _callgraph(profile.stats)
+                if transaction.notes is not None and transaction.notes.get("cprofile") is True:
+                    transaction.notes[CAPTURED] = (CPROFILE, "")
             else:
                 # Only its own thread can take a profiler off; it does so when it next comes by.
                 self._orphans[ident] = profile
@@ -78,8 +84,9 @@ class Deterministic:
         finally:
             self._busy.release()
 
-    def _begin(self, transaction: Transaction) -> str:
-        if not alone():
+    def begin(self, transaction: Transaction, shared: bool = False) -> str:
+        """Measure from here on; else why it cannot be. `shared`: the caller knows that nobody shares its thread."""
+        if not shared and not alone():
             return "an event loop or greenlets share its thread, and a profiler would measure them all"
         if sys.getprofile() is not None:
             return "another profiler is active"
@@ -95,10 +102,51 @@ class Deterministic:
             return "another profiler is active"
         return ""
 
-    def _relieve(self) -> None:
-        profile = self._orphans.pop(get_ident(), None)
+    def relieve(self) -> None:
+        """Take off this thread what a transaction left there that ended on another one."""
+        profile = self._orphans.pop(get_ident(), None) if self._orphans else None
         if profile is not None:
             profile.disable()
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is measured, and no thread waits to be relieved."""
+        return self._watched is None and not self._orphans
+
+
+class OnDemand:
+    """`Deterministic` as one of the captures that can be armed."""
+
+    def __init__(self, deterministic: Deterministic) -> None:
+        self._deterministic = deterministic
+
+    def prepare(self, arm: Arm) -> str:
+        """Load cProfile; it can always be tried."""
+        self._deterministic.prepare()
+        return ""
+
+    def begin(self, transaction: Transaction) -> str:
+        """Measure from here on; else why not."""
+        return self._deterministic.begin(transaction, shared=True)
+
+    def end(self, transaction: Transaction, keep: bool) -> str:
+        """Lay the callgraph on the transaction; else why there is none."""
+        self._deterministic.stop(transaction)
+        if not keep:
+            transaction.callgraph = None
+        return "" if transaction.callgraph is not None else "it ended on another thread"
+
+    def relieve(self) -> None:
+        """See `Deterministic.relieve`."""
+        self._deterministic.relieve()
+
+    def over(self) -> None:
+        """Nothing was changed."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether no thread carries a profiler of ours."""
+        return self._deterministic.idle
 
 
 def _profile() -> Any:

@@ -55,6 +55,7 @@ def trace(connection: Connection, number: int, window: Window | None = None) -> 
         ],
         "rss_curve": [[millis(offset), kb(size)] for offset, size in document.get("rss") or ()],
         "callgraph": written.callgraph(document, row[29]),
+        "captured": written.captured(document),
         "source": blocks(written.profiled(document, known), known.sources),
         **_neighbours(connection, row),
         "detail": bool(document),

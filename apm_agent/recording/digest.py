@@ -16,7 +16,7 @@ from apm_agent.model.record import FailureRecord, Record, SampleRecord, SpanReco
 from apm_agent.model.scrub import scrub_mapping, scrub_text
 from apm_agent.model.span import Span
 from apm_agent.model.statement import normalise, summary
-from apm_agent.model.transaction import TIMED_KINDS, Transaction
+from apm_agent.model.transaction import CAPTURED, TIMED_KINDS, Transaction
 from apm_agent.profiling.frames import frame_of, resolve
 from apm_agent.recording import spending
 from apm_agent.recording.keeping import Keeper
@@ -103,6 +103,8 @@ class Digest:
             record.failure = FailureRecord(_clean(kind, _LONGEST_NAME), message, where)
         if transaction.context:
             record.context = scrub_mapping(transaction.context)
+        if transaction.notes:
+            record.captured = transaction.notes.get(CAPTURED)
         if transaction.rss_curve:
             record.rss_curve = [(at - start, size) for at, size in transaction.rss_curve]
 

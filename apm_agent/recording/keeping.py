@@ -46,6 +46,9 @@ class Keeper:
         if usual is None:
             usual = self._usual[key] = _Usual()
         usual.add(record.duration_ns)
+        if record.captured is not None:  # somebody asked for it, and waits for it
+            record.kept, record.share = "captured", 1.0
+            return
         why = _why(record, first)
         # What is only slow for its endpoint, or has an insight, is many: an endpoint may have one each time.
         urgent = first or record.failed or record.duration_ns >= self._slow_ns

@@ -21,12 +21,14 @@ _QUIET = 5.0
 _STATE_EACH = 5.0
 _LONGEST_PAUSE = 30.0
 _FORK_WAITS = 1.0
+_ATTEND_EACH = 1.0
 
 _digesting = contained("digesting a transaction")
 _telling = contained("printing a transaction")
 _writing = contained("writing to the store")
 _pruning = contained("pruning the store")
 _stating = contained("describing this process")
+_attending = contained("attending to what is armed")
 
 
 def _nothing() -> dict[str, Any]:
@@ -37,7 +39,8 @@ class Writer:
     """Drains the recorder each `interval` seconds while there is traffic, and sleeps when there is none.
 
     `open_store` is called on the first batch, and again after a fork; `digest` makes a transaction a record;
-    `state` adds what others know to what the Health page shows of this process; `on_record` hears of each.
+    `state` adds what others know to what the Health page shows of this process; `on_record` hears of each;
+    `attend` is called at least once a second while there is traffic, and as the thread wakes when there was none.
     When the store is at fault the batch is held and tried again after a pause that doubles up to 30 s; the
     queue meanwhile keeps the newest. `lost` counts what could not be kept at all.
     """
@@ -51,6 +54,7 @@ class Writer:
         *,
         state: Callable[[], dict[str, Any]] = _nothing,
         on_record: Callable[[Record], None] | None = None,
+        attend: Callable[[], None] | None = None,
         clock: Clock = system,
     ) -> None:
         self._recorder = recorder
@@ -59,6 +63,7 @@ class Writer:
         self._interval = max(0.01, interval)
         self._state = state
         self._on_record = on_record
+        self._attend = attend
         self._clock = clock
         self._store: Store | None = None
         self._closed = False
@@ -178,7 +183,7 @@ class Writer:
         quiet = 0.0
         while not self._closed and getpid() == pid:
             wait = 0.02 if self._more_to_prune else self._interval
-            self._bell.acquire(True, wait)
+            self._wait(wait)
             busy = False
             with _writing:
                 busy = self._round()
@@ -186,6 +191,16 @@ class Writer:
             if quiet >= _QUIET and not self._held and not self._closed:
                 self._sleep()
                 quiet = 0.0
+
+    def _wait(self, seconds: float) -> None:
+        while True:
+            if self._attend is not None:
+                with _attending:
+                    self._attend()
+            rung = self._bell.acquire(True, min(seconds, _ATTEND_EACH))
+            if rung or seconds <= _ATTEND_EACH or self._closed:
+                return
+            seconds -= _ATTEND_EACH
 
     def _sleep(self) -> None:
         recorder = self._recorder

@@ -11,7 +11,8 @@ nanoseconds and offsets count from the transaction's start. Readers know it from
      "rss": [[offset, bytes]],  "context": {}|null,  "failure": {"type", "message", "frame_id"}|null,
      "insights": [{"kind", "text", "cost_ns", "cost_bytes", "count", "frame_id", "statement_id"}],
      "callgraph": null|{"functions": [[path, line, function, primitive, calls, own, total]],
-                        "callers": [[callee index, caller index, primitive, calls, own, total]]}}
+                        "callers": [[callee index, caller index, primitive, calls, own, total]]},
+     "captured": [what was measured on demand, the arm's id or ""]|null}
 """
 
 from __future__ import annotations
@@ -72,6 +73,7 @@ def plain(record: Record, ids: Dictionaries) -> dict[str, Any]:
             for found in record.insights
         ],
         "callgraph": None if record.callgraph is None else _callgraph(record.callgraph),
+        "captured": record.captured,
     }  # fmt: skip
 
 

@@ -39,19 +39,33 @@ class Tracer:
         self, sink: Sink, profilers: tuple[Profiler, ...] = (), clock: Clock = system, max_spans: int = 2000
     ) -> None:
         self.sink = sink
-        self.profilers = profilers
-        # Last started is first stopped, so that each measures only the application inside it.
-        self.stoppers = tuple(reversed(profilers))
+        self.use(profilers)
         self.monotonic = clock.monotonic
         self.max_spans = max_spans
 
-    def begin(self, kind: str, name: str, notes: dict[Any, Any] | None = None) -> Transaction:
+    def use(self, profilers: tuple[Profiler, ...]) -> None:
+        """Tell these of every transaction from now on."""
+        self.profilers = profilers
+        # Last started is first stopped, so that each measures only the application inside it.
+        self.stoppers = tuple(reversed(profilers))
+
+    def begin(
+        self,
+        kind: str,
+        name: str,
+        notes: dict[Any, Any] | None = None,
+        method: str | None = None,
+        path: str | None = None,
+    ) -> Transaction:
         """Open a transaction and make it current. The caller must `end` it on every way out.
 
-        `notes` are wishes for the profilers, like ``{"cprofile": True}``.
+        `notes` are wishes for the profilers, like ``{"cprofile": True}``; `method` and `path` are all they can know of
+        a request while its name is not known.
         """
         transaction = Transaction(kind, name, self.monotonic())
         transaction.notes = notes
+        transaction.method = method
+        transaction.path = path
         current.set(transaction)
         with _beginning:
             for profiler in self.profilers:

@@ -14,7 +14,7 @@ from apm_agent.errors import QuestionError, StoreError, contained
 from apm_agent.queries.connection import Connection, Pool, TooSlowError
 from apm_agent.queries.health import written_at
 from apm_agent.queries.window import Window
-from apm_agent.web import parameters, plain
+from apm_agent.web import changes, parameters, plain
 from apm_agent.web.access import Access, Authorize
 from apm_agent.web.headers import guarded
 from apm_agent.web.routes import ROUTES, Asked, NotFoundError, as_json, error
@@ -53,6 +53,8 @@ class Dashboard:
         asks = path.startswith(API)
         if not self._access.allows(request):
             return error(403, "forbidden", _REFUSED) if asks else plain.refused()
+        if asks and request.method == "POST" and path.removeprefix(API) in changes.CHANGES:
+            return self._change(request, path.removeprefix(API))
         if request.method not in ("GET", "HEAD"):
             return _not_allowed() if asks else plain.not_allowed()
         if asks:
@@ -84,6 +86,19 @@ class Dashboard:
         if not pages:
             return plain.not_built()
         return (self.static.page(request, path) if path in pages else None) or plain.missing(path[:100])
+
+    def _change(self, request: Request, name: str) -> Response:
+        change, allowed = changes.CHANGES[name]
+        try:
+            given = changes.read(request, allowed)
+            with self._pool.session() as connection:
+                return as_json(change(connection, given))
+        except changes.ForeignError as foreign:
+            return error(403, "foreign", str(foreign))
+        except QuestionError as refused:
+            return error(400, "bad_parameter", str(refused))
+        except StoreError as broken:
+            return error(503, "store", str(broken))
 
     def _answer(self, request: Request, name: str) -> Response:
         route = ROUTES.get(name)
@@ -160,6 +175,6 @@ def _query(request: Request) -> str:
 
 
 def _not_allowed() -> Response:
-    response = error(405, "method_not_allowed", "questions are only asked: GET or HEAD")
+    response = error(405, "method_not_allowed", "this is only asked: GET or HEAD")
     response.headers["Allow"] = "GET, HEAD"
     return response

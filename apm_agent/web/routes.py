@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 
 from apm_agent.errors import QuestionError
 from apm_agent.exporters import EXPORTERS, write
+from apm_agent.queries import arms as arms_queries
 from apm_agent.queries import endpoint as endpoint_queries
 from apm_agent.queries import health as health_queries
 from apm_agent.queries import overview as overview_queries
@@ -156,6 +157,10 @@ def _health(asked: Asked) -> tuple[Answer, Window | None]:
     return health_queries.health(asked.connection, asked.store_url, asked.version), read.window(asked.given)
 
 
+def _arms(asked: Asked) -> tuple[Answer, Window | None]:
+    return {"arms": arms_queries.listed(asked.connection)}, read.window(asked.given)
+
+
 def _narrowed(given: Given) -> dict[str, str]:
     return {"service": read.text(given, "service"), "release": read.text(given, "release")}
 
@@ -170,6 +175,7 @@ ROUTES = {
     ),
     "trace": Route(_trace, ("id",)),
     "profile": Route(_profile, ("name", "kind", "id", "format", "prune", "source")),
+    "arms": Route(_arms),
     "health": Route(_health),
 }
 

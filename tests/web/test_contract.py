@@ -149,6 +149,7 @@ SHAPES: dict[str, Shape] = {
         "callgraph": Maybe({
             "functions": [{**FRAME, "calls": WHOLE, "own_ms": NUMBER, "total_ms": NUMBER}], "note": TEXT,
         }),
+        "captured": Maybe({"capture": TEXT, "arm": Maybe(TEXT)}),
         "source": [SOURCE], "previous": Maybe(TEXT), "next": Maybe(TEXT), "median": Maybe(TEXT),
         "detail": YES, "why_none": Maybe(TEXT),
     },
@@ -159,6 +160,10 @@ SHAPES: dict[str, Shape] = {
         "samples": [WHOLE]},
         "total_ns": WHOLE, "count": WHOLE, "transactions": WHOLE, "pruned_ns": WHOLE,
     },
+    "arms": {**COMMON, "arms": [{
+        "id": TEXT, "endpoint": TEXT, "service": Maybe(TEXT), "capture": TEXT, "count": WHOLE, "done": WHOLE,
+        "state": TEXT, "created": NUMBER, "until": NUMBER, "functions": [PLACE], "unmeasured": Each(WHOLE),
+    }]},
     "health": {
         **COMMON, "agent": {"version": TEXT, "schema": WHOLE},
         "store": {

@@ -81,9 +81,9 @@ class APMMiddleware:
             return active, outer, False
         sent = request.META
         notes = wishes(self._secret, sent.get("HTTP_X_APM_PROFILE")) if self._secret else None
-        transaction = active.begin("web", UNNAMED, notes)
-        transaction.method = method_of(request.method)
-        transaction.path = path_of(request.path_info)
+        transaction = active.begin(
+            "web", UNNAMED, notes, method_of(request.method), path_of(request.path_info)
+        )
         if "HTTP_X_REQUEST_START" in sent or "HTTP_X_QUEUE_START" in sent:
             transaction.queue_ns = queue_ns(sent.get("HTTP_X_REQUEST_START"), sent.get("HTTP_X_QUEUE_START"))
         return active, transaction, True

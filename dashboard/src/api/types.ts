@@ -238,6 +238,8 @@ export interface TraceAnswer extends Common {
   gc: { t_ms: number; duration_ms: number; generation: number }[];
   rss_curve: [number, number][];
   callgraph: { functions: CallgraphFunction[]; note: string } | null;
+  /** What was measured of it on demand, and for which arm. */
+  captured: { capture: 'cprofile' | 'lines' | 'memory'; arm: string | null } | null;
   source: SourceBlock[];
   previous: string | null;
   next: string | null;

@@ -10,6 +10,7 @@ const KEPT: Record<string, string> = {
   first: 'first of its endpoint in this release',
   insight: 'a cause was found in it',
   uniform: 'picked evenly, whatever it was like',
+  captured: 'it was measured on demand',
 };
 
 export const keptWords = (kept: string): string => KEPT[kept] ?? f.tame(kept, 60);

@@ -1,0 +1,199 @@
+"""Armed on real servers under load: exactly n arrive, every answer is what it was, and nothing is said."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from records import rows
+from servers import PYTHON, ROOT, Program, environment, free_port, running, script
+
+pytestmark = pytest.mark.server
+
+APP = """
+import sqlite3
+import time
+from flask import Flask
+from apm_agent.integrations.flask import init_app
+
+app = Flask("orders")
+init_app(app, service="shop", dashboard_path="/apm")
+
+def price(count):
+    total = 0
+    for number in range(count):
+        total += number * number
+    return total
+
+KEPT = []
+
+@app.get("/orders")
+def orders():
+    until = time.thread_time() + 0.012
+    while time.thread_time() < until:
+        price(200)
+    KEPT.append(bytearray(50_000))
+    return {"total": price(2_000)}
+
+@app.get("/item/<int:id>")
+def item(id):
+    return {"id": id, "total": price(100)}
+"""
+WORKERS = 4
+PATHS = ("/orders", "/item/3", "/item/4", "/nothing")
+
+
+class Load:
+    """Four clients that ask for every path in turn; all that came back, by path, once each."""
+
+    def __init__(self, base: str) -> None:
+        self.base = base
+        self.answers: dict[str, set[Any]] = {path: set() for path in PATHS}
+        self.over = threading.Event()
+        self.errors: list[BaseException] = []
+
+    def ask(self, path: str) -> Any:
+        try:
+            with urllib.request.urlopen(self.base + path, timeout=30) as answer:
+                return answer.status, _constant(answer.headers.items()), answer.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, _constant(error.headers.items()), error.read()
+
+    def run(self) -> None:
+        try:
+            while not self.over.is_set():
+                for path in PATHS:
+                    self.answers[path].add(self.ask(path))
+        except BaseException as error:
+            self.errors.append(error)
+            raise
+
+
+def _constant(headers: Any) -> tuple[tuple[str, str], ...]:
+    return tuple((name, value) for name, value in headers if name != "Date")
+
+
+@contextmanager
+def load(base: str) -> Iterator[Load]:
+    clients = Load(base)
+    threads = [threading.Thread(target=clients.run) for _ in range(WORKERS)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield clients
+    finally:
+        clients.over.set()
+        for thread in threads:
+            thread.join()
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Program]:
+    (tmp_path / "orders.py").write_text(APP)
+    port = free_port()
+    command = [
+        script("gunicorn"), "--workers", str(WORKERS), "--bind", f"127.0.0.1:{port}", "--log-level", "warning",
+        "orders:app",
+    ]  # fmt: skip
+    env = environment(PYTHONPATH=str(ROOT), PYTHONWARNINGS="error", APM_AGENT_SAMPLE_INTERVAL="5ms")
+    with running(command, port=port, env=env, cwd=tmp_path) as program:
+        yield program
+
+
+def until(enough: Any, patience: float = 30.0) -> Any:
+    deadline = time.monotonic() + patience
+    while not (found := enough()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return found
+
+
+def arm(cwd: Path, *arguments: str) -> Any:
+    done = subprocess.run(
+        [PYTHON, "-m", "apm_agent", "arm", *arguments, "--json"],
+        cwd=cwd, env=environment(PYTHONPATH=str(ROOT)), capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def count(cwd: Path, where: str = "1") -> int:
+    path = cwd / ".apm-agent" / "apm.db"
+    if not path.exists() or not rows(path, "SELECT 1 FROM sqlite_master WHERE name = 'transactions'"):
+        return 0
+    found: int = rows(path, f"SELECT count(*) FROM transactions WHERE {where}")[0][0]
+    return found
+
+
+def arrived(cwd: Path, arm_id: str) -> bool:
+    return any(each["id"] == arm_id and each["state"] == "done" for each in arm(cwd, "--list")["arms"])
+
+
+def trace_of(base: str, number: int) -> Any:
+    with urllib.request.urlopen(f"{base}/apm/api/v1/trace?id={number:016x}", timeout=30) as answer:
+        return json.load(answer)
+
+
+def test_exactly_n_of_four_workers_and_nobody_notices(shop: Program, tmp_path: Path) -> None:
+    before = Load(shop.url)
+    for path in PATHS:
+        before.answers[path] = {before.ask(path)}
+    store = tmp_path / ".apm-agent" / "apm.db"
+    assert until(lambda: count(tmp_path))
+    with load(shop.url) as clients:
+        asked = time.time()
+        made = arm(tmp_path, "GET /orders", "--cprofile", "-n", "7", "--service", "shop")
+        assert until(lambda: arrived(tmp_path, made["id"]))
+        assert until(lambda: count(tmp_path, "kept = 'captured'") == 7)
+        # Well after the last one every worker has heard that it is over.
+        seen = count(tmp_path)
+        assert until(lambda: count(tmp_path) > seen + 400)
+    assert clients.errors == []
+    assert clients.answers == before.answers
+    assert count(tmp_path, "kept = 'captured'") == 7
+    found = rows(
+        store,
+        "SELECT t.id, t.started_at, e.name FROM transactions t JOIN endpoints e ON e.id = endpoint_id"
+        " WHERE kept = 'captured' ORDER BY t.id",
+    )
+    assert {name for _, _, name in found} == {"GET /orders"}
+    assert min(started for _, started, _ in found) < (asked + 20) * 1e9
+    graph = trace_of(shop.url, found[0][0])
+    assert graph["captured"] == {"capture": "cprofile", "arm": made["id"]}
+    assert {"orders", "price"} <= {row["function"] for row in graph["callgraph"]["functions"]}
+    assert shop.output == ""
+
+
+def test_through_the_api_from_our_own_pages_only(shop: Program, tmp_path: Path) -> None:
+    Load(shop.url).ask("/orders")
+    assert until(lambda: count(tmp_path))
+    wish = json.dumps({"endpoint": "GET /orders", "capture": "cprofile", "count": 2}).encode()
+
+    def post(**headers: str) -> Any:
+        request = urllib.request.Request(
+            f"{shop.url}/apm/api/v1/arms", wish, {"Content-Type": "application/json", **headers}
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)["arm"]
+
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        post(Origin="https://elsewhere.example")
+    refused.value.close()
+    assert refused.value.code == 403
+    made = post(Origin=shop.url)
+    with load(shop.url):
+        assert until(lambda: arrived(tmp_path, made["id"]))
+        assert until(lambda: count(tmp_path, "kept = 'captured'") == 2)
+    with urllib.request.urlopen(f"{shop.url}/apm/api/v1/arms", timeout=30) as answer:
+        [row] = json.load(answer)["arms"]
+    assert (row["id"], row["done"], row["state"]) == (made["id"], 2, "done")
+    assert shop.output == ""
