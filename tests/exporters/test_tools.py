@@ -157,7 +157,7 @@ def test_firefox_profiler_reads_it(
     environment = {**os.environ, "HOME": str(tmp_path)}
 
     def ask(*words: str | Path) -> str:
-        return opened("node", tool("pq"), *words, env=environment)
+        return opened(tool("node"), tool("pq"), *words, env=environment)
 
     for path, source in zip(files(firefox.export), sources, strict=True):
         ask("load", path.rename(path.with_suffix(".json")))

@@ -1,0 +1,94 @@
+"""`apm-agent export`: what the store holds, as a file of another tool."""
+
+from __future__ import annotations
+
+import re
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import click
+
+from apm_agent.cli import place
+from apm_agent.errors import QuestionError
+from apm_agent.exporters import EXPORTERS, write
+from apm_agent.queries import window
+from apm_agent.queries.connection import Connection, connect
+from apm_agent.queries.scope import one_endpoint, scope_of
+from apm_agent.queries.subject import Endpoints, OneTransaction, Subject
+from apm_agent.queries.units import parse_id
+
+
+@click.command("export")
+@click.option("--endpoint", default="", help='Like "GET /orders", or the name of a job; else all of them.')
+@click.option("--transaction", default="", help="One transaction, by the id that its page shows.")
+@click.option("--format", "form", type=click.Choice(list(EXPORTERS)), required=True, help="The format.")
+@click.option(
+    "-o", "--output", default="", help="The file; without it a text goes to the terminal, the rest to a name."
+)
+@click.option(
+    "--range", "span", default="24h", show_default=True, help="How far back: 15m, 1h, 6h, 24h or 7d."
+)
+@click.option("--source", default="", help="profile or callgraph, where a format can be written from both.")
+@click.option("--kind", default="", help="web, background, websocket or stream, where a name is both.")
+@click.option("--service", default="", help="Only this service.")
+@click.option("--release", default="", help="Only this release.")
+@click.option("--store", help="The store: a URL, or the path of a file.")
+def command(  # noqa: PLR0917  (click gives them by name)
+    endpoint: str,
+    transaction: str,
+    form: str,
+    output: str,
+    span: str,
+    source: str,
+    kind: str,
+    service: str,
+    release: str,
+    store: str | None,
+) -> None:
+    """Write a profile in another tool's format: speedscope, pprof, callgrind, …"""
+    if endpoint and transaction:
+        raise click.UsageError("--endpoint and --transaction exclude each other: give one of them.")
+    with connect(place.readable(store)) as connection:
+        if transaction:
+            subject: Subject = OneTransaction(connection, parse_id(transaction))
+        else:
+            subject = _endpoints(connection, endpoint, span, kind, service, release)
+        data = write(form, subject, source)
+    _put(data, form, output, endpoint or transaction or "all")
+
+
+def _endpoints(  # noqa: PLR0917  (as they stand on the command line)
+    connection: Connection, endpoint: str, span: str, kind: str, service: str, release: str
+) -> Endpoints:
+    scope = scope_of(connection, service, release)
+    if not endpoint:
+        return Endpoints(connection, window.of_range(span), scope.endpoints, scope.releases)
+    found = one_endpoint(connection, endpoint, kind, service)
+    if found is None:
+        raise QuestionError(
+            f"there is no endpoint {endpoint[:100]!r} in the store; `apm-agent dashboard` lists them"
+        )
+    return Endpoints(connection, window.of_range(span), [found.id], scope.releases)
+
+
+def _put(data: bytes, form: str, output: str, name: str) -> None:
+    if output == "-" or (not output and EXPORTERS[form].content_type.startswith("text/plain")):
+        with suppress(BrokenPipeError):  # `| head` has seen enough
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+        return
+    safe = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:80] or "profile"
+    path = Path(output or safe + EXPORTERS[form].ending)
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise click.UsageError(
+            f"{str(path)!r} cannot be written: {error.strerror}; name another with -o."
+        ) from None
+    click.echo(f"{path}: {len(data):,} bytes; opens in {_plain(EXPORTERS[form].opens)}", err=True)
+
+
+def _plain(text: str) -> str:
+    """Without Markdown's marks."""
+    return re.sub(r"\[([^]]*)\]\(([^)]*)\)", r"\1", text).replace("`", "")
