@@ -26,6 +26,7 @@ from apm_agent.profiling.armed import Armed
 from apm_agent.profiling.cprofile import Deterministic, OnDemand
 from apm_agent.profiling.cpu import Cpu
 from apm_agent.profiling.gc import Collections
+from apm_agent.profiling.live import Live, Whose
 from apm_agent.profiling.memory import Memory
 from apm_agent.profiling.sampler import Sampler
 from apm_agent.recording.digest import Digest
@@ -54,6 +55,7 @@ class Agent:
         self.memory = Memory() if config.memory else None
         self.collections = Collections() if config.gc else None
         self.sampler = Sampler(config.sample_interval, config.sampler_budget) if config.sampler else None
+        self.live = self._live(self.sampler) if self.sampler is not None else None
         self.deterministic = Deterministic(config.cprofile_share)
         self.profilers: tuple[Profiler, ...] = ()
         self.armed = Armed(
@@ -84,6 +86,16 @@ class Agent:
         if tracer is not None:
             tracer.use((*self.profilers, self.armed) if on else self.profilers)
 
+    def _live(self, sampler: Sampler) -> Live:
+        """What tells of transactions in flight, beside the looks at them."""
+
+        def hear(samples: list[Any] | None) -> None:
+            sampler.looks.heard = samples
+
+        live = Live(Whose(path_of(self.store), self.service(), _host()), self.origin, hear)
+        sampler.beside = live.look
+        return live
+
     def open_store(self) -> Store:
         """Open the store as the process that runs now; called by the writer, and again after a fork."""
         config = self.config
@@ -91,7 +103,7 @@ class Agent:
             service=self.service(),
             environment=config.environment,
             release=release.find(config.release, config.app_root or os.getcwd()),
-            host=os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", ""),
+            host=_host(),
             pid=os.getpid(),
             started_at=system.wall(),
             python=sys.version.split()[0],
@@ -125,6 +137,8 @@ class Agent:
             self.collections.unhook()
         if self.sampler is not None:
             self.sampler.close()
+        if self.live is not None:
+            self.live.close()
         self.writer.close()
 
     def after_fork(self) -> None:
@@ -218,6 +232,10 @@ def flush(timeout: float = 2.0) -> bool:
 def config() -> Config | None:
     """The settings in force; None when the agent is off."""
     return _agent.config if _agent is not None else None
+
+
+def _host() -> str:
+    return os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "")
 
 
 def _server() -> str:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from types import FrameType
 
-from apm_agent.model.profile import RUNNING, UNCERTAIN, Sample, StackKey
+from apm_agent.model.profile import RUNNING, UNCERTAIN, WAITING, Sample, StackKey
 from apm_agent.model.transaction import Transaction
 from apm_agent.profiling import attribution
 from apm_agent.profiling.doubt import Sites, cpu_of
@@ -30,7 +30,8 @@ class Look:
     """
 
     __slots__ = (
-        "_computing", "_cpu", "_last_ns", "_monotonic", "_open", "_sites", "booked_ns", "count", "uncertain_ns",
+        "_computing", "_cpu", "_last_ns", "_monotonic", "_open", "_sites", "booked_ns", "count", "heard",
+        "uncertain_ns",
     )  # fmt: skip
 
     def __init__(self, monotonic: Callable[[], int]) -> None:
@@ -38,6 +39,8 @@ class Look:
         self.count = 0
         self.booked_ns = 0
         self.uncertain_ns = 0
+        #: what ran and for how long is also put here, while somebody asks what runs
+        self.heard: list[tuple[StackKey, int]] | None = None
         self._last_ns = 0
         self._sites = Sites()
         #: thread → its processor time at the last look
@@ -127,6 +130,8 @@ class Look:
         self.booked_ns += weight
         if state == UNCERTAIN:
             self.uncertain_ns += weight
+        if self.heard is not None and state != WAITING:
+            self.heard.append((key, weight))
         samples = transaction.samples
         if len(samples) < _MOST_SAMPLES:
             if samples and samples[-1].stack == key:

@@ -7,6 +7,7 @@ chooses its moments and why is told in `moment`; who worked for whom in `attribu
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from os import getpid
 from typing import Any
 
@@ -23,6 +24,7 @@ from apm_agent.profiling.native import at_exit, original, refusal
 _LINGER_NS = 500_000_000
 _LONGEST_NS = 1_000_000_000
 _looking = contained("looking at stacks")
+_telling = contained("telling what is in flight")
 
 
 class Sampler:
@@ -34,7 +36,7 @@ class Sampler:
 
     __slots__ = (
         "_awake_ns", "_budget", "_clock", "_closed", "_cost_ns", "_cpu_ns", "_interval_ns", "_late", "_lock",
-        "_looked_ns", "_moments", "_parked", "_pid", "_refused", "looks",
+        "_looked_ns", "_moments", "_parked", "_pid", "_refused", "beside", "looks",
     )  # fmt: skip
 
     def __init__(self, interval: float = 0.01, budget: float = 0.01, clock: Clock = system) -> None:
@@ -43,6 +45,8 @@ class Sampler:
         self._clock = clock
         self._refused = refusal()
         self.looks = Look(clock.monotonic)
+        #: called after each tick with whether anything was open; answers the processor time it took
+        self.beside: Callable[[bool], int] | None = None
         self._clear()
 
     def _clear(self) -> None:
@@ -144,6 +148,9 @@ class Sampler:
             with _looking:
                 looked = self._tick(moments)
             self._account(began, spent, looked)
+            if self.beside is not None:
+                with _telling:
+                    self._cpu_ns += self.beside(looked)
             if looked:
                 busy_ns = monotonic()
             elif monotonic() - busy_ns > _LINGER_NS:

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Request
 
 from apm_agent.errors import QuestionError
 from apm_agent.model.arm import CPROFILE, USUAL_LIFE
-from apm_agent.queries import arms
+from apm_agent.queries import arms, live
 from apm_agent.queries.connection import Connection
 
 _LONGEST = 10_000
@@ -38,9 +38,14 @@ def _arms(connection: Connection, given: Given) -> dict[str, Any]:
     }
 
 
+def _live(connection: Connection, given: Given) -> dict[str, Any]:
+    return {"asked_until": live.ask(connection.path)}
+
+
 #: Address below the API → what it does, and the keys it takes.
 CHANGES: dict[str, tuple[Callable[[Connection, Given], dict[str, Any]], tuple[str, ...]]] = {
     "arms": (_arms, ("endpoint", "capture", "count", "seconds", "service", "cancel")),
+    "live": (_live, ()),
 }
 
 

@@ -75,6 +75,7 @@ STATEMENT = {
 FIGURE = {"value": Maybe(NUMBER), "previous": Maybe(NUMBER), "spark": [Maybe(NUMBER)]}
 BAND = {"count": WHOLE, "mean_ms": Maybe(NUMBER), "kinds": KINDS}
 FRAME = {**PLACE, "category": TEXT}
+PLACED = {"thread": TEXT, "task": Maybe(TEXT), "stack_state": TEXT, "stack": [FRAME], "cut": WHOLE}
 
 SHAPES: dict[str, Shape] = {
     "endpoints?range=24h": {
@@ -164,6 +165,19 @@ SHAPES: dict[str, Shape] = {
         "id": TEXT, "endpoint": TEXT, "service": Maybe(TEXT), "capture": TEXT, "count": WHOLE, "done": WHOLE,
         "state": TEXT, "created": NUMBER, "until": NUMBER, "functions": [PLACE], "unmeasured": Each(WHOLE),
     }]},
+    "live": {
+        **COMMON, "asked_until": Maybe(NUMBER),
+        "processes": [{
+            "host": TEXT, "pid": WHOLE, "service": TEXT, "answers": YES, "in_flight": WHOLE,
+            "written_at": Maybe(NUMBER), "last_seen": Maybe(NUMBER), "cost_share": Maybe(NUMBER),
+        }],
+        "in_flight": [{
+            "id": TEXT, "name": TEXT, "kind": TEXT, "service": TEXT, "host": TEXT, "pid": WHOLE,
+            "path": Maybe(TEXT), "age_ms": NUMBER, "state": TEXT,
+            "span": Maybe({"kind": TEXT, "name": TEXT, "age_ms": NUMBER}), "p95_ms": Maybe(NUMBER), **PLACED,
+            "also": [PLACED],
+        }],
+    },
     "health": {
         **COMMON, "agent": {"version": TEXT, "schema": WHOLE},
         "store": {
