@@ -15,13 +15,13 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 PAGES := $(shell find dashboard/src dashboard/build.mjs dashboard/build.py dashboard/package-lock.json -type f 2>/dev/null)
 
-.PHONY: demo test lint bench matrix soak clean chromium
+.PHONY: demo test lint bench matrix soak clean packages
 
 demo: $(VENV)/.demo
 	@exec $(BIN)/apm-agent demo $(ARGS)
 
-test: $(VENV)/.dev chromium
-	$(BIN)/python -m pytest $(ARGS)
+test: $(VENV)/.dev $(VENV)/.tools packages
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest $(ARGS)
 
 lint: $(VENV)/.dev $(VENV)/.node
 	$(BIN)/ruff format --check .
@@ -68,11 +68,24 @@ $(VENV)/.node: $(VENV)/.dev dashboard/package-lock.json
 	@PATH="$(CURDIR)/$(BIN):$$PATH"; cd dashboard && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
-chromium:
-	@command -v chromium chromium-browser google-chrome >/dev/null && exit 0; \
+# The tests open the exports with the tools they are for; one of them comes from npm.
+$(VENV)/.tools: $(VENV)/.node tests/exporters/tools/package-lock.json
+	@PATH="$(CURDIR)/$(BIN):$$PATH"; npm ci --prefix tests/exporters/tools --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+# What the tests start or open, by the command they look for and Debian's name of its package.
+packages:
+	@missing=(); \
+	for pair in chromium:chromium callgrind_annotate:valgrind dot:graphviz go:golang-go \
+	    /usr/share/doc/libdevel-nytprof-perl:libdevel-nytprof-perl; do \
+	  command -v "$${pair%%:*}" >/dev/null || test -e "$${pair%%:*}" || missing+=("$${pair#*:}"); \
+	done; \
+	(( $${#missing[@]} )) || exit 0; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  echo "make: installing Chromium for the browser tests"; \
-	  { apt-get install -y -qq chromium || { apt-get update -qq && apt-get install -y -qq chromium; }; } >/dev/null; \
+	  echo "make: installing $${missing[*]} for the tests"; \
+	  export DEBIAN_FRONTEND=noninteractive; \
+	  { apt-get install -y -qq --no-install-recommends "$${missing[@]}" \
+	    || { apt-get update -qq && apt-get install -y -qq --no-install-recommends "$${missing[@]}"; }; } >/dev/null; \
 	else \
-	  echo "make: no Chromium here, so the browser tests are skipped; cure: apt-get install chromium"; \
+	  echo "make: the tests that need them are skipped; cure: apt-get install $${missing[*]}"; \
 	fi
