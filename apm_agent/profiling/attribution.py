@@ -173,6 +173,11 @@ def at_work(alive: Container[int]) -> Iterator[tuple[Transaction, int, int]]:
             yield work[0], work[1], ident
 
 
+def is_shared(ident: int) -> bool:
+    """Whether several transactions take turns on this thread."""
+    return ident in loops or any(ident == other for _, _, other in list(greenlets.values()))
+
+
 def alone() -> bool:
     """Whether what runs on this thread now is one transaction's work only: no event loop, greenlets or trio."""
     return not (

@@ -30,8 +30,8 @@ class Look:
     """
 
     __slots__ = (
-        "_computing", "_cpu", "_last_ns", "_monotonic", "_open", "_sites", "booked_ns", "count", "heard",
-        "uncertain_ns",
+        "_computing", "_cpu", "_last_ns", "_monotonic", "_open", "_sites", "_stacks", "_work", "booked_ns",
+        "count", "heard", "taken_ns", "uncertain_ns",
     )  # fmt: skip
 
     def __init__(self, monotonic: Callable[[], int]) -> None:
@@ -43,6 +43,9 @@ class Look:
         self.heard: list[tuple[StackKey, int]] | None = None
         self._last_ns = 0
         self._sites = Sites()
+        self.taken_ns = 0
+        self._work: list[tuple[Transaction, int, int]] = []
+        self._stacks: dict[int, StackKey] = {}
         #: thread → its processor time at the last look
         self._cpu: dict[int, int] = {}
         #: thread → transaction's id and the stack it was last seen computing in
@@ -54,25 +57,37 @@ class Look:
         """Time until `now` was nobody's."""
         self._last_ns = now
 
-    def look(self, waited: bool = False, late: bool = False, planned_ns: int = 0) -> int:
-        """Take all stacks at work and book them, `planned_ns` after the look before; answers when that was.
+    def look(self, waited: bool = False, late: bool = False, planned_ns: int = 0) -> None:
+        """Take and book at once, for who waits for no moment."""
+        self.take()
+        self.book(waited, late, planned_ns)
 
-        `waited`: the GIL was not free. `late`: we could not run when we meant to.
-        """
+    def take(self) -> None:
+        """Take all stacks at work; nothing else, for the GIL may be asked back within 100 µs."""
         frames = current_frames()
-        stacks = {ident: key_of(frames[ident]) for ident in attribution.idents() if ident in frames}
+        self._work = list(attribution.at_work(frames))
+        self._stacks = {ident: key_of(frames[ident]) for ident in attribution.idents() if ident in frames}
+        self.taken_ns = self._monotonic()
         # A frame kept past its function's end would have its locals freed here, on our thread.
         frames.clear()
-        now = self._monotonic()
+
+    def book(self, waited: bool, late: bool, planned_ns: int, torn: bool = False) -> None:
+        """Book what was taken, `planned_ns` after the look before.
+
+        `waited`: the GIL was not free. `late`: we could not run when we meant to. `torn`: the GIL was lost while
+        taking, so which task ran and what ran on its thread may be of different moments.
+        """
+        now, stacks = self.taken_ns, self._stacks
         gap, self._last_ns = now - self._last_ns, now
         self.count += 1
+        spent = self._spent(stacks)
+        if not (waited or torn):
+            self._learn(stacks)
         work = [
             (transaction, ident, min(gap, max(planned_ns, now - since)))
-            for transaction, since, ident in attribution.at_work(stacks)
+            for transaction, since, ident in self._work
+            if ident in stacks and not (torn and attribution.is_shared(ident))
         ]
-        spent = self._spent(stacks)
-        if not waited:
-            self._learn(stacks)
         doubtful = (waited or late) and not any(self._sites.keeps(stacks[ident]) for _, ident, _ in work)
         for transaction, ident, weight in work:
             key = stacks[ident]
@@ -83,7 +98,8 @@ class Look:
                 elsewhere = min(weight, spent.get(ident, 0))
                 self._book_elsewhere(transaction, ident, key, now, elsewhere)
             self._book(transaction, key, RUNNING, now, weight - elsewhere)
-        return now
+        self._work = []
+        self._stacks = {}
 
     def _spent(self, stacks: dict[int, StackKey]) -> dict[int, int]:
         """Processor time each thread at work has used since the last look."""
@@ -93,9 +109,8 @@ class Look:
         for ident in stacks:
             cpu = cpu_of(natives.get(ident, 0))
             if cpu is None:
-                natives.pop(
-                    ident, None
-                )  # the number was that of a thread long gone; the next start asks again
+                # The number was that of a thread long gone; the next start on this one asks again.
+                natives.pop(ident, None)
                 continue
             now[ident] = cpu
             spent[ident] = cpu - before.get(ident, cpu)

@@ -51,7 +51,17 @@ _switches = _count_switches()
 class Moments:
     """Plans looks about an interval apart and waits for them."""
 
-    __slots__ = ("_before", "_grid_ns", "_lowered", "_monotonic", "_next_ns", "_sleep", "gap_ns", "late_ns")
+    __slots__ = (
+        "_before",
+        "_grid_ns",
+        "_lowered",
+        "_monotonic",
+        "_next_ns",
+        "_sleep",
+        "gap_ns",
+        "torn",
+        "waited",
+    )
 
     def __init__(self, monotonic: Callable[[], int]) -> None:
         self._monotonic = monotonic
@@ -59,9 +69,11 @@ class Moments:
         self._before: float | None = None
         self._lowered = 0.0
         self._sleep: Callable[[float], Any] = original("time", "sleep")
-        #: time between the last two planned looks, and how late the last one was
+        #: time between the last two planned looks
         self.gap_ns = 0
-        self.late_ns = 0
+        #: whether the GIL was not free at the last one, and whether it was lost again while looking
+        self.waited = False
+        self.torn = False
 
     def prepare(self) -> None:
         """Make this thread's timers sharp; Linux rounds sleeps to 50 µs unless a thread asks for better."""
@@ -92,22 +104,30 @@ class Moments:
         if pause > 0:
             self._sleep(pause / 1e9)
 
-    def meet(self) -> bool:
-        """Sleep until the moment with the switch interval lowered; answers whether the GIL was not free then."""
+    def meet(self, take: Callable[[], None]) -> None:
+        """Sleep until the moment with the switch interval lowered, and take the look."""
         if self._monotonic() > self._next_ns:
             # Others compete for the GIL, and it came late: to sleep again would only make it later.
-            self.late_ns = self._monotonic() - self._next_ns
-            return True
-        self._before = sys.getswitchinterval()
-        sys.setswitchinterval(_LOW)
-        self._lowered = sys.getswitchinterval()
-        try:
-            switches = _switches()
-            self._sleep(max(self._next_ns - self._monotonic(), _AT_LEAST_NS) / 1e9)
-        finally:
-            self.restore()
-        self.late_ns = self._monotonic() - self._next_ns
-        return _switches() - switches > 1
+            before = _switches()
+            take()
+            self.waited = True
+        else:
+            self._before = sys.getswitchinterval()
+            sys.setswitchinterval(_LOW)
+            self._lowered = sys.getswitchinterval()
+            try:
+                asleep = _switches()
+                self._sleep(max(self._next_ns - self._monotonic(), _AT_LEAST_NS) / 1e9)
+                before = _switches()
+                take()
+            finally:
+                self.restore()
+            self.waited = before - asleep > 1  # once for the sleep itself
+        self.torn = _switches() != before
+
+    def late_ns(self, taken_ns: int) -> int:
+        """How late the look was that was taken then."""
+        return taken_ns - self._next_ns
 
     def restore(self) -> None:
         """Put the switch interval back, unless the application has set its own meanwhile."""

@@ -165,11 +165,13 @@ class Sampler:
             moments.rest()
             self.looks.forget(self._clock.monotonic())
             return False
-        waited = moments.meet()
+        looks = self.looks
+        moments.meet(looks.take)
         if self._closed:
             return False
-        self.looks.look(waited, moments.late_ns > LATE_NS, moments.gap_ns)
-        self._late.append(moments.late_ns)
+        late_ns = moments.late_ns(looks.taken_ns)
+        looks.book(moments.waited, late_ns > LATE_NS, moments.gap_ns, moments.torn)
+        self._late.append(late_ns)
         return True
 
     def _park(self) -> None:
