@@ -117,7 +117,7 @@ def storage(option: str | None) -> Iterator[Finding]:
         return
     cure = "make it writable for this user, or name another with APM_AGENT_STORE"
     folder = _nearest(os.path.dirname(path))
-    if not os.access(folder, os.W_OK | os.X_OK):
+    if not os.path.isdir(folder) or not os.access(folder, os.W_OK | os.X_OK):
         yield Finding(WRONG, "store", f"{folder} cannot be written", cure)
     elif os.path.exists(path) and not os.access(path, os.W_OK):
         yield Finding(WRONG, "store", f"{path} cannot be written", cure)
