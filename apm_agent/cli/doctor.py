@@ -131,8 +131,8 @@ def storage(option: str | None) -> Iterator[Finding]:
 
 
 def _nearest(folder: str) -> str:
-    """The folder, or the first one above it that is there."""
-    while not os.path.isdir(folder) and folder != os.path.dirname(folder):
+    """The folder, or the first thing above it that is there."""
+    while not os.path.exists(folder) and folder != os.path.dirname(folder):
         folder = os.path.dirname(folder)
     return folder
 
