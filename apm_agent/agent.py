@@ -22,6 +22,7 @@ from apm_agent.instruments import patching
 from apm_agent.model import arm as arms
 from apm_agent.model.origin import Origin
 from apm_agent.model.record import Process
+from apm_agent.profiling.allocations import Allocations
 from apm_agent.profiling.armed import Armed
 from apm_agent.profiling.cprofile import Deterministic, OnDemand
 from apm_agent.profiling.cpu import Cpu
@@ -61,7 +62,7 @@ class Agent:
         self.armed = Armed(
             arms.folder_of(path_of(self.store)),
             self.service,
-            {arms.CPROFILE: OnDemand(self.deterministic)},
+            {arms.CPROFILE: OnDemand(self.deterministic), arms.MEMORY: Allocations(self.origin)},
             self.arm,
         )
         self.recorder = Recorder(config.max_queue, config.ignore)

@@ -89,6 +89,8 @@ class Record:
     callgraph: Callgraph | None = None
     #: what was measured of it on demand, and for which arm ("": a header asked for it)
     captured: tuple[str, str] | None = None
+    #: what it allocated and kept, measured on demand, as `store.detail` writes it
+    memory: dict[str, Any] | None = None
     insights: list[Insight] = field(default_factory=list)
     #: at least as long as the setting `slow`, or above the running p95 of its endpoint
     slow: bool = False

@@ -8,7 +8,7 @@ from typing import Any
 from apm_agent.errors import StoreError
 from apm_agent.model.histogram import Histogram
 from apm_agent.model.transaction import TIMED_KINDS
-from apm_agent.queries import detail, latency, names, written
+from apm_agent.queries import captured, detail, latency, names, written
 from apm_agent.queries.connection import Connection, Row
 from apm_agent.queries.rollups import NOTHING, measure
 from apm_agent.queries.rows import COLUMNS, TABLES, listed
@@ -55,7 +55,8 @@ def trace(connection: Connection, number: int, window: Window | None = None) -> 
         ],
         "rss_curve": [[millis(offset), kb(size)] for offset, size in document.get("rss") or ()],
         "callgraph": written.callgraph(document, row[29]),
-        "captured": written.captured(document),
+        "captured": captured.captured(document),
+        "memory_capture": captured.memory(document, known.sources, row[29], row[14]),
         "source": blocks(written.profiled(document, known), known.sources),
         **_neighbours(connection, row),
         "detail": bool(document),

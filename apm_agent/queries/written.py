@@ -196,12 +196,6 @@ def profiled(document: dict[str, Any], known: Names) -> Profiled:
     return Profiled(stacks, 1)
 
 
-def captured(document: dict[str, Any]) -> dict[str, Any] | None:
-    """What was measured of it on demand, and for which arm; None when nobody asked."""
-    said = document.get("captured")
-    return {"capture": said[0], "arm": said[1] or None} if said else None
-
-
 def callgraph(document: dict[str, Any], root: str | None) -> dict[str, Any] | None:
     graph = document.get("callgraph")
     if not graph:

@@ -16,7 +16,7 @@ from apm_agent.model.record import FailureRecord, Record, SampleRecord, SpanReco
 from apm_agent.model.scrub import scrub_mapping, scrub_text
 from apm_agent.model.span import Span
 from apm_agent.model.statement import normalise, summary
-from apm_agent.model.transaction import CAPTURED, TIMED_KINDS, Transaction
+from apm_agent.model.transaction import CAPTURED, MEMORY, TIMED_KINDS, Transaction
 from apm_agent.profiling.frames import frame_of, resolve
 from apm_agent.recording import spending
 from apm_agent.recording.keeping import Keeper
@@ -105,6 +105,7 @@ class Digest:
             record.context = scrub_mapping(transaction.context)
         if transaction.notes:
             record.captured = transaction.notes.get(CAPTURED)
+            record.memory = transaction.notes.get(MEMORY)
         if transaction.rss_curve:
             record.rss_curve = [(at - start, size) for at, size in transaction.rss_curve]
 

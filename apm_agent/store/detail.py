@@ -12,7 +12,10 @@ nanoseconds and offsets count from the transaction's start. Readers know it from
      "insights": [{"kind", "text", "cost_ns", "cost_bytes", "count", "frame_id", "statement_id"}],
      "callgraph": null|{"functions": [[path, line, function, primitive, calls, own, total]],
                         "callers": [[callee index, caller index, primitive, calls, own, total]]},
-     "captured": [what was measured on demand, the arm's id or ""]|null}
+     "captured": [what was measured on demand, the arm's id or ""]|null,
+     "memory": null|{"kept": bytes, "peak": bytes|null, "lines": [[path, line, bytes, blocks]],
+                     "types": [[type, how many more, [path, line]|null]], "holders": [[type, [[text, count]]]],
+                     "objects": how many there were, "took": ns}}
 """
 
 from __future__ import annotations
@@ -74,6 +77,7 @@ def plain(record: Record, ids: Dictionaries) -> dict[str, Any]:
         ],
         "callgraph": None if record.callgraph is None else _callgraph(record.callgraph),
         "captured": record.captured,
+        "memory": record.memory,
     }  # fmt: skip
 
 

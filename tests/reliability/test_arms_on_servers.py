@@ -197,3 +197,39 @@ def test_through_the_api_from_our_own_pages_only(shop: Program, tmp_path: Path) 
         [row] = json.load(answer)["arms"]
     assert (row["id"], row["done"], row["state"]) == (made["id"], 2, "done")
     assert shop.output == ""
+
+
+def captured_of(shop: Program, cwd: Path, flag: str, wanted: int) -> list[Any]:
+    """Arm from the command line under load; the traces that arrived."""
+    Load(shop.url).ask("/orders")
+    assert until(lambda: count(cwd))
+    with load(shop.url) as clients:
+        made = until(lambda: try_to_arm(cwd, flag, wanted))
+        assert until(lambda: arrived(cwd, made["id"])), shop.output
+        assert until(lambda: count(cwd, "kept = 'captured'") == wanted)
+    assert clients.errors == []
+    store = cwd / ".apm-agent" / "apm.db"
+    found = rows(store, "SELECT id FROM transactions WHERE kept = 'captured' ORDER BY id")
+    return [trace_of(shop.url, number) for (number,) in found]
+
+
+def try_to_arm(cwd: Path, flag: str, wanted: int) -> Any:
+    """Line timings need a sample or two to know the hottest functions; until then it is refused."""
+    done = subprocess.run(
+        [PYTHON, "-m", "apm_agent", "arm", "GET /orders", flag, "-n", str(wanted), "--json"],
+        cwd=cwd, env=environment(PYTHONPATH=str(ROOT)), capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    return json.loads(done.stdout) if done.returncode == 0 else None
+
+
+def test_memory_through_the_front_door(shop: Program, tmp_path: Path) -> None:
+    leak = next(number for number, line in enumerate(APP.splitlines(), 1) if "KEPT.append" in line)
+    for trace in captured_of(shop, tmp_path, "--memory", 2):
+        assert trace["captured"]["capture"] == "memory"
+        memory = trace["memory_capture"]
+        largest = memory["lines"][0]
+        assert (largest["file"], largest["line"], largest["category"]) == ("orders.py", leak, "app")
+        assert largest["kb"] >= 48
+        assert memory["exclusive"] is True, "a sync worker serves one at a time"
+        assert trace["trace"]["rss"]["delta_kb"] is None
+    assert shop.output == ""

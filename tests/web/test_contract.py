@@ -76,6 +76,13 @@ FIGURE = {"value": Maybe(NUMBER), "previous": Maybe(NUMBER), "spark": [Maybe(NUM
 BAND = {"count": WHOLE, "mean_ms": Maybe(NUMBER), "kinds": KINDS}
 FRAME = {**PLACE, "category": TEXT}
 PLACED = {"thread": TEXT, "task": Maybe(TEXT), "stack_state": TEXT, "stack": [FRAME], "cut": WHOLE}
+PLACED = {"file": TEXT, "line": WHOLE, "category": TEXT, "source": Maybe(TEXT)}
+MEMORY = {
+    "kept_kb": NUMBER, "peak_kb": Maybe(NUMBER), "objects": WHOLE, "took_ms": NUMBER, "overlap": WHOLE,
+    "exclusive": YES, "note": TEXT, "lines": [{**PLACED, "kb": NUMBER, "blocks": WHOLE}],
+    "types": [{"type": TEXT, "count": WHOLE, "where": Maybe(PLACED)}],
+    "holders": [{"type": TEXT, "held_by": [{"what": TEXT, "count": WHOLE}]}],
+}  # fmt: skip
 
 SHAPES: dict[str, Shape] = {
     "endpoints?range=24h": {
@@ -150,7 +157,7 @@ SHAPES: dict[str, Shape] = {
         "callgraph": Maybe({
             "functions": [{**FRAME, "calls": WHOLE, "own_ms": NUMBER, "total_ms": NUMBER}], "note": TEXT,
         }),
-        "captured": Maybe({"capture": TEXT, "arm": Maybe(TEXT)}),
+        "captured": Maybe({"capture": TEXT, "arm": Maybe(TEXT)}), "memory_capture": Maybe(MEMORY),
         "source": [SOURCE], "previous": Maybe(TEXT), "next": Maybe(TEXT), "median": Maybe(TEXT),
         "detail": YES, "why_none": Maybe(TEXT),
     },

@@ -207,6 +207,27 @@ export interface CallgraphFunction extends Frame {
   total_ms: number;
 }
 
+export interface CapturedPlace {
+  file: string;
+  line: number;
+  category: string;
+  source: string | null;
+}
+
+/** What one transaction allocated and left alive, measured on demand. */
+export interface MemoryCapture {
+  kept_kb: number;
+  peak_kb: number | null;
+  lines: (CapturedPlace & { kb: number; blocks: number })[];
+  types: { type: string; count: number; where: CapturedPlace | null }[];
+  holders: { type: string; held_by: { what: string; count: number }[] }[];
+  objects: number;
+  took_ms: number;
+  overlap: number;
+  exclusive: boolean;
+  note: string;
+}
+
 export interface TraceDetail extends Omit<TraceRow, 'error' | 'kept'> {
   kept?: string | null;
   view: string | null;
@@ -240,6 +261,7 @@ export interface TraceAnswer extends Common {
   callgraph: { functions: CallgraphFunction[]; note: string } | null;
   /** What was measured of it on demand, and for which arm. */
   captured: { capture: 'cprofile' | 'lines' | 'memory'; arm: string | null } | null;
+  memory_capture: MemoryCapture | null;
   source: SourceBlock[];
   previous: string | null;
   next: string | null;
