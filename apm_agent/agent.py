@@ -10,6 +10,7 @@ import atexit
 import os
 import sys
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from apm_agent import config as settings
@@ -36,7 +37,7 @@ from apm_agent.recording.slowline import Printer
 from apm_agent.recording.writer import Writer
 from apm_agent.store import absolute, open_store
 from apm_agent.store.base import Store
-from apm_agent.store.location import path_of
+from apm_agent.store.location import path_of, prepare
 from apm_agent.tracing import caller
 from apm_agent.tracing import tracer as tracing
 from apm_agent.tracing.tracer import Profiler, Tracer
@@ -93,7 +94,9 @@ class Agent:
         def hear(samples: list[Any] | None) -> None:
             sampler.looks.heard = samples
 
-        live = Live(Whose(path_of(self.store), self.service(), _host()), self.origin, hear)
+        path = path_of(self.store)
+        whose = Whose(path, self.service(), _host())
+        live = Live(whose, self.origin, hear, prepare=partial(prepare, path))
         sampler.beside = live.look
         return live
 

@@ -34,8 +34,15 @@ class Whose(NamedTuple):
     host: str
 
 
+def _nothing() -> None:
+    return None
+
+
 class Live:
-    """`look` is called at every look of the sampler; `hear` is how samples are heard of while somebody asks."""
+    """`look` is called at every look of the sampler; `hear` is how samples are heard of while somebody asks.
+
+    `prepare` makes the store's folder: who asks while the very first request hangs must find it.
+    """
 
     def __init__(
         self,
@@ -44,12 +51,16 @@ class Live:
         hear: Callable[[list[Any] | None], None],
         clock: Clock = system,
         wall: Callable[[], float] = time.time,
+        *,
+        prepare: Callable[[], None] = _nothing,
     ) -> None:
         self._whose = whose
         self._folder = live.folder_of(whose.store_path)
         self._asked = live.asked_of(self._folder)
         self._origin = origin
         self._hear = hear
+        self._prepare = prepare
+        self._prepared = False
         self._clock = clock
         self._wall = wall
         self.after_fork()
@@ -80,6 +91,10 @@ class Live:
         begun = cpu()
         try:
             self._due_ns = now + _EACH_NS
+            if not self._prepared:
+                self._prepared = True
+                with contextlib.suppress(StoreError):  # the writer will say so
+                    self._prepare()
             self._answer(now)
         finally:
             cost = cpu() - begun

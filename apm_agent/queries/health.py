@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from typing import Any
 
 from apm_agent.queries.connection import SCHEMA, Connection
@@ -12,6 +13,8 @@ from apm_agent.queries.units import kb, unix
 _MOST_PROCESSES = 64
 #: A process not heard of for a day is history.
 _RECENT = 86400 * 10**9
+#: Seconds: one not heard of for so long has ended or is idle; nobody waits longer than so for a write.
+_LATELY, _LONGEST_FLUSH = 600.0, 30.0
 
 _PARTS: dict[str, Any] = {
     "sampler": None, "recorder": None, "writer": None, "overhead": None,
@@ -50,6 +53,16 @@ def workers(connection: Connection, service: str = "") -> list[dict[str, Any]]:
             (service, service, _RECENT // 24, _MOST_PROCESSES),
         )
     ]  # fmt: skip
+
+
+def flush_interval(connection: Connection) -> float:
+    """The longest time in seconds that a process seen in the last minutes waits between two writes."""
+    since = time.time() - _LATELY
+    said = [
+        each["settings"].get("flush_interval") for each in _processes(connection) if each["last_seen"] > since
+    ]
+    known = [float(each) for each in said if isinstance(each, (int, float))]
+    return min(max(known, default=1.0), _LONGEST_FLUSH)
 
 
 def _processes(connection: Connection) -> list[dict[str, Any]]:

@@ -33,6 +33,11 @@ def ask(store_path: str) -> float:
     """Ask every process to tell for the next seconds; answers until when (Unix seconds)."""
     folder = live.folder_of(store_path)
     until = time.time() + live.ASKED_FOR
+    if not os.path.isdir(os.path.dirname(folder)):
+        raise StoreError(
+            f"there is no store at {store_path} yet. Start the application with `apm-agent run`, "
+            "or name the right file with --store."
+        )
     try:
         _make(folder, os.path.dirname(folder))
         trouble = live.trouble_with(folder)

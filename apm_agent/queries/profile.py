@@ -67,7 +67,7 @@ def of_window(
     rows = _sums(connection, pieces, releases, only, set(wanted))
     counted = totals(connection, window.pieces(), releases, only)
     transactions = sum(counted[endpoint].count for endpoint in wanted if endpoint in counted)
-    return Profiled(_named(connection, rows), transactions)
+    return Profiled(named(connection, rows), transactions)
 
 
 def of_transaction(connection: Connection, number: int) -> Profiled | None:
@@ -83,7 +83,7 @@ def of_transaction(connection: Connection, number: int) -> Profiled | None:
     for stack, state, weight in document.get("weights") or ():
         sums[stack, state][1] += weight
     return Profiled(
-        _named(connection, [(stack, state, count, ns) for (stack, state), (count, ns) in sums.items()]), 1
+        named(connection, [(stack, state, count, ns) for (stack, state), (count, ns) in sums.items()]), 1
     )
 
 
@@ -188,7 +188,8 @@ def _sums(
     return [(stack, state, count, weight) for (stack, state), (count, weight) in sums.items()]
 
 
-def _named(connection: Connection, rows: Sequence[tuple[int, int, int, int]]) -> list[Weighed]:
+def named(connection: Connection, rows: Sequence[tuple[int, int, int, int]]) -> list[Weighed]:
+    """Stacks with names instead of ids; rows are stack, state, samples, nanoseconds."""
     heaviest = sorted(rows, key=lambda row: (-row[3], row[0], row[1]))
     kept, rest = heaviest[:_MOST_STACKS], heaviest[_MOST_STACKS:]
     stacks = names.stacks(connection, [row[0] for row in kept])

@@ -158,5 +158,5 @@ def test_a_place_that_others_can_write_is_refused(store: Path) -> None:
 
 
 def test_without_a_folder_it_is_said_what_is_missing(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="cannot ask what is in flight"):
+    with pytest.raises(StoreError, match="there is no store at"):
         live.ask(str(tmp_path / "nowhere" / "apm.db"))
