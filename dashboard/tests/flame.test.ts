@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Frame, Sample } from '../src/api/types.ts';
-import { boxes, layout, matchedShare } from '../src/draw/flame-layout.ts';
+import { boxes, layout, lowest, matchedShare } from '../src/draw/flame-layout.ts';
 import { hotLines, laneBoxes, plumbingDepth, profileTree, sampleTree, withoutPlumbing } from '../src/draw/trees.ts';
 
 const FRAMES: Frame[] = ['main', 'view', 'query', 'render'].map((name, i) => ({
@@ -52,6 +52,12 @@ test('children stand widest first inside their parent', () => {
   assert.deepEqual([...laid.x], [0, 0, 0, 0, 20]);
   assert.deepEqual([...laid.depth], [0, 1, 2, 3, 3]);
   for (const box of boxes(laid, 0, 400, 10)) assert.ok(box.x >= 0 && box.x + box.width <= 400);
+});
+
+test('a tower too thin to see does not make the graph taller', () => {
+  const thin = sample(50, [0, 1, 2, 2, 2, 2], 0.01);
+  const laid = layout(sampleTree(FRAMES, [...SAMPLES, thin]));
+  assert.equal(lowest(boxes(laid, 0, 4000, 10)), 30);
 });
 
 test('zoom fills the width with a frame, its ancestors above it, its siblings gone', () => {

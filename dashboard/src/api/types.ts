@@ -214,6 +214,13 @@ export interface CapturedPlace {
   source: string | null;
 }
 
+/** Exact hits and times of a function's lines, from line_profiler; `line` is its first. */
+export interface LineTimings extends CapturedPlace {
+  function: string;
+  total_ms: number;
+  lines: { number: number; text: string | null; hits: number; ms: number }[];
+}
+
 /** What one transaction allocated and left alive, measured on demand. */
 export interface MemoryCapture {
   kept_kb: number;
@@ -262,6 +269,7 @@ export interface TraceAnswer extends Common {
   /** What was measured of it on demand, and for which arm. */
   captured: { capture: 'cprofile' | 'lines' | 'memory'; arm: string | null } | null;
   memory_capture: MemoryCapture | null;
+  lines: LineTimings[];
   source: SourceBlock[];
   previous: string | null;
   next: string | null;

@@ -1,6 +1,6 @@
 /** Draws a flame graph on a canvas, root on top; the cost of a draw is the frames in view, not all frames. */
 import * as f from '../text/format.ts';
-import { type Box, type FlameLayout, type FlameTree, boxes, layout, matches, matchedShare } from './flame-layout.ts';
+import { type Box, type FlameLayout, type FlameTree, boxes, layout, lowest, matches, matchedShare } from './flame-layout.ts';
 import { colour, prepare } from './palette.ts';
 
 const ROW = 19;
@@ -78,7 +78,8 @@ export class FlameCanvas {
   draw(): void {
     const width = this.#host.clientWidth;
     if (!width || !this.#tree.parent.length) return;
-    const c = prepare(this.#canvas, width, (this.#tree.deepest + 1) * ROW);
+    this.#boxes = boxes(this.#tree, this.#zoom, width, ROW);
+    const c = prepare(this.#canvas, width, lowest(this.#boxes) + ROW);
     c.font = `11.5px ${colour('--sans')}`;
     c.textBaseline = 'middle';
     const paint = Object.fromEntries(
@@ -86,7 +87,6 @@ export class FlameCanvas {
     );
     const [dim, faint, ink, hit] = [colour('--fl-dim'), colour('--ink-3'), colour('--ink'), colour('--fl-hit')];
     const focused = document.activeElement === this.#canvas;
-    this.#boxes = boxes(this.#tree, this.#zoom, width, ROW);
     for (const { index, x, y, width: wide, above } of this.#boxes) {
       const matched = this.#wanted !== '' && matches(this.#tree, index, this.#wanted);
       const [fill, text] = this.#wanted && !matched ? [dim, faint] : (paint[this.#tree.category[index]!] ?? paint['lib']!);

@@ -13,7 +13,6 @@ export interface FlameLayout extends FlameTree {
   kids: number[][];
   depth: Uint16Array;
   x: Float64Array;
-  deepest: number;
 }
 
 /** Children stand widest first, side by side from their parent's left edge. */
@@ -22,7 +21,6 @@ export function layout(tree: FlameTree): FlameLayout {
   const kids: number[][] = Array.from({ length }, () => []);
   const depth = new Uint16Array(length);
   const x = new Float64Array(length);
-  let deepest = 0;
   for (let i = 1; i < length; i++) kids[tree.parent[i]!]?.push(i);
   for (let i = 0; i < length; i++) {
     kids[i]!.sort((a, b) => tree.total[b]! - tree.total[a]!);
@@ -31,10 +29,9 @@ export function layout(tree: FlameTree): FlameLayout {
       x[kid] = at;
       at += tree.total[kid]!;
       depth[kid] = depth[i]! + 1;
-      if (depth[kid]! > deepest) deepest = depth[kid]!;
     }
   }
-  return { ...tree, kids, depth, x, deepest };
+  return { ...tree, kids, depth, x };
 }
 
 export function matches(tree: FlameTree, index: number, wanted: string): boolean {
@@ -81,3 +78,6 @@ export function boxes(tree: FlameLayout, zoom: number, width: number, row: numbe
   }
   return result;
 }
+
+/** Where the lowest box stands that one can see: a deep tower a pixel wide is not worth a screen of nothing. */
+export const lowest = (shown: Box[]): number => shown.reduce((y, box) => (box.width >= 4 && box.y > y ? box.y : y), 0);

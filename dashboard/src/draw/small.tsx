@@ -18,7 +18,7 @@ export function Spark({
   worse?: boolean;
 }) {
   const known = values.filter((value): value is number => value !== null);
-  if (known.length < FEWEST) return <span class="faint">{f.NONE}</span>;
+  if (known.length < FEWEST) return null;
   const high = Math.max(...known, 1e-9);
   const low = Math.min(...known, high * 0.62);
   const x = (i: number) => (i * width) / (values.length - 1);

@@ -9,6 +9,7 @@ export const KEYS: [keys: string, meaning: string][] = [
   ['/', 'find an endpoint or a trace'],
   ...PAGES.flatMap((page): [string, string][] => (page.rail ? [[`g ${page.rail.key}`, `go to ${page.title}`]] : [])),
   ['t', 'next longer range, from 7d back to 15m'],
+  ['s', 'order of the table: ← → and Enter'],
   ['d', 'light or dark'],
   ['j k ↓ ↑', 'move in a table or a timeline'],
   ['Enter', 'open what is marked'],
@@ -42,6 +43,7 @@ export function useKeys(help: () => void): void {
       else if (event.key === '/') focus('[data-main-search]');
       else if (event.key === 'f' && document.querySelector('[data-flame-search]')) focus('[data-flame-search]');
       else if (event.key === 't') nextRange();
+      else if (event.key === 's') focus('[data-order] [aria-pressed=true], [data-order] button, th button');
       else if (event.key === 'd') toggleTheme();
       else if (event.key === '?') help();
       else if ((event.key === 'j' || event.key === 'k') && event.target === document.body)

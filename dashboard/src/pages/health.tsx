@@ -14,7 +14,7 @@ export default function Health() {
         <>
           <Store data={data} />
           {data.processes.map((process) => (
-            <ProcessPanel key={`${process.host}:${process.pid}`} process={process} />
+            <ProcessPanel key={`${process.host}:${process.pid}:${process.started}`} process={process} />
           ))}
           {!data.processes.length && (
             <div class="panel empty">
@@ -83,7 +83,8 @@ function Store({ data: { agent, store, processes } }: { data: HealthAnswer }) {
 
 function ProcessPanel({ process }: { process: Process }) {
   const { sampler, recorder, writer, overhead, instruments = [], contained = [], settings = {} } = process;
-  const id = `process-${process.pid}`;
+  // a number comes back after a restart, and on another host
+  const id = `process-${process.pid}-${process.started}`;
   const facts: Fact[] = [
     ['Last seen', f.ago(process.last_seen)],
     ['Running for', f.lasted(process.last_seen - process.started)],
@@ -138,7 +139,7 @@ function ProcessPanel({ process }: { process: Process }) {
   return (
     <Panel
       id={id}
-      title={`${f.tame(process.service, 60)}, ${f.tame(process.host, 60)}:${process.pid}`}
+      title={`${f.tame(process.service, 60)}, ${f.tame(process.host, 60)}:${process.pid} since ${f.moment(process.started)}`}
       sub={[process.release && `release ${process.release}`, process.python && `Python ${process.python}`, process.server]
         .filter(Boolean)
         .map((text) => f.tame(String(text), 60))

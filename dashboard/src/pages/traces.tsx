@@ -34,6 +34,7 @@ export default function Traces() {
           <div class="toolbar">
             <Segments
               label="Order"
+              order
               options={[
                 { id: 'duration', title: 'Slowest' },
                 { id: 'time', title: 'Latest' },

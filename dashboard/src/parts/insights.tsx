@@ -44,11 +44,7 @@ export function Insights({
                 <PythonLine text={insight.where.source.trim()} />
               </code>
             )}
-            {insight.fix && (
-              <p class="fix">
-                <span class="muted">Fix:</span> {f.tame(insight.fix, 400)}
-              </p>
-            )}
+            {insight.fix && <Fix text={insight.fix} before={insights.findIndex((one) => one.fix === insight.fix) < i} />}
             {foot?.(insight)}
           </div>
         </li>
@@ -56,3 +52,13 @@ export function Insights({
     </ul>
   );
 }
+
+/** Advice is said once: a list of ten causes of one kind would be nothing but advice. */
+const Fix = ({ text, before }: { text: string; before: boolean }) =>
+  before ? (
+    <p class="muted">Fix: as above.</p>
+  ) : (
+    <p class="fix">
+      <span class="muted">Fix:</span> {f.tame(text, 400)}
+    </p>
+  );

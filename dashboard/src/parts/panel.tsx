@@ -81,14 +81,22 @@ export function Segments<T extends string>({
   options,
   current,
   select,
+  order = false,
 }: {
   label: string;
   options: { id: T; title: string; tip?: string }[];
   current: T | null;
   select: (id: T) => void;
+  /** what the key `s` goes to */
+  order?: boolean;
 }) {
+  const move = (event: KeyboardEvent) => {
+    const from = event.target as Element;
+    const to = event.key === 'ArrowRight' ? from.nextElementSibling : event.key === 'ArrowLeft' ? from.previousElementSibling : null;
+    (to as HTMLElement | null)?.focus();
+  };
   return (
-    <div class="segments" role="group" aria-label={label}>
+    <div class="segments" role="group" aria-label={label} onKeyDown={move} data-order={order ? '' : undefined}>
       {options.map((option) => (
         <button
           key={option.id}

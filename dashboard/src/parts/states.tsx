@@ -153,12 +153,18 @@ function NoMatch({ noun, active }: { noun: string; active: string[] }) {
 }
 
 function NothingYet() {
+  const query = useQuery();
   const [id, select] = useState<string>('any');
   const { lines } = FRAMEWORKS.find((framework) => framework.id === id)!;
   return (
     <div class="empty">
       <h2>Nothing recorded yet</h2>
-      <p>Last event: never. Start the app with the agent and send it a request; it shows up here within 2 seconds.</p>
+      <p>
+        Last event: never. Start the app with the agent and send it a request; it shows up here within 2 seconds.{' '}
+        <a class="link" href={query.link('health')}>
+          Which store is this?
+        </a>
+      </p>
       <Segments label="How the app is built" options={[...FRAMEWORKS]} current={id} select={select} />
       <pre role="group" tabIndex={0} aria-label="Install lines">
         {lines.join('\n')}

@@ -97,6 +97,7 @@ function List({ data, order, path }: { data: EndpointsAnswer; order: Order; path
         />
         <Segments
           label="Order"
+          order
           options={PRESETS}
           current={order.descending ? order.column : null}
           select={(sort) => query.set({ sort, dir: null })}
