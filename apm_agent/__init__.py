@@ -23,7 +23,7 @@ the dashboard into the application, and only when a path for it was set.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from apm_agent.tracing.blocks import background_transaction, span
 from apm_agent.tracing.current import current_transaction
@@ -31,6 +31,8 @@ from apm_agent.tracing.tracer import capture_exception
 from apm_agent.tracing.verbs import add_context, ignore_transaction, rename_transaction
 
 __version__ = "0.1.0"
+
+_F = TypeVar("_F", bound=Callable[..., Any])
 
 __all__ = [
     "add_context",
@@ -41,6 +43,7 @@ __all__ = [
     "flush",
     "ignore_transaction",
     "install",
+    "profile_lines",
     "rename_transaction",
     "span",
     "uninstall",
@@ -65,6 +68,18 @@ def uninstall() -> None:
     from apm_agent import agent
 
     agent.uninstall()
+
+
+def profile_lines(function: _F) -> _F:
+    """Time each line of a function in every transaction that calls it: ``@apm_agent.profile_lines``.
+
+    Exact hits and ns, of that transaction alone, for functions, coroutines, generators and async generators. It slows
+    the function down while it runs inside a transaction, and does nothing outside of one. Raises `ConfigError` where
+    the library line_profiler is missing: ``pip install 'apm-agent[lines]'``.
+    """
+    from apm_agent.profiling import decorated
+
+    return decorated.profile_lines(function)
 
 
 def flush(timeout: float = 2.0) -> bool:

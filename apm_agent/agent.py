@@ -23,12 +23,14 @@ from apm_agent.instruments import patching
 from apm_agent.model import arm as arms
 from apm_agent.model.origin import Origin
 from apm_agent.model.record import Process
+from apm_agent.profiling import decorated
 from apm_agent.profiling.allocations import Allocations
 from apm_agent.profiling.armed import Armed
 from apm_agent.profiling.cprofile import Deterministic, OnDemand
 from apm_agent.profiling.cpu import Cpu
 from apm_agent.profiling.gc import Collections
 from apm_agent.profiling.live import Live, Whose
+from apm_agent.profiling.lines import LineTimings
 from apm_agent.profiling.memory import Memory
 from apm_agent.profiling.sampler import Sampler
 from apm_agent.recording.digest import Digest
@@ -63,7 +65,11 @@ class Agent:
         self.armed = Armed(
             arms.folder_of(path_of(self.store)),
             self.service,
-            {arms.CPROFILE: OnDemand(self.deterministic), arms.MEMORY: Allocations(self.origin)},
+            {
+                arms.CPROFILE: OnDemand(self.deterministic),
+                arms.LINES: LineTimings(),
+                arms.MEMORY: Allocations(self.origin),
+            },
             self.arm,
         )
         self.recorder = Recorder(config.max_queue, config.ignore)
@@ -131,6 +137,7 @@ class Agent:
         patching.apply(config.instruments_off)
         if self.collections is not None:
             self.collections.hook()
+        decorated.watch()
         tracing.tracer = Tracer(self.recorder, self.profilers, system, config.max_spans)
 
     def stop(self) -> None:

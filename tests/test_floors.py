@@ -149,7 +149,7 @@ def test_one_place_swallows() -> None:
         and not any(isinstance(inner, ast.Raise) for inner in ast.walk(node))
     }
     # A user's own __str__ may raise anything; what is thrown into a generator goes on into the inner one.
-    assert broad <= {"errors.py", "tracing/failure.py", "tracing/around.py"}
+    assert broad <= {"errors.py", "tracing/failure.py", "tracing/around.py", "profiling/decorated.py"}
 
 
 def test_files_have_one_sentence_and_an_end() -> None:

@@ -91,6 +91,8 @@ class Record:
     captured: tuple[str, str] | None = None
     #: what it allocated and kept, measured on demand, as `store.detail` writes it
     memory: dict[str, Any] | None = None
+    #: (path, function, first line) → line → [hits, ns], exact
+    lines: dict[tuple[str, str, int], dict[int, list[int]]] | None = None
     insights: list[Insight] = field(default_factory=list)
     #: at least as long as the setting `slow`, or above the running p95 of its endpoint
     slow: bool = False

@@ -52,7 +52,7 @@ class Allocations:
         _count([]).subtract(_count([""]))
         return ""
 
-    def begin(self, transaction: Transaction) -> str:
+    def begin(self, transaction: Transaction, arm: Arm) -> str:
         """Count what is there and trace what comes."""
         began = self._clock()
         pauses = transaction.gc_pauses

@@ -40,7 +40,7 @@ class Capture(Protocol):
         """Load what it takes, on our own thread, when it is armed; else why it cannot be measured here."""
         ...
 
-    def begin(self, transaction: Transaction) -> str:
+    def begin(self, transaction: Transaction, arm: Arm) -> str:
         """Measure from here on; else why it cannot be. No other transaction shares the thread."""
         ...
 
@@ -200,7 +200,7 @@ class Armed:
             return "another transaction is being measured"
         why = "it failed"
         try:
-            why = self._captures[arm.capture].begin(transaction) if self._on else "it is over"
+            why = self._captures[arm.capture].begin(transaction, arm) if self._on else "it is over"
             if not why:
                 self._spoiled = False
                 self._running = _Running(transaction, arm, ident)

@@ -125,7 +125,7 @@ class OnDemand:
         self._deterministic.prepare()
         return ""
 
-    def begin(self, transaction: Transaction) -> str:
+    def begin(self, transaction: Transaction, arm: Arm) -> str:
         """Measure from here on; else why not."""
         return self._deterministic.begin(transaction, shared=True)
 

@@ -50,6 +50,24 @@ def memory(
     }
 
 
+def lines(document: dict[str, Any], sources: Sources, root: str | None) -> list[dict[str, Any]]:
+    """Exact hits and times by line, the functions that took most time first."""
+    shown = _Shown(sources, root)
+    found = [
+        {
+            **shown.place(path, first),
+            "function": function,
+            "total_ms": millis(sum(ns for _, _, ns in timed)),
+            "lines": [
+                {"number": line, "text": shown.place(path, line)["source"], "hits": hits, "ms": millis(ns)}
+                for line, hits, ns in timed
+            ],
+        }
+        for path, function, first, timed in document.get("lines") or ()
+    ]
+    return sorted(found, key=lambda each: -each["total_ms"])
+
+
 class _Shown:
     """Places for people: short files, whose code it is, and the text of the line where it is still what ran."""
 
@@ -57,8 +75,8 @@ class _Shown:
         self._sources = sources
         self._origin = Origin(root or "")
 
-    def place(self, path: str, line: int, function: str = "") -> dict[str, Any]:
-        frame = Frame(function, self._origin.short(path), line, self._origin.of(path), path)
+    def place(self, path: str, line: int) -> dict[str, Any]:
+        frame = Frame("", self._origin.short(path), line, self._origin.of(path), path)
         return {
             "file": frame.file,
             "line": line,

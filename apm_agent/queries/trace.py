@@ -56,6 +56,7 @@ def trace(connection: Connection, number: int, window: Window | None = None) -> 
         "rss_curve": [[millis(offset), kb(size)] for offset, size in document.get("rss") or ()],
         "callgraph": written.callgraph(document, row[29]),
         "captured": captured.captured(document),
+        "lines": captured.lines(document, known.sources, row[29]),
         "memory_capture": captured.memory(document, known.sources, row[29], row[14]),
         "source": blocks(written.profiled(document, known), known.sources),
         **_neighbours(connection, row),

@@ -16,7 +16,7 @@ from apm_agent.model.record import FailureRecord, Record, SampleRecord, SpanReco
 from apm_agent.model.scrub import scrub_mapping, scrub_text
 from apm_agent.model.span import Span
 from apm_agent.model.statement import normalise, summary
-from apm_agent.model.transaction import CAPTURED, MEMORY, TIMED_KINDS, Transaction
+from apm_agent.model.transaction import CAPTURED, LINES, MEMORY, TIMED_KINDS, Transaction
 from apm_agent.profiling.frames import frame_of, resolve
 from apm_agent.recording import spending
 from apm_agent.recording.keeping import Keeper
@@ -106,6 +106,7 @@ class Digest:
         if transaction.notes:
             record.captured = transaction.notes.get(CAPTURED)
             record.memory = transaction.notes.get(MEMORY)
+            record.lines = transaction.notes.get(LINES)
         if transaction.rss_curve:
             record.rss_curve = [(at - start, size) for at, size in transaction.rss_curve]
 

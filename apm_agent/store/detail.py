@@ -13,6 +13,7 @@ nanoseconds and offsets count from the transaction's start. Readers know it from
      "callgraph": null|{"functions": [[path, line, function, primitive, calls, own, total]],
                         "callers": [[callee index, caller index, primitive, calls, own, total]]},
      "captured": [what was measured on demand, the arm's id or ""]|null,
+     "lines": [[path, function, first line, [[line, hits, ns]]]],
      "memory": null|{"kept": bytes, "peak": bytes|null, "lines": [[path, line, bytes, blocks]],
                      "types": [[type, how many more, [path, line]|null]], "holders": [[type, [[text, count]]]],
                      "objects": how many there were, "took": ns}}
@@ -78,6 +79,10 @@ def plain(record: Record, ids: Dictionaries) -> dict[str, Any]:
         "callgraph": None if record.callgraph is None else _callgraph(record.callgraph),
         "captured": record.captured,
         "memory": record.memory,
+        "lines": [
+            (*function, sorted((line, hits, ns) for line, (hits, ns) in lines.items()))
+            for function, lines in (record.lines or {}).items()
+        ],
     }  # fmt: skip
 
 

@@ -54,7 +54,7 @@ def measured(work: Callable[[], object], keep: bool = True) -> Transaction:
     capture, transaction = Allocations(Origin(), Hand()), Transaction("web", "GET /orders", 0)
     assert capture.prepare(ARM) == ""
     transaction.rss_before = 1
-    assert capture.begin(transaction) == ""
+    assert capture.begin(transaction, ARM) == ""
     work()
     assert capture.end(transaction, keep) == ""
     capture.over()
@@ -148,7 +148,7 @@ def test_the_pause_of_our_own_collection_is_not_the_applications() -> None:
     capture = Allocations(Origin())
     gc.callbacks.append(note := lambda phase, info: setattr(transaction, "gc_pauses", ["ours"]))
     try:
-        capture.begin(transaction)
+        capture.begin(transaction, ARM)
     finally:
         gc.callbacks.remove(note)
         capture.end(transaction, False)

@@ -233,3 +233,19 @@ def test_memory_through_the_front_door(shop: Program, tmp_path: Path) -> None:
         assert memory["exclusive"] is True, "a sync worker serves one at a time"
         assert trace["trace"]["rss"]["delta_kb"] is None
     assert shop.output == ""
+
+
+def test_line_timings_through_the_front_door(shop: Program, tmp_path: Path) -> None:
+    for trace in captured_of(shop, tmp_path, "--lines", 2):
+        assert trace["captured"]["capture"] == "lines"
+        timed = {each["function"]: each for each in trace["lines"]}
+        price = timed["price"]
+        assert (price["file"], price["category"]) == ("orders.py", "app")
+        loop, body = price["lines"][1], price["lines"][2]
+        assert loop["text"] == "for number in range(count):"
+        calls = price["lines"][0]["hits"]
+        # 200 numbers a call but for the last, which has 2,000.
+        assert body["hits"] == 200 * (calls - 1) + 2_000
+        assert loop["hits"] == body["hits"] + calls
+        assert price["total_ms"] > 0
+    assert shop.output == ""

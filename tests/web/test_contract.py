@@ -158,6 +158,10 @@ SHAPES: dict[str, Shape] = {
             "functions": [{**FRAME, "calls": WHOLE, "own_ms": NUMBER, "total_ms": NUMBER}], "note": TEXT,
         }),
         "captured": Maybe({"capture": TEXT, "arm": Maybe(TEXT)}), "memory_capture": Maybe(MEMORY),
+        "lines": [{
+            **PLACED, "function": TEXT, "total_ms": NUMBER,
+            "lines": [{"number": WHOLE, "text": Maybe(TEXT), "hits": WHOLE, "ms": NUMBER}],
+        }],
         "source": [SOURCE], "previous": Maybe(TEXT), "next": Maybe(TEXT), "median": Maybe(TEXT),
         "detail": YES, "why_none": Maybe(TEXT),
     },
