@@ -28,9 +28,10 @@ from apm_agent.profiling.allocations import Allocations
 from apm_agent.profiling.armed import Armed
 from apm_agent.profiling.cprofile import Deterministic, OnDemand
 from apm_agent.profiling.cpu import Cpu
+from apm_agent.profiling.curve import Curve
 from apm_agent.profiling.gc import Collections
-from apm_agent.profiling.live import Live, Whose
 from apm_agent.profiling.lines import LineTimings
+from apm_agent.profiling.live import Live, Whose
 from apm_agent.profiling.memory import Memory
 from apm_agent.profiling.sampler import Sampler
 from apm_agent.recording.digest import Digest
@@ -103,7 +104,8 @@ class Agent:
         path = path_of(self.store)
         whose = Whose(path, self.service(), _host())
         live = Live(whose, self.origin, hear, prepare=partial(prepare, path))
-        sampler.beside = live.look
+        curve = Curve(self.memory) if self.memory is not None else None
+        sampler.beside = live.look if curve is None else lambda busy: live.look(busy) + curve.look(busy)
         return live
 
     def open_store(self) -> Store:

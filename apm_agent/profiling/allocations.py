@@ -83,7 +83,7 @@ class Allocations:
             result["took"] = self._took_ns + self._clock() - began
             transaction.notes = {**(transaction.notes or {}), MEMORY: result}
         # The measurement itself takes memory: the process's size says nothing of this transaction.
-        transaction.rss_before = None
+        transaction.rss_before = transaction.rss_curve = None
         return ""
 
     def relieve(self) -> None:

@@ -135,6 +135,15 @@ def anyone() -> bool:
     return bool(threads or loops or greenlets)
 
 
+def open_now(most: int) -> list[Transaction]:
+    """At most so many of the transactions that are open, each once, whether they run or wait."""
+    found = dict.fromkeys(work[0] for work in list(threads.values()))
+    for loop in list(loops.values()):
+        found.update(dict.fromkeys(list(loop.open)[:most]))
+    found.update(dict.fromkeys(entry[0] for entry in list(greenlets.values())))
+    return [transaction for transaction in list(found)[:most] if not transaction.ended]
+
+
 def few() -> bool:
     """Whether at most one thread is at work: nobody then competes for the GIL on behalf of a transaction."""
     return len(idents()) < 2

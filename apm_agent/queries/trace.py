@@ -90,6 +90,7 @@ def _head(
     below = whole.share_below(row[3]) if timed else None
     p50, p95, p99 = latency.percentiles(whole) if timed else (None, None, None)
     before, after = row[12], row[13]
+    sizes = [size for _, size in document.get("rss") or ()]
     return {
         **listed(row, scope.endpoints),
         "view": endpoint.view if endpoint and endpoint.view else None,
@@ -104,6 +105,7 @@ def _head(
             "before_kb": kb(before),
             "after_kb": kb(after),
             "delta_kb": kb(after - before) if before is not None and after is not None else None,
+            "peak_kb": kb(max((size for size in (*sizes, before, after) if size is not None), default=None)),
             "overlap": row[14],
         },
         "context": document.get("context") or {},

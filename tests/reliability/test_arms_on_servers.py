@@ -44,6 +44,14 @@ def orders():
     KEPT.append(bytearray(50_000))
     return {"total": price(2_000)}
 
+@app.get("/export")
+def export():
+    held = bytearray(80_000_000)
+    until = time.monotonic() + 0.6
+    while time.monotonic() < until:
+        price(2_000)
+    return {"bytes": len(held)}
+
 @app.get("/item/<int:id>")
 def item(id):
     return {"id": id, "total": price(100)}
@@ -248,4 +256,17 @@ def test_line_timings_through_the_front_door(shop: Program, tmp_path: Path) -> N
         assert body["hits"] == 200 * (calls - 1) + 2_000
         assert loop["hits"] == body["hits"] + calls
         assert price["total_ms"] > 0
+    assert shop.output == ""
+
+
+def test_the_peak_inside_a_request_is_shown(shop: Program, tmp_path: Path) -> None:
+    assert Load(shop.url).ask("/export")[0] == 200
+    slow = "kept = 'slow'"
+    assert until(lambda: count(tmp_path, slow))
+    [(number,)] = rows(tmp_path / ".apm-agent" / "apm.db", f"SELECT id FROM transactions WHERE {slow}")
+    trace = trace_of(shop.url, number)
+    rss = trace["trace"]["rss"]
+    assert rss["peak_kb"] >= rss["before_kb"] + 75_000
+    assert rss["after_kb"] < rss["before_kb"] + 20_000
+    assert max(size for _, size in trace["rss_curve"]) == rss["peak_kb"]
     assert shop.output == ""

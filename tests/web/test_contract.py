@@ -129,6 +129,7 @@ SHAPES: dict[str, Shape] = {
             "p99_ms": Maybe(NUMBER),
             "rss": {
                 "before_kb": Maybe(NUMBER), "after_kb": Maybe(NUMBER), "delta_kb": Maybe(NUMBER),
+                "peak_kb": Maybe(NUMBER),
                 "overlap": WHOLE,
             },
             "context": Each(object),

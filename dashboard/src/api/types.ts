@@ -252,7 +252,13 @@ export interface TraceDetail extends Omit<TraceRow, 'error' | 'kept'> {
   p50_ms: number | null;
   p95_ms: number | null;
   p99_ms: number | null;
-  rss: { before_kb: number | null; after_kb: number | null; delta_kb: number | null; overlap: number | null } | null;
+  rss: {
+    before_kb: number | null;
+    after_kb: number | null;
+    delta_kb: number | null;
+    peak_kb: number | null;
+    overlap: number | null;
+  } | null;
   context: Record<string, unknown>;
   error: { type: string; message: string | null; file: string | null; line: number | null; function: string | null } | null;
   python: string | null;
