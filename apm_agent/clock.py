@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-
 _THREAD_CLOCK: Callable[[], int] | None = getattr(time, "thread_time_ns", None)
 
 

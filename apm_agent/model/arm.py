@@ -3,7 +3,7 @@
 Both wings read and write these files, in the folder `arms` beside the store, and nothing else passes between them:
 
     <id>.json   the arm itself (0600), put there whole by a rename
-    <id>.<k>    slot k of the n is taken: made with O_EXCL by the process whose measurement it is, so that no two take one
+    <id>.<k>    slot k of the n is taken: made with O_EXCL, so that no two processes take one
 """
 
 from __future__ import annotations

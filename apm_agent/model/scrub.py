@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from math import isfinite
 from typing import Any
 
 MASK = "[scrubbed]"
@@ -58,7 +59,7 @@ def _scalar(value: Any) -> Any:
     if isinstance(value, int):
         return int(value) if -(2**53) < value < 2**53 else str(value)[:_LONGEST_TEXT]
     if isinstance(value, float):
-        return float(value) if value == value and abs(value) != float("inf") else str(value)
+        return float(value) if isfinite(value) else str(value)  # JSON knows no NaN
     if isinstance(value, str):
         return _value_text(value)
     return f"<{type(value).__name__}>"
