@@ -14,6 +14,7 @@ from apm_agent.exporters import EXPORTERS, write
 from apm_agent.queries import arms as arms_queries
 from apm_agent.queries import endpoint as endpoint_queries
 from apm_agent.queries import health as health_queries
+from apm_agent.queries import leaks as leak_queries
 from apm_agent.queries import live as live_queries
 from apm_agent.queries import overview as overview_queries
 from apm_agent.queries import profile as profile_queries
@@ -166,6 +167,11 @@ def _live(asked: Asked) -> tuple[Answer, Window | None]:
     return live_queries.in_flight(asked.connection), read.window(asked.given)
 
 
+def _memory(asked: Asked) -> tuple[Answer, Window | None]:
+    window = read.window(asked.given)
+    return leak_queries.memory(asked.connection, window, **_narrowed(asked.given)), window
+
+
 def _narrowed(given: Given) -> dict[str, str]:
     return {"service": read.text(given, "service"), "release": read.text(given, "release")}
 
@@ -181,6 +187,7 @@ ROUTES = {
     "trace": Route(_trace, ("id",)),
     "profile": Route(_profile, ("name", "kind", "id", "format", "prune", "source")),
     "arms": Route(_arms),
+    "memory": Route(_memory),
     "live": Route(_live),
     "health": Route(_health),
 }

@@ -173,6 +173,19 @@ SHAPES: dict[str, Shape] = {
         "samples": [WHOLE]},
         "total_ns": WHOLE, "count": WHOLE, "transactions": WHOLE, "pruned_ns": WHOLE,
     },
+    "memory?range=24h": {
+        **COMMON,
+        "endpoints": [{
+            "name": TEXT, "kind": TEXT, "service": TEXT, "exclusive": WHOLE, "counted": WHOLE,
+            "mean_kb": Maybe(NUMBER), "p50_kb": Maybe(NUMBER), "total_kb": Maybe(NUMBER),
+            "slope_kb": Maybe(NUMBER), "p_value": Maybe(NUMBER), "verdict": TEXT,
+        }],
+        "workers": [{
+            "host": TEXT, "pid": WHOLE, "service": TEXT, "started": NUMBER, "rss_kb": Maybe(NUMBER),
+            "last_seen": NUMBER, "growth_kb": Maybe(NUMBER),
+        }],
+        "method": TEXT, "more": YES,
+    },
     "arms": {**COMMON, "arms": [{
         "id": TEXT, "endpoint": TEXT, "service": Maybe(TEXT), "capture": TEXT, "count": WHOLE, "done": WHOLE,
         "state": TEXT, "created": NUMBER, "until": NUMBER, "functions": [PLACE], "unmeasured": Each(WHOLE),
