@@ -221,13 +221,6 @@ export interface LineTimings extends CapturedPlace {
   lines: { number: number; text: string | null; hits: number; ms: number }[];
 }
 
-/** Exact hits and times of a function's lines, from line_profiler; `line` is its first. */
-export interface LineTimings extends CapturedPlace {
-  function: string;
-  total_ms: number;
-  lines: { number: number; text: string | null; hits: number; ms: number }[];
-}
-
 /** What one transaction allocated and left alive, measured on demand. */
 export interface MemoryCapture {
   kept_kb: number;
@@ -282,7 +275,6 @@ export interface TraceAnswer extends Common {
   /** What was measured of it on demand, and for which arm. */
   captured: { capture: 'cprofile' | 'lines' | 'memory'; arm: string | null } | null;
   memory_capture: MemoryCapture | null;
-  lines: LineTimings[];
   lines: LineTimings[];
   source: SourceBlock[];
   previous: string | null;
