@@ -20,6 +20,7 @@ COMMANDS = {
     "dump": "apm_agent.cli.dump",
     "top": "apm_agent.cli.top",
     "record": "apm_agent.cli.record",
+    "compare": "apm_agent.cli.compare",
     "arm": "apm_agent.cli.arm",
     "export": "apm_agent.cli.export",
     "dis": "apm_agent.cli.dis",

@@ -44,6 +44,17 @@ def bars(histogram: Histogram) -> dict[str, Any]:
     return {"edges_ms": _edges(low, step, n), "counts": _folded(counts, low, step, n)}
 
 
+def overlaid(before: Histogram, after: Histogram) -> dict[str, Any]:
+    """``edges_ms`` (n + 1), and ``before`` and ``after`` (n each): two histograms on one grid."""
+    columns = before.counts, after.counts
+    low, step, n = _grid(columns, _MOST_BARS)
+    return {
+        "edges_ms": _edges(low, step, n),
+        "before": _folded(columns[0], low, step, n),
+        "after": _folded(columns[1], low, step, n),
+    }
+
+
 def heatmap(columns: Sequence[dict[int, int]]) -> dict[str, Any]:
     """``edges_ms`` and the counts of each column, on one grid; columns are counts by bucket."""
     low, step, n = _grid(columns, _MOST_ROWS)

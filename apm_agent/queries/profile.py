@@ -62,12 +62,31 @@ def of_window(
 ) -> Profiled:
     """All samples of some endpoints in a window, which begins at full ten minutes or hours."""
     wanted = list(endpoints)
-    pieces = window.pieces(PROFILES if time.time() - window.start < _FINE else PROFILES[1:])
+    pieces = pieces_of(window)
     only = wanted[0] if len(wanted) == 1 else None
     rows = _sums(connection, pieces, releases, only, set(wanted))
     counted = totals(connection, window.pieces(), releases, only)
     transactions = sum(counted[endpoint].count for endpoint in wanted if endpoint in counted)
     return Profiled(named(connection, rows), transactions)
+
+
+def by_endpoint(
+    connection: Connection, window: Window, endpoints: Iterable[int], releases: tuple[int, ...] | None
+) -> dict[int, list[Weighed]]:
+    """The samples of each endpoint by itself."""
+    rows = _by_endpoint(connection, pieces_of(window), releases, None, set(endpoints))
+    rows.sort(key=lambda row: -row[4])
+    stacks = names.stacks(connection, {row[1] for row in rows[:_MOST_STACKS]})
+    found: dict[int, list[Weighed]] = defaultdict(list)
+    for number, (endpoint, stack, state, count, ns) in enumerate(rows):
+        name = stacks.get(stack, (names.UNKNOWN,)) if number < _MOST_STACKS else OTHER
+        found[endpoint].append(Weighed(name, state, count, ns))
+    return found
+
+
+def pieces_of(window: Window) -> list[Piece]:
+    """The profile rollups that cover a window: its edges are widened to what is kept of that time."""
+    return window.pieces(PROFILES if time.time() - window.start < _FINE else PROFILES[1:])
 
 
 def of_transaction(connection: Connection, number: int) -> Profiled | None:
@@ -172,6 +191,21 @@ def _sums(
     only: int | None,
     wanted: set[int],
 ) -> list[tuple[int, int, int, int]]:
+    sums: dict[tuple[int, int], list[int]] = defaultdict(lambda: [0, 0])
+    for _, stack, state, count, weight in _by_endpoint(connection, pieces, releases, only, wanted):
+        sums[stack, state][0] += count
+        sums[stack, state][1] += weight
+    return [(stack, state, count, weight) for (stack, state), (count, weight) in sums.items()]
+
+
+def _by_endpoint(
+    connection: Connection,
+    pieces: list[Piece],
+    releases: tuple[int, ...] | None,
+    only: int | None,
+    wanted: set[int],
+) -> list[tuple[int, int, int, int, int]]:
+    """Endpoint, stack, state, samples and nanoseconds."""
     sql, parameters = select(
         "profiles", "endpoint_id, stack_id, state, count, weight_ns", pieces, releases, only
     )
@@ -180,12 +214,7 @@ def _sums(
         " GROUP BY endpoint_id, stack_id, state",
         parameters,
     )
-    sums: dict[tuple[int, int], list[int]] = defaultdict(lambda: [0, 0])
-    for endpoint, stack, state, count, weight in rows:
-        if endpoint in wanted:
-            sums[stack, state][0] += count
-            sums[stack, state][1] += weight
-    return [(stack, state, count, weight) for (stack, state), (count, weight) in sums.items()]
+    return [(*row,) for row in rows if row[0] in wanted]
 
 
 def named(connection: Connection, rows: Sequence[tuple[int, int, int, int]]) -> list[Weighed]:

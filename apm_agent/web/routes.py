@@ -19,9 +19,11 @@ from apm_agent.queries import live as live_queries
 from apm_agent.queries import overview as overview_queries
 from apm_agent.queries import profile as profile_queries
 from apm_agent.queries import trace as trace_queries
+from apm_agent.queries.compare import compare
 from apm_agent.queries.connection import Connection
 from apm_agent.queries.endpoints import Page, endpoints
 from apm_agent.queries.scope import check_kind, one_endpoint, scope_of
+from apm_agent.queries.sides import Wanted, side
 from apm_agent.queries.subject import Endpoints, OneTransaction, Subject
 from apm_agent.queries.traces import Filters, traces
 from apm_agent.queries.units import hex_id, parse_id
@@ -117,8 +119,7 @@ def _profile(asked: Asked) -> tuple[Answer, Window | None]:
     form = read.text(given, "format") or COLUMNAR
     if form != COLUMNAR and form not in EXPORTERS:
         raise QuestionError(f"format={form[:40]!r} is not one of {', '.join((COLUMNAR, *EXPORTERS))}")
-    prune = read.number(given, "prune")
-    least = profile_queries.check_prune(profile_queries.PRUNE if prune is None else prune)
+    least = _prune(given)
     subject, name, window = _subject(asked)
     if form == COLUMNAR:
         return profile_queries.columnar(subject.profiled(), least), window
@@ -155,6 +156,19 @@ def _download(form: str, subject: Subject, name: str, source: str) -> Response:
     return response
 
 
+def _compare(asked: Asked) -> tuple[Answer, Window | None]:
+    given, connection = asked.given, asked.connection
+    wanted = Wanted(read.text(given, "name", 1000), read.text(given, "kind"), read.text(given, "service"))
+    span = read.given_window(given)
+    a, b = (side(connection, read.required(given, name), wanted, span) for name in ("a", "b"))
+    return compare(a, b, _prune(given)), span
+
+
+def _prune(given: Given) -> float:
+    prune = read.number(given, "prune")
+    return profile_queries.check_prune(profile_queries.PRUNE if prune is None else prune)
+
+
 def _health(asked: Asked) -> tuple[Answer, Window | None]:
     return health_queries.health(asked.connection, asked.store_url, asked.version), read.window(asked.given)
 
@@ -186,6 +200,7 @@ ROUTES = {
     ),
     "trace": Route(_trace, ("id",)),
     "profile": Route(_profile, ("name", "kind", "id", "format", "prune", "source")),
+    "compare": Route(_compare, ("a", "b", "name", "kind", "prune")),
     "arms": Route(_arms),
     "memory": Route(_memory),
     "live": Route(_live),

@@ -75,7 +75,13 @@ STATEMENT = {
 FIGURE = {"value": Maybe(NUMBER), "previous": Maybe(NUMBER), "spark": [Maybe(NUMBER)]}
 BAND = {"count": WHOLE, "mean_ms": Maybe(NUMBER), "kinds": KINDS}
 FRAME = {**PLACE, "category": TEXT}
-PLACED = {"thread": TEXT, "task": Maybe(TEXT), "stack_state": TEXT, "stack": [FRAME], "cut": WHOLE}
+SIDE = {"label": TEXT, "from": NUMBER, "to": NUMBER, "transaction": Maybe(TEXT), "count": WHOLE}
+FIGURES = (
+    "count", "mean_ms", "p50_ms", "p95_ms", "p99_ms", "error_rate", "queries_per_call", "cpu_ms", "rss_kb",
+)  # fmt: skip
+TOOK = {"own_ms": NUMBER, "total_ms": NUMBER, "own_samples": WHOLE, "total_samples": WHOLE}
+RAN = {"runs": WHOLE, "runs_per_call": NUMBER, "ms_per_call": NUMBER, "mean_ms": Maybe(NUMBER)}
+STACKED = {"thread": TEXT, "task": Maybe(TEXT), "stack_state": TEXT, "stack": [FRAME], "cut": WHOLE}
 PLACED = {"file": TEXT, "line": WHOLE, "category": TEXT, "source": Maybe(TEXT)}
 MEMORY = {
     "kept_kb": NUMBER, "peak_kb": Maybe(NUMBER), "objects": WHOLE, "took_ms": NUMBER, "overlap": WHOLE,
@@ -190,6 +196,33 @@ SHAPES: dict[str, Shape] = {
         "id": TEXT, "endpoint": TEXT, "service": Maybe(TEXT), "capture": TEXT, "count": WHOLE, "done": WHOLE,
         "state": TEXT, "created": NUMBER, "until": NUMBER, "functions": [PLACE], "unmeasured": Each(WHOLE),
     }]},
+    "compare?range=24h&a=before:6h&b=range:6h": {
+        **COMMON, "a": SIDE, "b": SIDE, "thin": YES, "why_thin": Maybe(TEXT),
+        "kpi": {name: dict.fromkeys(("before", "after", "change"), Maybe(NUMBER)) for name in FIGURES},
+        "histogram": {"edges_ms": [NUMBER], "before": [WHOLE], "after": [WHOLE]},
+        "functions": [{
+            **FRAME, "before": TOOK, "after": TOOK,
+            "own_change_ms": NUMBER, "total_change_ms": NUMBER, "own_sureness": Maybe(NUMBER),
+            "total_sureness": Maybe(NUMBER), "significant": YES,
+        }],
+        "statements": [{
+            "text": TEXT, "status": TEXT, "change_ms": NUMBER, "where": Maybe(PLACE),
+            "before": RAN, "after": RAN,
+        }],
+        "endpoints": [{
+            "name": TEXT, "kind": TEXT, "service": TEXT, "status": TEXT, "change_ms": Maybe(NUMBER),
+            "p95_change": Maybe(NUMBER), "cost_ms": Maybe(NUMBER), "thin": YES,
+            **dict.fromkeys(("before", "after"), dict.fromkeys(FIGURES, Maybe(NUMBER))),
+        }],
+        "flame": {
+            "frames": {"function": [TEXT], "file": [TEXT], "line": [WHOLE], "category": [TEXT]},
+            "nodes": {
+                "parent": [WHOLE], "frame": [WHOLE], "before_ns": [NUMBER], "after_ns": [NUMBER],
+                "before_own_ns": [NUMBER], "after_own_ns": [NUMBER],
+            },
+            "calls": {"before": WHOLE, "after": WHOLE}, "samples": {"before": WHOLE, "after": WHOLE},
+        },
+    },
     "live": {
         **COMMON, "asked_until": Maybe(NUMBER),
         "processes": [{
@@ -199,8 +232,8 @@ SHAPES: dict[str, Shape] = {
         "in_flight": [{
             "id": TEXT, "name": TEXT, "kind": TEXT, "service": TEXT, "host": TEXT, "pid": WHOLE,
             "path": Maybe(TEXT), "age_ms": NUMBER, "state": TEXT,
-            "span": Maybe({"kind": TEXT, "name": TEXT, "age_ms": NUMBER}), "p95_ms": Maybe(NUMBER), **PLACED,
-            "also": [PLACED],
+            "span": Maybe({"kind": TEXT, "name": TEXT, "age_ms": NUMBER}), "p95_ms": Maybe(NUMBER), **STACKED,
+            "also": [STACKED],
         }],
     },
     "health": {

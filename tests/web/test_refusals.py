@@ -64,6 +64,11 @@ def get(url: str) -> Get:
         ("profile?prune=2", "prune=2"),
         ("profile?prune=nan", "prune='nan'"),
         ("health?range=x", "range='x'"),
+        ("compare?a=range:1h", "b= is missing"),
+        ("compare?a=range:1h&b=/etc/passwd", "'/etc/passwd' is nothing to compare"),
+        ("compare?a=range:1h&b=file:///tmp/apm.db", "is nothing to compare"),
+        ("compare?a=range:1h&b=tx:../x", "id='../x'"),
+        ("compare?a=range:1h&b=range:6h&kind=x", "kind='x'"),
     ],
 )
 def test_r39_what_makes_no_sense_is_named(question: str, named: str, get: Get) -> None:

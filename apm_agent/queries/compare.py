@@ -1,0 +1,225 @@
+"""What changed between two windows, releases, transactions or stores: everything is per call, before and after.
+
+Under `ENOUGH` calls on either side nothing is ranked and no change is claimed: the figures are there, and `thin` says
+that they are too few.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from apm_agent.errors import QuestionError
+from apm_agent.queries import latency, names
+from apm_agent.queries.difference import flame, functions
+from apm_agent.queries.profile import PRUNE
+from apm_agent.queries.rollups import NOTHING, Measured, Totals
+from apm_agent.queries.scope import Endpoint
+from apm_agent.queries.sides import Ran, Side
+from apm_agent.queries.units import kb, mean, ms
+
+#: Calls on each side.
+ENOUGH = 30
+_MOST = 200
+#: A statement runs more or less often, or longer, when it does so by this share and by this much a call.
+_SHARE, _RUNS, _MS = 0.1, 0.05, 0.1
+APPEARED, VANISHED, CHANGED, SAME = "appeared", "vanished", "changed", "same"
+_ORDER = (APPEARED, VANISHED, CHANGED, SAME)
+
+#: Service, kind and name; without the service where each side has but one.
+_Key = tuple[str, str, str]
+
+
+class Pair(NamedTuple):
+    """The same before and after, and the service to show."""
+
+    before: Measured
+    after: Measured
+    service: str
+
+
+def compare(a: Side, b: Side, prune: float = PRUNE) -> dict[str, Any]:
+    """The whole comparison, `a` before and `b` after."""
+    pairs = _paired(a.measured(), b.measured())
+    before, after = (
+        _together([pair.before for pair in pairs.values()]),
+        _together([p.after for p in pairs.values()]),
+    )
+    if not before.sums.count and not after.sums.count:
+        raise QuestionError("neither side has a transaction to compare")
+    thin = _is_thin(before.sums.count, after.sums.count)
+    profiles = a.profiled(), b.profiled()
+    thin_profile = _is_thin(*(sum(part.transactions for part in parts) for parts in profiles))
+    return {
+        "a": {**a.described(), "count": before.sums.count},
+        "b": {**b.described(), "count": after.sums.count},
+        "thin": thin,
+        "why_thin": _why_thin(before.sums.count, after.sums.count) if thin else None,
+        "kpi": _kpi(before, after, thin, a.one or b.one),
+        "histogram": latency.overlaid(before.histogram, after.histogram),
+        "functions": functions(*profiles, thin or thin_profile),
+        "statements": _statements(a.statements(), b.statements(), before.sums.count, after.sums.count, thin),
+        "endpoints": [] if a.one or b.one else _endpoints(pairs),
+        "flame": flame(*profiles, prune),
+    }
+
+
+def _paired(
+    a: Sequence[tuple[Endpoint, Measured]], b: Sequence[tuple[Endpoint, Measured]]
+) -> dict[_Key, Pair]:
+    named = any(len({endpoint.service for endpoint, _ in side}) > 1 for side in (a, b))
+    shown: dict[_Key, str] = {}
+    sides: list[dict[_Key, list[Measured]]] = [{}, {}]
+    for side, found in zip((a, b), sides, strict=True):
+        for endpoint, measured in side:
+            key = (endpoint.service if named else "", endpoint.kind, endpoint.name)
+            found.setdefault(key, []).append(measured)
+            shown[key] = endpoint.service
+    before, after = sides
+    return {
+        key: Pair(_together(before.get(key, [])), _together(after.get(key, [])), shown[key])
+        for key in {**before, **after}
+    }
+
+
+def _together(many: Sequence[Measured]) -> Measured:
+    if not many:
+        return NOTHING
+    return Measured(Totals.of(each.sums for each in many), latency.together(each.histogram for each in many))
+
+
+def _is_thin(before: int, after: int) -> bool:
+    return min(before, after) < ENOUGH
+
+
+def _why_thin(before: int, after: int) -> str:
+    return f"{before} calls before and {after} after: under {ENOUGH} a side nothing is ranked and no change is claimed"
+
+
+def _figures(measured: Measured, one: bool = False) -> dict[str, float | None]:
+    sums = measured.sums
+    p50, p95, p99 = (None, None, None) if one else latency.percentiles(measured.histogram)
+    return {
+        "count": sums.count,
+        "mean_ms": ms(mean(sums.duration_ns, sums.count)),
+        "p50_ms": p50,
+        "p95_ms": p95,
+        "p99_ms": p99,
+        "error_rate": _rounded(mean(sums.errors, sums.count)),
+        "queries_per_call": _rounded(mean(sums.queries, sums.count)),
+        "cpu_ms": ms(mean(sums.cpu_ns, sums.cpu_count)),
+        "rss_kb": kb(mean(sums.rss_bytes, sums.rss_count)),
+    }
+
+
+def _kpi(before: Measured, after: Measured, thin: bool, one: bool) -> dict[str, dict[str, float | None]]:
+    """Each figure before and after, and the relative change where there are calls enough to tell.
+
+    How many calls there were is no measure of anything: the sides may be of any length.
+    """
+    a, b = _figures(before, one), _figures(after, one)
+    return {
+        name: {
+            "before": a[name],
+            "after": b[name],
+            "change": None if thin or name == "count" else _change(a[name], b[name]),
+        }
+        for name in a
+    }
+
+
+def _change(before: float | None, after: float | None) -> float | None:
+    return round(after / before - 1, 4) if before and after is not None and before > 0 else None
+
+
+def _endpoints(pairs: dict[_Key, Pair]) -> list[dict[str, Any]]:
+    """Those first that cost most more or less time after, all their calls together; the thin ones last, by name."""
+    rows = [_endpoint(key, pair) for key, pair in pairs.items()]
+    rows.sort(
+        key=lambda row: (
+            row["thin"],
+            0.0 if row["thin"] else -abs(row["cost_ms"]),
+            row["name"],
+            row["service"],
+        )
+    )
+    return rows[:_MOST]
+
+
+def _endpoint(key: _Key, pair: Pair) -> dict[str, Any]:
+    _, kind, name = key
+    a, b = pair.before.sums, pair.after.sums
+    before, after = _figures(pair.before), _figures(pair.after)
+    thin = _is_thin(a.count, b.count)
+    change = (
+        (mean(b.duration_ns, b.count) or 0.0) - (mean(a.duration_ns, a.count) or 0.0)
+        if a.count and b.count
+        else None
+    )
+    return {
+        "name": name,
+        "kind": kind,
+        "service": pair.service,
+        "status": _status(
+            a.count, b.count, not thin and abs(change or 0.0) > _SHARE * a.duration_ns / max(1, a.count)
+        ),
+        "before": before,
+        "after": after,
+        "change_ms": ms(change),
+        "p95_change": None if thin else _change(before["p95_ms"], after["p95_ms"]),
+        "cost_ms": ms(change * b.count) if change is not None else None,
+        "thin": thin,
+    }
+
+
+def _status(before: int, after: int, differs: bool) -> str:
+    if not before:
+        return APPEARED
+    if not after:
+        return VANISHED
+    return CHANGED if differs else SAME
+
+
+def _statements(
+    before: dict[str, Ran], after: dict[str, Ran], calls_before: int, calls_after: int, thin: bool
+) -> list[dict[str, Any]]:
+    """Those that appeared, vanished and changed first; by time a call where there is enough to rank, else by text."""
+    rows = []
+    for text in {**before, **after}:
+        a, b = _ran(before.get(text), calls_before), _ran(after.get(text), calls_after)
+        ran = after.get(text) or before[text]
+        rows.append(
+            {
+                "text": text,
+                "status": _status(a["runs"], b["runs"], _differs(a, b)),
+                "before": a,
+                "after": b,
+                "change_ms": round(b["ms_per_call"] - a["ms_per_call"], 6),
+                "where": names.where(ran.where),
+            }
+        )
+    rows.sort(
+        key=lambda row: (_ORDER.index(row["status"]), 0.0 if thin else -abs(row["change_ms"]), row["text"])
+    )
+    return rows[:_MOST]
+
+
+def _ran(ran: Ran | None, calls: int) -> dict[str, Any]:
+    runs, ns = (ran.runs, ran.duration_ns) if ran else (0, 0)
+    return {
+        "runs": runs,
+        "runs_per_call": runs / calls if calls else 0.0,
+        "ms_per_call": ns / calls / 1e6 if calls else 0.0,
+        "mean_ms": ms(mean(ns, runs)),
+    }
+
+
+def _differs(a: dict[str, Any], b: dict[str, Any]) -> bool:
+    return any(
+        abs(b[name] - a[name]) > max(_SHARE * a[name], least)
+        for name, least in (("runs_per_call", _RUNS), ("ms_per_call", _MS))
+    )
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 6)

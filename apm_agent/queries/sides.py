@@ -1,0 +1,261 @@
+"""One side of a comparison: a window, a release, a transaction or a whole store, and what each can be asked.
+
+range:6h  range:FROM..TO (Unix seconds or ISO 8601)  before:6h (as long, just before)  release:1.4.0  tx:ID
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from apm_agent.errors import QuestionError
+from apm_agent.model.histogram import Histogram
+from apm_agent.model.profile import Frame
+from apm_agent.model.transaction import KINDS, TIMED_KINDS
+from apm_agent.queries import detail, names
+from apm_agent.queries.connection import Connection, Row
+from apm_agent.queries.profile import Profiled, by_endpoint, of_transaction, pieces_of
+from apm_agent.queries.rollups import Measured, Totals, measure, totals
+from apm_agent.queries.rows import COLUMNS, TABLES
+from apm_agent.queries.scope import Endpoint, check_kind, scope_of, select
+from apm_agent.queries.units import hex_id, parse_id
+from apm_agent.queries.window import ROLLUPS, Window, cover, of_range, parse
+
+GRAMMAR = "range:6h, range:FROM..TO, before:6h, release:VERSION or tx:ID"
+#: How far back a release is looked for, unless the question says.
+RELEASE_RANGE = "7d"
+_DAY = 86400
+_FRAME_AT, _STATEMENT_AT, _NS_AT = 7, 6, 4
+
+
+class Wanted(NamedTuple):
+    """Of which endpoints: empty means any."""
+
+    name: str = ""
+    kind: str = ""
+    service: str = ""
+
+    def admits(self, endpoint: Endpoint) -> bool:
+        """Whether an endpoint is one of them; long connections only when they are asked for."""
+        kinds = (self.kind,) if self.kind else KINDS if self.name else TIMED_KINDS
+        return (
+            endpoint.kind in kinds
+            and (not self.name or endpoint.name == self.name)
+            and (not self.service or endpoint.service == self.service)
+        )
+
+
+ALL = Wanted()
+
+
+class Ran(NamedTuple):
+    """A statement: how often it ran, how long, and the line that ran it most."""
+
+    runs: int
+    duration_ns: int
+    where: Frame | None
+
+
+class WindowSide:
+    """The transactions of a window, of all releases or of one."""
+
+    one = False
+
+    def __init__(
+        self,
+        connection: Connection,
+        label: str,
+        window: Window,
+        wanted: Wanted = ALL,
+        release: str | None = None,
+    ) -> None:
+        check_kind(wanted.kind)
+        scope = scope_of(connection, wanted.service, release or "")
+        if release is not None and not scope.releases:
+            raise QuestionError(f"there is no release {release[:60]!r} in the store; {_known(connection)}")
+        self.label = label
+        self.window = window
+        self._connection = connection
+        self._releases = scope.releases
+        self._endpoints = {key: each for key, each in scope.endpoints.items() if wanted.admits(each)}
+
+    def described(self) -> dict[str, Any]:
+        """What it is, for the answer."""
+        return {
+            "label": self.label,
+            "from": float(self.window.start),
+            "to": float(self.window.end),
+            "transaction": None,
+        }
+
+    def measured(self) -> list[tuple[Endpoint, Measured]]:
+        """Sums and durations by endpoint."""
+        found = measure(self._connection, self.window, self._releases)
+        return [(self._endpoints[key], each) for key, each in found.items() if key in self._endpoints]
+
+    def profiled(self) -> list[Profiled]:
+        """Samples by endpoint, and the transactions that lie in the very rollups the samples were read from."""
+        found = by_endpoint(self._connection, self.window, self._endpoints, self._releases)
+        return [Profiled(found.get(key, []), calls) for key, calls in self._profiled_calls().items()]
+
+    def statements(self) -> dict[str, Ran]:
+        """What ran, by its text."""
+        sql, parameters = select(
+            "statement_rollups", "endpoint_id, statement_id, frame_id, count, duration_ns", self.window.pieces(),
+            self._releases,
+        )  # fmt: skip
+        rows = self._connection.rows(
+            "SELECT endpoint_id, statement_id, frame_id, sum(count), sum(duration_ns)"
+            f" FROM ({sql}) GROUP BY endpoint_id, statement_id, frame_id",
+            parameters,
+        )
+        return _ran(self._connection, [row[1:] for row in rows if row[0] in self._endpoints])
+
+    def _profiled_calls(self) -> dict[int, int]:
+        """Profiles are kept by ten minutes and not as long as sums: their edges and their first row decide."""
+        pieces = pieces_of(self.window)
+        if not pieces:
+            return {}
+        sql, parameters = select("profiles", "t", pieces, None)
+        first = self._connection.row(f"SELECT min(t) FROM ({sql})", parameters)
+        if first is None or first[0] is None:
+            return {}
+        low = max(first[0], min(start for _, start, _ in pieces))
+        high = max(end for _, _, end in pieces)
+        counted = totals(self._connection, cover(low, high, ROLLUPS), self._releases)
+        return {key: each.count for key, each in counted.items() if key in self._endpoints}
+
+
+class TransactionSide:
+    """One transaction."""
+
+    one = True
+
+    def __init__(self, connection: Connection, label: str, number: int) -> None:
+        row = connection.row(f"SELECT {COLUMNS} FROM {TABLES} WHERE x.id = ?", (number,))
+        if row is None:
+            raise QuestionError(
+                f"the transaction {hex_id(number)} is not in the store; it may have been too old to keep"
+            )
+        self.label = label
+        self._connection = connection
+        self._number = number
+        self._row: Row = row
+
+    def described(self) -> dict[str, Any]:
+        """What it is, for the answer."""
+        started = self._row[2] / 1e9
+        return {
+            "label": self.label, "from": started, "to": started + self._row[3] / 1e9,
+            "transaction": hex_id(self._number),
+        }  # fmt: skip
+
+    def measured(self) -> list[tuple[Endpoint, Measured]]:
+        """The transaction as the sums of one."""
+        row = self._row
+        duration, failed, cpu, queue, before, after, overlap, queries = (
+            row[3],
+            row[5],
+            row[9],
+            row[10],
+            *row[12:16],
+        )
+        exclusive = before is not None and after is not None and not overlap
+        sums = Totals(
+            1, failed, duration, duration, cpu or 0, cpu is not None, queue or 0, queue is not None,
+            after - before if exclusive else 0, exclusive, queries, *row[16:22],
+        )  # fmt: skip
+        known = scope_of(self._connection).endpoints
+        endpoint = known.get(row[1]) or Endpoint(row[1], "", "", "(forgotten)", None)
+        return [(endpoint, Measured(sums, Histogram([duration])))]
+
+    def profiled(self) -> list[Profiled]:
+        """Its samples; none when its detail was not kept."""
+        found = of_transaction(self._connection, self._number)
+        return [found] if found is not None else []
+
+    def statements(self) -> dict[str, Ran]:
+        """What it ran, by its text; nothing when its detail was not kept."""
+        blob = self._connection.row("SELECT data FROM traces WHERE transaction_id = ?", (self._number,))
+        spans = detail.unpack(blob[0]).get("spans") or () if blob else ()
+        return _ran(
+            self._connection,
+            [
+                (span[_STATEMENT_AT], span[_FRAME_AT] or 0, 1, span[_NS_AT])
+                for span in spans
+                if span[_STATEMENT_AT]
+            ],
+        )
+
+
+Side = WindowSide | TransactionSide
+
+
+def side(connection: Connection, text: str, wanted: Wanted = ALL, span: Window | None = None) -> Side:
+    """The side a text of `GRAMMAR` names; `span` is where a release is looked for."""
+    kind, colon, value = text.partition(":")
+    make = _KINDS.get(kind)
+    if make is None or not colon or not value:
+        raise QuestionError(f"{text[:60]!r} is nothing to compare: write {GRAMMAR}")
+    return make(connection, text, value, wanted, span)
+
+
+def whole(connection: Connection, label: str, wanted: Wanted = ALL) -> Side:
+    """All that a store holds."""
+    row = connection.row("SELECT min(t), max(t) FROM rollups WHERE resolution = ?", (ROLLUPS[-1],))
+    if row is None or row[0] is None:
+        raise QuestionError(f"the store {label} holds no transactions")
+    return WindowSide(connection, label, Window(row[0], row[1] + _DAY, None, False), wanted)
+
+
+def _of_range(connection: Connection, text: str, value: str, wanted: Wanted, span: Window | None) -> Side:
+    start, dots, end = value.partition("..")
+    window = parse({"from": start, **({"to": end} if end else {})}) if dots else of_range(value)
+    return WindowSide(connection, text, window, wanted)
+
+
+def _before(connection: Connection, text: str, value: str, wanted: Wanted, span: Window | None) -> Side:
+    return WindowSide(connection, text, of_range(value).previous(), wanted)
+
+
+def _of_release(connection: Connection, text: str, value: str, wanted: Wanted, span: Window | None) -> Side:
+    return WindowSide(connection, text, span or of_range(RELEASE_RANGE, time.time()), wanted, value)
+
+
+def _of_transaction(
+    connection: Connection, text: str, value: str, wanted: Wanted, span: Window | None
+) -> Side:
+    return TransactionSide(connection, text, parse_id(value))
+
+
+_KINDS: dict[str, Callable[[Connection, str, str, Wanted, Window | None], Side]] = {
+    "range": _of_range,
+    "before": _before,
+    "release": _of_release,
+    "tx": _of_transaction,
+}
+
+
+def _ran(connection: Connection, rows: list[Any]) -> dict[str, Ran]:
+    """Rows of statement, frame, runs and nanoseconds, by the statement's text."""
+    texts = names.statements(connection, {row[0] for row in rows})
+    sums: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    places: dict[str, Counter[int]] = defaultdict(Counter)
+    for statement, frame, runs, ns in rows:
+        text = texts.get(statement, "(forgotten)")
+        sums[text][0] += runs
+        sums[text][1] += ns
+        places[text][frame] += runs
+    most = {text: max(found, key=lambda frame: (found[frame], -frame)) for text, found in places.items()}
+    frames = names.frames(connection, set(most.values()))
+    return {text: Ran(runs, ns, frames.get(most[text])) for text, (runs, ns) in sums.items()}
+
+
+def _known(connection: Connection) -> str:
+    rows = connection.rows(
+        "SELECT DISTINCT version FROM releases WHERE version != '' ORDER BY first_seen DESC LIMIT 8"
+    )
+    versions = ", ".join(repr(row[0][:40]) for row in rows)
+    return f"there are {versions}" if versions else "there are none"
