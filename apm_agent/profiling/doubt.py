@@ -18,7 +18,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from opcode import opname
+from types import CodeType
 
 from apm_agent.model.profile import StackKey
 
@@ -26,6 +27,7 @@ from apm_agent.model.profile import StackKey
 LATE_NS = 200_000
 _MOST = 20_000
 _OFTEN = 16
+_ENOUGH = 3
 _STAT = 80
 
 _clock_of: Callable[[int], int] | None = getattr(time, "clock_gettime_ns", None)
@@ -43,7 +45,7 @@ def cpu_of(native_id: int) -> int | None:
         return None
 
 
-def computes(native_id: int) -> bool:
+def is_ready(native_id: int) -> bool:
     """Whether a thread of this process is running or ready to run, rather than asleep; False where not known."""
     try:
         with open(f"/proc/self/task/{native_id}/stat", "rb") as file:
@@ -52,34 +54,69 @@ def computes(native_id: int) -> bool:
         return False
 
 
+class Site:
+    """A call that was seen while the GIL was free. Holds the code, so that its id stays true."""
+
+    __slots__ = ("asked", "code", "free", "ready", "running", "waited")
+
+    def __init__(self, code: CodeType) -> None:
+        self.code = code
+        #: looks that found a thread here while the GIL was free, and while its only claimant had to give it up
+        self.free = self.waited = 0
+        #: times asked what the thread was doing, found running, found running or ready to run
+        self.asked = self.running = self.ready = 0
+
+    def blocks(self) -> bool:
+        """Whether this call gives up the GIL and does nothing but wait.
+
+        A call that computes is seen running, or, where we push it off its processor, is always ready to. One that
+        waits is now and then ready too: its wait is over, and it wants the GIL.
+        """
+        gives_up = self.free >= _ENOUGH and self.free * 4 >= self.waited
+        return gives_up and self.running * 8 <= self.asked and self.ready * 10 < self.asked * 9
+
+
 class Sites:
-    """Calls that were seen to give the GIL up, by code and instruction, and whether they compute meanwhile."""
+    """Calls by code and instruction, as looks come to know them."""
 
     __slots__ = ("_seen",)
 
     def __init__(self) -> None:
-        #: (id of code, instruction) → [code, looks, times asked, times it was found computing]
-        self._seen: dict[tuple[int, int], list[Any]] = {}
+        self._seen: dict[tuple[int, int], Site | None] = {}
 
-    def learn(self, key: StackKey, native_id: int) -> None:
-        """The GIL was free, and this thread was here: it is a call that gives it up."""
-        site = (id(key[0]), key[1])
-        seen = self._seen.get(site)
-        if seen is None:
+    def of(self, key: StackKey) -> Site | None:
+        """The innermost call of a stack, if it is one and was seen before."""
+        return self._seen.get((id(key[0]), key[1]))
+
+    def learn(self, key: StackKey) -> bool:
+        """The GIL was free, and a thread was here; answers whether to ask what it does."""
+        at = (id(key[0]), key[1])
+        if at not in self._seen:
             if len(self._seen) >= _MOST:
                 self._seen.clear()
-            seen = self._seen[site] = [key[0], 0, 0, 0]
-        seen[1] += 1
+            self._seen[at] = Site(key[0]) if _is_call(*key[:2]) else None
+        site = self._seen[at]
+        if site is None:
+            return False
+        site.free += 1
         # Asking costs more than the rest of the look: often while the call is new, then now and then.
-        if seen[1] <= _OFTEN or seen[1] % _OFTEN == 0:
-            seen[2] += 1
-            seen[3] += computes(native_id)
+        return site.free <= _OFTEN or site.free % _OFTEN == 0
 
     def blocks(self, key: StackKey) -> bool:
-        """Whether the innermost call is known to give up the GIL and to do nothing but wait."""
-        seen = self._seen.get((id(key[0]), key[1]))
-        return seen is not None and seen[3] * 8 <= seen[2]
+        """Whether the innermost call is known to do nothing but wait."""
+        site = self.of(key)
+        return site is not None and site.blocks()
 
-    def keeps(self, key: StackKey) -> bool:
-        """Whether the innermost call was never seen without the GIL: the thread was computing in Python."""
-        return (id(key[0]), key[1]) not in self._seen
+    def computes(self, key: StackKey, waited: bool) -> bool:
+        """Whether a thread here is surely computing: it made us wait for the GIL, or is known to without it."""
+        site = self.of(key)
+        if site is None:
+            return waited
+        return site.running * 8 > site.asked
+
+
+def _is_call(code: CodeType, instruction: int) -> bool:
+    # Anything else is Python itself, seen between giving the GIL up and our taking it.
+    return instruction >= 0 and opname[code.co_code[instruction]].startswith(
+        ("CALL", "PRECALL", "BEFORE_WITH")
+    )

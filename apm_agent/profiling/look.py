@@ -10,7 +10,7 @@ from types import FrameType
 from apm_agent.model.profile import RUNNING, UNCERTAIN, WAITING, Sample, StackKey
 from apm_agent.model.transaction import Transaction
 from apm_agent.profiling import attribution
-from apm_agent.profiling.doubt import Sites, cpu_of
+from apm_agent.profiling.doubt import Sites, cpu_of, is_ready
 
 _MOST_SAMPLES = 2000
 _MOST_STACKS = 5000
@@ -81,23 +81,28 @@ class Look:
         gap, self._last_ns = now - self._last_ns, now
         self.count += 1
         spent = self._spent(stacks)
-        if not (waited or torn):
-            self._learn(stacks)
+        began = self._monotonic()
+        unsure = [] if waited or torn else [ident for ident, key in stacks.items() if self._sites.learn(key)]
         work = [
             (transaction, ident, min(gap, max(planned_ns, now - since)))
             for transaction, since, ident in self._work
             if ident in stacks and not (torn and attribution.is_shared(ident))
         ]
-        doubtful = (waited or late) and not any(self._sites.keeps(stacks[ident]) for _, ident, _ in work)
+        if waited and len(work) == 1:
+            site = self._sites.of(stacks[work[0][1]])
+            if site is not None:
+                site.waited += 1
+        doubtful = (waited or late) and all(self._sites.blocks(stacks[ident]) for _, ident, _ in work)
         for transaction, ident, weight in work:
             key = stacks[ident]
             elsewhere = 0
-            if not self._sites.blocks(key):
+            if self._sites.computes(key, waited):
                 self._computes(transaction, ident, key)
             elif doubtful:
                 elsewhere = min(weight, spent.get(ident, 0))
                 self._book_elsewhere(transaction, ident, key, now, elsewhere)
             self._book(transaction, key, RUNNING, now, weight - elsewhere)
+        self._ask(unsure, began)
         self._work = []
         self._stacks = {}
 
@@ -116,10 +121,18 @@ class Look:
             spent[ident] = cpu - before.get(ident, cpu)
         return spent
 
-    def _learn(self, stacks: dict[int, StackKey]) -> None:
-        natives = attribution.natives
-        for ident, key in stacks.items():
-            self._sites.learn(key, natives.get(ident, 0))
+    def _ask(self, unsure: list[int], began: int) -> None:
+        """Find out whether these threads have been computing since `began`, without the GIL."""
+        for ident in unsure:
+            native, before = attribution.natives.get(ident, 0), self._cpu.get(ident)
+            cpu = cpu_of(native)
+            if cpu is not None and before is not None:
+                running = 2 * (cpu - before) > self._monotonic() - began
+                site = self._sites.of(self._stacks[ident])
+                if site is not None:
+                    site.asked += 1
+                    site.running += running
+                    site.ready += running or is_ready(native)
 
     def _computes(self, transaction: Transaction, ident: int, key: StackKey) -> None:
         self._computing[ident] = (transaction.id, key)

@@ -168,8 +168,10 @@ def test_past_the_limit_samples_are_summed_by_stack(worker: Worker, clock: Clock
 def test_a_late_look_books_what_was_computed_where_it_was_computed(worker: Worker, clock: Clock) -> None:
     look = Look(clock)
     samples = worker.transaction.samples
-    clock.now = 100 * MS
-    look.look(waited=False)  # the GIL was free: `acquire` is known to give it up
+    for at in (98, 99, 100):
+        clock.now = at * MS
+        look.look(waited=False, planned_ns=MS)  # the GIL was free: `acquire` is known to give it up
+    del samples[:2]
     worker.work()
     clock.now = 200 * MS
     look.look(waited=True, planned_ns=100 * MS)
