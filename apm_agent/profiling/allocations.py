@@ -19,7 +19,7 @@ from apm_agent.errors import contained
 from apm_agent.model.arm import Arm
 from apm_agent.model.origin import AGENT, APP, Origin
 from apm_agent.model.transaction import MEMORY, Transaction
-from apm_agent.profiling.holders import Holders
+from apm_agent.profiling.holders import Holders, name_of
 
 #: Frames kept of each allocation: enough to find the line of own code that asked for it.
 _FRAMES = 12
@@ -107,13 +107,13 @@ class Allocations:
         with _looking:
             holders = Holders(traced.objects, BUDGET_NS, self._clock)
             for kind, _ in types[:_MOST_HELD]:
-                held.append((_name(kind), holders.of(traced.newest.get(kind, []))))
+                held.append((name_of(kind), holders.of(traced.newest.get(kind, []))))
         lines = self._lines(traced.snapshot, theirs)
         made = {
             "kept": sum(size for _, size, _ in lines),
             "peak": traced.peak,
             "lines": [(path, line, size, count) for (path, line), size, count in lines[:_MOST_LINES]],
-            "types": [(_name(kind), by, traced.asked_at(kind)) for kind, by in types],
+            "types": [(name_of(kind), by, traced.asked_at(kind)) for kind, by in types],
             "holders": [(kind, what) for kind, what in held if what],
             "objects": len(traced.objects),
         }
@@ -191,10 +191,4 @@ def _count(objects: list[Any]) -> Counter[type]:
 
 
 def _is_ours(kind: type) -> bool:
-    return str(getattr(kind, "__module__", "")).partition(".")[0] == "apm_agent"
-
-
-def _name(kind: type) -> str:
-    module = kind.__module__
-    plain = module == "builtins" or not isinstance(module, str)
-    return kind.__qualname__[:200] if plain else f"{module}.{kind.__qualname__}"[:200]
+    return name_of(kind).partition(".")[0] == "apm_agent"

@@ -28,6 +28,11 @@ _MOST_REFERRERS = 200
 _NS_AN_OBJECT = 60
 
 
+_module: Callable[[type], Any] = type.__dict__["__module__"].__get__
+_qualname: Callable[[type], Any] = type.__dict__["__qualname__"].__get__
+_contents: Callable[[type], MappingProxyType[str, Any]] = type.__dict__["__dict__"].__get__
+
+
 class Holders:
     """Looks through all objects that may hold others, within a time it is given."""
 
@@ -100,12 +105,12 @@ class Holders:
 
     def _attribute(self, holder: Any, held: list[Any]) -> str:
         """`attribute items of shop.Cart`; the attribute is known where the object has a plain dictionary."""
-        kind = holder if isinstance(holder, type) else type(holder)
-        name = f"{kind.__module__}.{kind.__qualname__}"
-        if isinstance(holder, FunctionType):
+        kind = holder if _is_class(holder) else type(holder)
+        name = name_of(kind)
+        if kind is FunctionType:
             return f"function {holder.__module__}.{holder.__qualname__}"
-        if isinstance(holder, (ModuleType, MappingProxyType)):
-            return type(holder).__name__
+        if kind in (ModuleType, MappingProxyType):
+            return name
         wanted = {id(each) for each in held}
         try:
             attributes = object.__getattribute__(holder, "__dict__")
@@ -122,9 +127,9 @@ class Holders:
         if self._names is None:
             self._names = names = {}
             for module_name, module in list(sys.modules.items()):
-                contents = getattr(module, "__dict__", None)
-                if type(contents) is not dict or module_name.partition(".")[0] == "apm_agent":
+                if type(module) is not ModuleType or module_name.partition(".")[0] == "apm_agent":
                     continue
+                contents = module.__dict__
                 names[id(contents)] = f"globals of {module_name}"
                 for name, value in list(contents.items()):
                     if isinstance(name, str):
@@ -135,10 +140,22 @@ class Holders:
     def _add(names: dict[int, str], name: str, value: Any, module_name: str) -> None:
         if type(value) in _CONTAINERS:
             names.setdefault(id(value), name)
-        elif isinstance(value, type) and type.__getattribute__(value, "__module__") == module_name:
-            for attribute, inner in list(type.__getattribute__(value, "__dict__").items()):
+        elif _is_class(value) and _module(value) == module_name:
+            for attribute, inner in list(_contents(value).items()):
                 if type(inner) in _CONTAINERS and isinstance(attribute, str):
                     names.setdefault(id(inner), f"{name}.{attribute}")
+
+
+def name_of(kind: type) -> str:
+    """`shop.Cart`, or `dict`, whatever its metaclass answers to such questions."""
+    module = _module(kind)
+    plain = module == "builtins" or not isinstance(module, str)
+    return str(_qualname(kind))[:200] if plain else f"{module}.{_qualname(kind)}"[:200]
+
+
+def _is_class(value: Any) -> bool:
+    # Not by isinstance, which asks the object: a proxy would run the application's code, or raise.
+    return issubclass(type(value), type)
 
 
 def _name(code: CodeType) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from apm_agent.errors import contained
 from apm_agent.model.arm import MEMORY, Arm
 from apm_agent.model.origin import Origin
 from apm_agent.model.transaction import Transaction
@@ -39,6 +40,30 @@ class Shop:
 
 
 SHOP = Shop()
+
+
+class Proxy:
+    """Like a framework's proxies outside of a request: every question raises, even the one for its class."""
+
+    @property
+    def __class__(self) -> Any:
+        raise RuntimeError("working outside of a request")
+
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError(name)
+
+
+class Meta(type):
+    @property
+    def __module__(cls) -> Any:  # type: ignore[override]
+        raise RuntimeError("module")
+
+
+class Odd(metaclass=Meta):
+    pass
+
+
+PROXY, ALIAS = Proxy(), list[int]
 
 
 @pytest.fixture(autouse=True)
@@ -176,6 +201,8 @@ def test_who_traces_already_goes_on_tracing() -> None:
 
 
 def test_objects_that_answer_with_errors_are_left_in_peace() -> None:
+    before = dict(contained.seen)
+
     class Nasty:
         def __getattribute__(self, name: str) -> Any:
             raise RuntimeError(name)
@@ -193,9 +220,10 @@ def test_objects_that_answer_with_errors_are_left_in_peace() -> None:
         for _ in range(20):
             nasty = Nasty()
             object.__setattr__(nasty, "held", [1])
-            KEPT.append(nasty)
+            KEPT.extend((nasty, Odd()))
 
     found = result(leak)
+    assert contained.seen == before
     assert any(kind.endswith("Nasty") and by == 20 for kind, by, _ in found["types"])
 
 

@@ -14,8 +14,13 @@ from typing import Any
 
 import pytest
 
+from apm_agent.queries.callgraph import of_window
+from apm_agent.queries.connection import Connection, connect
+from apm_agent.queries.scope import scope_of
+from apm_agent.queries.trace import trace
+from apm_agent.queries.window import of_range
 from records import rows
-from servers import PYTHON, ROOT, Program, environment, free_port, running, script
+from servers import PYTHON, ROOT, Program, environment, free_port, running, script, uvicorn
 
 pytestmark = pytest.mark.server
 
@@ -55,6 +60,48 @@ def export():
 @app.get("/item/<int:id>")
 def item(id):
     return {"id": id, "total": price(100)}
+"""
+ASYNC_APP = """
+import asyncio
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+import apm_agent
+
+async def fetch(number):
+    await asyncio.sleep(0.001)
+    return number * 2
+
+async def feed(request):
+    return JSONResponse([await fetch(number) for number in range(3)])
+
+app = apm_agent.asgi(Starlette(routes=[Route("/feed/{id}", feed)]), service="feed")
+"""
+JOBS = """
+import time
+import apm_agent
+
+apm_agent.install(service="jobs")
+
+@apm_agent.profile_lines
+def total(count):
+    result = 0
+    for number in range(count):
+        result += number
+    return result
+
+@apm_agent.background_transaction("nightly")
+def nightly():
+    return total(3)
+
+@apm_agent.background_transaction("hourly")
+def hourly():
+    return total(4)
+
+while True:
+    nightly()
+    hourly()
+    time.sleep(0.01)
 """
 WORKERS = 4
 PATHS = ("/orders", "/item/3", "/item/4", "/nothing")
@@ -207,6 +254,66 @@ def test_through_the_api_from_our_own_pages_only(shop: Program, tmp_path: Path) 
     assert shop.output == ""
 
 
+def test_on_an_event_loop(tmp_path: Path) -> None:
+    (tmp_path / "feed.py").write_text(ASYNC_APP)
+    port = free_port()
+    env = environment(PYTHONPATH=str(ROOT), PYTHONWARNINGS="error")
+    command = uvicorn("feed:app", port, "--log-level", "warning")
+    with running(command, port=port, env=env, cwd=tmp_path) as feed:
+        asked = 0
+
+        def ask() -> bytes:
+            nonlocal asked
+            asked += 1
+            with urllib.request.urlopen(f"{feed.url}/feed/{asked}", timeout=30) as answer:
+                body: bytes = answer.read()
+            assert body == b"[0,2,4]"
+            return body
+
+        assert until(lambda: ask() and count(tmp_path))
+        made = arm(tmp_path, "GET /feed/{id}", "-n", "3")
+        assert until(lambda: ask() and count(tmp_path, "kept = 'captured'") == 3)
+        assert arrived(tmp_path, made["id"])
+        assert feed.output == ""
+    store = f"sqlite:///{tmp_path}/.apm-agent/apm.db"
+    with connect(store) as connection:
+        found = callgraph(connection)
+    calls = {node.function: call.calls for node, call in found.callgraph.functions.items()}
+    assert found.transactions == 3
+    assert calls["fetch"] == 3 * 3 * 2, "each is called, and resumed once"
+
+
+def test_a_job_by_its_name_and_decorated_lines_in_each(tmp_path: Path) -> None:
+    (tmp_path / "jobs.py").write_text(JOBS)
+    env = environment(PYTHONPATH=str(ROOT), PYTHONWARNINGS="error")
+    with running([PYTHON, "jobs.py"], env=env, cwd=tmp_path) as jobs:
+        assert until(lambda: count(tmp_path))
+        arm(tmp_path, "nightly", "-n", "4")
+        assert until(lambda: count(tmp_path, "kept = 'captured'") == 4)
+        assert jobs.output == ""
+    names = rows(
+        tmp_path / ".apm-agent" / "apm.db",
+        "SELECT DISTINCT e.name FROM transactions t JOIN endpoints e ON e.id = endpoint_id WHERE kept = 'captured'",
+    )
+    assert names == [("nightly",)]
+    with connect(f"sqlite:///{tmp_path}/.apm-agent/apm.db") as connection:
+        for name, times in (("nightly", 3), ("hourly", 4)):
+            [[number]] = connection.rows(
+                "SELECT max(t.id) FROM transactions t JOIN endpoints e ON e.id = endpoint_id"
+                " WHERE e.name = ? AND kept IN ('first', 'uniform')",
+                (name,),
+            )
+            found = trace(connection, number)
+            assert found is not None
+            [timed] = found["lines"]
+            assert [line["hits"] for line in timed["lines"]] == [1, times + 1, times, 1]
+
+
+def callgraph(connection: Connection) -> Any:
+    """All that was measured, merged."""
+    return of_window(connection, of_range("15m"), list(scope_of(connection).endpoints))
+
+
 def captured_of(shop: Program, cwd: Path, flag: str, wanted: int) -> list[Any]:
     """Arm from the command line under load; the traces that arrived."""
     Load(shop.url).ask("/orders")
@@ -232,21 +339,21 @@ def try_to_arm(cwd: Path, flag: str, wanted: int) -> Any:
 
 def test_memory_through_the_front_door(shop: Program, tmp_path: Path) -> None:
     leak = next(number for number, line in enumerate(APP.splitlines(), 1) if "KEPT.append" in line)
-    for trace in captured_of(shop, tmp_path, "--memory", 2):
-        assert trace["captured"]["capture"] == "memory"
-        memory = trace["memory_capture"]
+    for found in captured_of(shop, tmp_path, "--memory", 2):
+        assert found["captured"]["capture"] == "memory"
+        memory = found["memory_capture"]
         largest = memory["lines"][0]
         assert (largest["file"], largest["line"], largest["category"]) == ("orders.py", leak, "app")
         assert largest["kb"] >= 48
         assert memory["exclusive"] is True, "a sync worker serves one at a time"
-        assert trace["trace"]["rss"]["delta_kb"] is None
+        assert found["trace"]["rss"]["delta_kb"] is None
     assert shop.output == ""
 
 
 def test_line_timings_through_the_front_door(shop: Program, tmp_path: Path) -> None:
-    for trace in captured_of(shop, tmp_path, "--lines", 2):
-        assert trace["captured"]["capture"] == "lines"
-        timed = {each["function"]: each for each in trace["lines"]}
+    for found in captured_of(shop, tmp_path, "--lines", 2):
+        assert found["captured"]["capture"] == "lines"
+        timed = {each["function"]: each for each in found["lines"]}
         price = timed["price"]
         assert (price["file"], price["category"]) == ("orders.py", "app")
         loop, body = price["lines"][1], price["lines"][2]
@@ -264,9 +371,9 @@ def test_the_peak_inside_a_request_is_shown(shop: Program, tmp_path: Path) -> No
     slow = "kept = 'slow'"
     assert until(lambda: count(tmp_path, slow))
     [(number,)] = rows(tmp_path / ".apm-agent" / "apm.db", f"SELECT id FROM transactions WHERE {slow}")
-    trace = trace_of(shop.url, number)
-    rss = trace["trace"]["rss"]
+    found = trace_of(shop.url, number)
+    rss = found["trace"]["rss"]
     assert rss["peak_kb"] >= rss["before_kb"] + 75_000
     assert rss["after_kb"] < rss["before_kb"] + 20_000
-    assert max(size for _, size in trace["rss_curve"]) == rss["peak_kb"]
+    assert max(size for _, size in found["rss_curve"]) == rss["peak_kb"]
     assert shop.output == ""
