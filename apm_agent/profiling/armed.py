@@ -22,7 +22,7 @@ from apm_agent.model.arm import Arm
 from apm_agent.model.transaction import CAPTURED, Transaction
 from apm_agent.profiling import attribution
 from apm_agent.profiling.attribution import alone, get_ident
-from apm_agent.profiling.native import original
+from apm_agent.profiling.native import original, refusal
 from apm_agent.profiling.seen import Seen
 from apm_agent.profiling.slots import Slots
 
@@ -165,7 +165,7 @@ class Armed:
             if arm.service not in ("", self._service()):
                 continue
             if arm.id not in self._prepared:
-                self._prepared[arm.id] = self._captures[arm.capture].prepare(arm)
+                self._prepared[arm.id] = refusal() or self._captures[arm.capture].prepare(arm)
                 if self._prepared[arm.id]:
                     self._count(arm, self._prepared[arm.id])
             if not self._prepared[arm.id]:

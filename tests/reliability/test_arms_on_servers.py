@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pstats
 import subprocess
 import threading
 import time
@@ -225,6 +226,13 @@ def test_exactly_n_of_four_workers_and_nobody_notices(shop: Program, tmp_path: P
     graph = trace_of(shop.url, found[0][0])
     assert graph["captured"] == {"capture": "cprofile", "arm": made["id"]}
     assert {"orders", "price"} <= {row["function"] for row in graph["callgraph"]["functions"]}
+    merged = tmp_path / "merged.pstats"
+    question = "profile?name=GET%20/orders&range=15m&format=pstats&source=callgraph"
+    with urllib.request.urlopen(f"{shop.url}/apm/api/v1/{question}", timeout=30) as answer:
+        merged.write_bytes(answer.read())
+    stats: Any = pstats.Stats(str(merged))
+    calls = {name: each[1] for (_, _, name), each in stats.stats.items()}
+    assert calls["orders"] == 7, "one call in each of seven requests, of four processes"
     assert shop.output == ""
 
 
