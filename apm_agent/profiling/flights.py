@@ -45,7 +45,9 @@ class _At(NamedTuple):
     waits: bool
     thread: str
     task: str
-    key: StackKey
+    key: StackKey = ()
+    #: a suspended task, whose stack is only walked if it is told
+    suspended: Any = None
 
 
 class Flights:
@@ -90,9 +92,8 @@ class Flights:
                 running = _task_now(here.loop)
                 for transaction, task in tasks_of(here.loop):
                     if task is not running:
-                        seen[transaction].append(
-                            _At(True, _thread(ident), str(task.get_name()), key_of_task(task))
-                        )
+                        name = str(task.get_name())
+                        seen[transaction].append(_At(True, _thread(ident), name, suspended=task))
         for greenlet, (transaction, _, ident) in list(attribution.greenlets.items()):
             frame = greenlet.gr_frame
             if frame is not None:
@@ -119,7 +120,7 @@ class Flights:
         )
 
     def _place(self, at: _At) -> Place:
-        stack = resolve(at.key, self._origin)
+        stack = resolve(at.key or key_of_task(at.suspended), self._origin)
         state = WAITING if at.waits else RUNNING
         cut = max(0, len(stack) - MOST_FRAMES)
         return Place(_clean(at.thread), _clean(at.task), state, stack[cut:], cut)

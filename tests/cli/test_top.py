@@ -183,7 +183,9 @@ def test_what_runs(tmp_path: Path) -> None:
         visit(f"{program.url}/stuck")
         visit(f"{program.url}/burn").join()
         # The first table may end before a worker has written what it answered in that time.
-        counted = re.compile(r"^\s+(?!0\.0 )[\d.]+ .*GET /burn$.*burn \(hanging\.py\)", re.MULTILINE | re.DOTALL)
+        counted = re.compile(
+            r"^\s+(?!0\.0 )[\d.]+ .*GET /burn$.*burn \(hanging\.py\)", re.MULTILINE | re.DOTALL
+        )
         text, deadline = "", time.monotonic() + 60
         while not counted.search(text) and time.monotonic() < deadline:
             command = top(tmp_path / "apm.db", "--seconds", "3", "--once")

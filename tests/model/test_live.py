@@ -28,7 +28,11 @@ TOLD = st.builds(
     Told, TEXT, TEXT, TEXT, WHOLE, UNIX, UNIX, WHOLE, WHOLE, st.lists(FLIGHTS, max_size=3).map(tuple), WHOLE,
     st.lists(FUNCTIONS, max_size=3).map(tuple),
 )  # fmt: skip
-SHARED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+SHARED = settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    deadline=None,
+    max_examples=60,
+)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | TEXT,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
