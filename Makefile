@@ -36,8 +36,7 @@ matrix:
 	@exec .ci/matrix $(ARGS)
 
 soak: $(VENV)/.dev
-	@test -f benchmarks/soak.py || { echo "make: there is no benchmarks/soak.py yet, so nothing was soaked" >&2; exit 1; }
-	$(BIN)/python benchmarks/soak.py $(ARGS)
+	@for one in tests/soak/*.py; do echo "make: $$one"; $(BIN)/python "$$one" $(ARGS); done
 
 clean:
 	rm -rf $(VENV) .venv-matrix dist build dashboard/node_modules apm_agent/web/static
