@@ -48,18 +48,26 @@ app = apm_agent.asgi(app, service="shop")
 """
 
 
+#: What a server is given to serve.
+SOURCES = {"gunicorn": WSGI, "gevent": WSGI, "uvicorn": ASGI}
+_OPTIONS = {"gevent": ("--worker-class", "gevent")}
+
+
 def line_of(source: str) -> int:
     return next(number for number, line in enumerate(source.splitlines(), 1) if "# stuck" in line)
 
 
 @contextmanager
 def served(folder: Path, kind: str) -> Iterator[Program]:
-    """The application of a kind, on two gunicorn workers or on uvicorn, with its store in `folder`."""
-    source = WSGI if kind == "gunicorn" else ASGI
+    """The application on a server of `SOURCES`, gunicorn's with two workers, with its store in `folder`."""
+    source = SOURCES[kind]
     (folder / "hanging.py").write_text(source)
     port = free_port()
-    quick = ("--graceful-timeout", "1") if kind == "gunicorn" else ("--timeout-graceful-shutdown", "1")
-    command = (gunicorn if kind == "gunicorn" else uvicorn)("hanging:app", port, *quick)
+    command = (
+        uvicorn("hanging:app", port, "--timeout-graceful-shutdown", "1")
+        if kind == "uvicorn"
+        else gunicorn("hanging:app", port, "--graceful-timeout", "1", *_OPTIONS.get(kind, ()))
+    )
     env = environment(APM_AGENT_STORE=f"sqlite:///{folder}/apm.db", PYTHONPATH=str(folder))
     with running(command, port=port, env=env, cwd=folder) as program:
         yield program

@@ -9,12 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from hanging import ASGI, WSGI, line_of, served, visit
+from hanging import SOURCES, line_of, served, visit
 from servers import PYTHON, environment
 
 pytestmark = pytest.mark.server
-
-SOURCES = {"gunicorn": WSGI, "uvicorn": ASGI}
 
 
 def dump(store: Path, *options: str) -> str:
@@ -26,7 +24,7 @@ def dump(store: Path, *options: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("kind", ["gunicorn", "uvicorn"])
+@pytest.mark.parametrize("kind", list(SOURCES))
 def test_a_stuck_request_is_seen_with_its_line(kind: str, tmp_path: Path) -> None:
     with served(tmp_path, kind) as program:
         visit(f"{program.url}/stuck")  # the very first request: nothing has been written yet

@@ -462,10 +462,13 @@ def test_functions_are_counted_while_somebody_asks(
     tracer.end(transaction)
     assert found is not None
     by_name = {each.function: each for each in found.functions}
-    assert by_name["burn"].own_ns > 0.8 * found.sampled_ns
+    assert by_name["burn"].own_ns > 0.5 * found.sampled_ns
     assert by_name["burn"].total_ns <= found.sampled_ns
     assert sum(each.own_ns for each in found.functions) == found.sampled_ns
-    assert found.sampled_ns <= sum(sample.weight_ns for sample in finished[0].samples)
+    kept = finished[0]
+    assert found.sampled_ns <= sum(sample.weight_ns for sample in kept.samples) + sum(
+        (kept.weights or {}).values()
+    )
     telling.close()
     assert sampler.looks.heard is None
     assert told(store) is None
