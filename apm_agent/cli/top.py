@@ -103,7 +103,11 @@ def _watch(connection: Connection, seconds: float, shown: screen.Screen) -> None
 
 
 def _head(table: Table) -> Iterator[str]:
-    busy = f"{table.busy:.1f} threads at work" if table.busy is not None else "nobody answers: all is idle"
+    busy = (
+        f"{table.busy:.1f} threads at work"
+        if table.busy is not None
+        else "no worker answers: idle, or only very short transactions"
+    )
     yield (
         f"apm-agent top · last {table.seconds:.0f} s · {table.processes} processes · {busy} · "
         f"{table.in_flight} in flight"

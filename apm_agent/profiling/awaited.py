@@ -36,9 +36,8 @@ def tasks_of(loop: Any) -> list[tuple[Transaction, Any]]:
 
 def key_of_task(task: Any) -> StackKey:
     """Code and instruction of each coroutine the task is suspended in, what it awaits innermost and first."""
-    coroutine = (
-        task.get_coro() if hasattr(task, "get_coro") else None
-    )  # a loop may have tasks of its own making
+    # A loop may have tasks of its own making.
+    coroutine = task.get_coro() if hasattr(task, "get_coro") else None
     return tuple(part for frame in reversed(list(_chain(coroutine))) for part in frame)
 
 
