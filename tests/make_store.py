@@ -197,7 +197,7 @@ def quote(shop: Shop) -> Record:
         *shop.samples([outer, hot], 0, busy),
         *shop.samples([outer, shop.frame("price", 15)], busy, duration - busy, UNCERTAIN),
     ]
-    record.insights = [Insight("hot_line", "most of the time in one line", busy, 1, hot)]
+    record.insights = [Insight("hot_line", "80 % of the time in price()", busy, 1, hot)]
     graph = Callgraph()
     view, line = Node(shop.path, 20, "quote"), Node(shop.path, 12, "price")
     graph.functions = {view: Call(1, 1, MS, duration), line: Call(1, 1, duration - MS, duration - MS)}

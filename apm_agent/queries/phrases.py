@@ -106,6 +106,10 @@ def _slow_query(found: Evidence) -> str:
 
 
 def _hot(found: Evidence) -> str:
+    if found.text:
+        # The share in the call it cost most. Its cost over all calls would be a share of calls too short to be
+        # sampled, or sampled too rarely to tell, and so too small.
+        return f"{found.text} {line_of(found.where)}".rstrip()
     function = (
         f"in {found.where.function}()"
         if found.where and found.where.function.isidentifier()
