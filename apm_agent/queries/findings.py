@@ -40,7 +40,8 @@ class Finding:
         calls = max(1, self.transactions)
         return Evidence(
             kind=self.kind,
-            text=self.text,
+            # A share of one call's time: said so, because other calls may spend theirs elsewhere.
+            text=f"in the costliest call {self.text}" if self.kind == "hot_line" else self.text,
             count=max(1, round(self.count / calls)),
             cost_ns=self.cost_ns / calls,
             cost_bytes=self.cost_bytes / calls,
