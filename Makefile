@@ -1,7 +1,8 @@
 # What people and CI run. Everything lives in .venv; a second run is quick, because each step leaves a stamp.
 #   make demo                    the example apps, load on them, and the dashboard (ARGS="--seconds 20" to end by itself)
 #   make test ARGS="-k cli"      the tests            make lint     format, lint and types, of Python and TypeScript
-#   make bench                   overhead             make matrix   the tests on every Python found
+#   make bench                   overhead             make matrix   the tests on every Python (ARGS="tests/servers")
+#   make bench-profilers         accuracy and cost of ours, py-spy, pyinstrument, yappi and cProfile; about an hour
 #   make soak                    long runs            make clean    take away what was made
 
 SHELL := /bin/bash
@@ -15,7 +16,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 PAGES := $(shell find dashboard/src dashboard/build.mjs dashboard/build.py dashboard/package-lock.json -type f 2>/dev/null)
 
-.PHONY: demo test lint bench matrix soak clean packages
+.PHONY: demo test lint bench bench-profilers matrix soak clean packages
 
 demo: $(VENV)/.demo
 	@exec $(BIN)/apm-agent demo $(ARGS)
@@ -31,6 +32,9 @@ lint: $(VENV)/.dev $(VENV)/.node
 
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/overhead.py $(ARGS)
+
+bench-profilers: $(VENV)/.bench
+	$(BIN)/python benchmarks/profilers $(ARGS)
 
 matrix:
 	@exec .ci/matrix $(ARGS)
@@ -60,6 +64,10 @@ $(VENV)/.dev: $(VENV)/.made pyproject.toml $(PAGES)
 	@echo "make: installing what the tests need and building the pages"
 	@$(PIP) -e '.[dev]'
 	@touch $@ $(VENV)/.demo
+
+$(VENV)/.bench: $(VENV)/.dev
+	@$(PIP) -e '.[bench]'
+	@touch $@
 
 # TypeScript's own checks need node and the development packages; the build of the pages needs neither installed.
 $(VENV)/.node: $(VENV)/.dev dashboard/package-lock.json
