@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from os import getpid
 from typing import Any
 
+from apm_agent.model.forked import claim
 from apm_agent.model.transaction import Transaction
 
 _PATH = "/proc/self/statm"
@@ -19,13 +19,14 @@ class Memory:
     Unknown where there is no `/proc`: what other systems offer cheaply is the peak, which only ever grows.
     """
 
-    __slots__ = ("_ended", "_file", "_last", "_opened", "_page", "_pid")
+    __slots__ = ("_ended", "_file", "_last", "_opened", "_ours", "_page")
 
     def __init__(self) -> None:
         self._page = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
         self._opened = 0
         self._ended = 0
-        self._pid = 0
+        #: /proc/self was looked up when the file was opened: in a forked child the descriptor tells of its parent
+        self._ours = claim()
         self._file = -1
         #: what was read last and what it says, kept as one so that threads see them together
         self._last = (b"", 0)
@@ -36,9 +37,7 @@ class Memory:
         # attribute is whole under the GIL: nothing in it lets another thread in.
         transaction.overlap = -1 - self._ended
         self._opened += 1
-        # /proc/self was looked up when the file was opened: in a forked child the descriptor tells of its parent,
-        # and a server that forks in C runs no fork hooks.
-        if self._pid != getpid():
+        if not self._ours[0]:
             self._open()
         transaction.rss_before = self._read()
 
@@ -50,7 +49,7 @@ class Memory:
 
     def resident(self) -> int | None:
         """Resident bytes of this process now; None where the system does not say."""
-        if self._pid != getpid():
+        if not self._ours[0]:
             self._open()
         return self._read()
 
@@ -66,7 +65,7 @@ class Memory:
         except (OSError, ValueError, IndexError):
             # Daemons close every descriptor they did not open; the number may be another file by now.
             self._file = -1
-            self._pid = 0
+            self._ours[0] = 0
             return None
         self._last = (text, resident)
         return resident
@@ -74,13 +73,13 @@ class Memory:
     def after_fork(self) -> None:
         """Open the child's own file when next asked."""
         self._ended = self._opened  # the parent's transactions do not end here
-        self._pid = 0
+        self._ours[0] = 0
 
     def _open(self) -> None:
         if self._file >= 0 and self._is_ours(self._file):
             os.close(self._file)
         self._file = -1
-        self._pid = getpid()
+        self._ours[0] = 1
         if pread is not None and os.path.exists(_PATH):
             self._file = os.open(_PATH, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
 

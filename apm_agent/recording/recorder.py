@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from os import getpid
 
+from apm_agent.model.forked import claim
 from apm_agent.model.transaction import Transaction
 
 #: So many waiting transactions wake the writer before its time.
@@ -33,11 +33,12 @@ class Recorder:
         self._max = max(1, max_queue)
         self._names = frozenset(ignore)
         self._prefixes = tuple(rule for rule in ignore if rule.startswith("/"))
+        self._ours = claim()
         self.after_fork()
 
     def after_fork(self) -> None:
         """Start empty: what the parent queued is the parent's to write."""
-        self._pid = getpid()
+        self._ours[0] = 1
         self.queue: deque[Transaction] = deque()
         #: handed in, taken by the writer, and left out by rule
         self.recorded = self.taken = self.ignored = 0
@@ -46,19 +47,19 @@ class Recorder:
         self.asleep = True
 
     def __call__(self, transaction: Transaction) -> None:
-        if getpid() != self._pid:  # a server that forks in C runs no fork hooks
+        if not self._ours[0]:  # a server that forks in C runs no fork hooks
             self.after_fork()
         if self._names and self._is_ignored(transaction):
             self.ignored += 1
             transaction.release()
             return
         queue = self.queue
-        items = len(transaction.spans) + len(transaction.samples)
         waiting = len(queue)
         if waiting >= self._max or self._items > _MOST_ITEMS:
             self._drop()
         self.recorded += 1
-        self._items += items
+        if transaction.spans or transaction.samples:
+            self._items += len(transaction.spans) + len(transaction.samples)
         queue.append(transaction)
         if self.asleep or waiting + 1 == BATCH:
             self.wake()
