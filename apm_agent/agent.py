@@ -133,7 +133,7 @@ class Agent:
         asked = config.cprofile_share or config.cprofile_header
         if asked:
             self.deterministic.prepare()
-        given = (self.memory, self.collections, self.sampler, cpu, self.deterministic if asked else None)
+        given = (self.memory, self.sampler, cpu, self.deterministic if asked else None)
         self.profilers = tuple(p for p in given if p is not None)
         # First, because it refuses a library it does not know, and nothing may be hooked by then.
         patching.apply(config.instruments_off)

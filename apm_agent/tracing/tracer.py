@@ -33,7 +33,7 @@ _MOST_LINES = 100
 class Tracer:
     """Begins and ends transactions and hands the finished ones to its sink."""
 
-    __slots__ = ("max_spans", "monotonic", "profilers", "sink", "stoppers")
+    __slots__ = ("max_spans", "monotonic", "profilers", "sink", "starters", "stoppers")
 
     def __init__(
         self, sink: Sink, profilers: tuple[Profiler, ...] = (), clock: Clock = system, max_spans: int = 2000
@@ -46,8 +46,9 @@ class Tracer:
     def use(self, profilers: tuple[Profiler, ...]) -> None:
         """Tell these of every transaction from now on."""
         self.profilers = profilers
+        self.starters = tuple(profiler.start for profiler in profilers)
         # Last started is first stopped, so that each measures only the application inside it.
-        self.stoppers = tuple(reversed(profilers))
+        self.stoppers = tuple(profiler.stop for profiler in reversed(profilers))
 
     def begin(
         self,
@@ -67,9 +68,7 @@ class Tracer:
         transaction.method = method
         transaction.path = path
         current.set(transaction)
-        with _beginning:
-            for profiler in self.profilers:
-                profiler.start(transaction)
+        _beginning.each(self.starters, transaction)
         return transaction
 
     def end(self, transaction: Transaction, error: BaseException | None = None) -> None:
@@ -78,9 +77,7 @@ class Tracer:
             return
         transaction.end_ns = self.monotonic()
         transaction.ended = True
-        for profiler in self.stoppers:
-            with _ending:
-                profiler.stop(transaction)
+        _ending.each(self.stoppers, transaction)
         with _handing:
             if error is not None and transaction.failure is None:
                 transaction.failure = failures.describe(error)
