@@ -27,6 +27,20 @@ class Sample(NamedTuple):
     state: int
 
 
+class Wait:
+    """Time a transaction was suspended in one place: until when (monotonic ns), how many ns, which stack.
+
+    It grows with every look that finds the transaction still there.
+    """
+
+    __slots__ = ("at_ns", "stack", "weight_ns")
+
+    def __init__(self, at_ns: int, weight_ns: int, stack: StackKey) -> None:
+        self.at_ns = at_ns
+        self.weight_ns = weight_ns
+        self.stack = stack
+
+
 class Frame(NamedTuple):
     """A function at a line. `file` is short, for people; `path` is where it lies on the disk that ran it.
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from random import getrandbits
 from typing import Any, NamedTuple
 
+from apm_agent.model.blocking import Blocked, Culprit
 from apm_agent.model.callgraph import Callgraph
-from apm_agent.model.profile import Sample, StackKey
+from apm_agent.model.profile import Sample, StackKey, Wait
 from apm_agent.model.span import Place, Span
 
 #: Kinds of transactions. Only the first two enter latency percentiles.
@@ -47,10 +48,10 @@ class Transaction:
     """
 
     __slots__ = (
-        "callgraph", "context", "cpu_ns", "end_ns", "ended", "failure", "first_byte_ns", "gc_pauses", "id",
-        "ignored", "kind", "lost_samples", "method", "name", "name_priority", "notes", "overflow", "overlap",
-        "path", "queue_ns", "rss_after", "rss_before", "rss_curve", "samples", "spans", "start_ns",
-        "status", "thread_id", "view", "weights",
+        "blocked", "blocking", "callgraph", "context", "cpu_ns", "end_ns", "ended", "failure", "first_byte_ns",
+        "gc_pauses", "id", "ignored", "kind", "lost_samples", "method", "name", "name_priority", "notes", "overflow",
+        "overlap", "path", "queue_ns", "rss_after", "rss_before", "rss_curve", "samples", "spans", "start_ns",
+        "status", "thread_id", "view", "waits", "weights",
     )  # fmt: skip
 
     def __init__(self, kind: str, name: str, start_ns: int) -> None:
@@ -81,6 +82,11 @@ class Transaction:
         #: spans past the limit, summed: (kind, name) → [count, ns]
         self.overflow: dict[tuple[str, str], list[int]] | None = None
         self.samples: list[Sample] = []
+        #: what it was suspended in, where it runs on an event loop or in a greenlet
+        self.waits: list[Wait] = []
+        #: who held the event loop while it was ready to run, and, where it held it, who waited
+        self.blocked: list[Blocked] | None = None
+        self.blocking: Culprit | None = None
         #: samples past the limit, summed: (stack, state) → ns
         self.weights: dict[tuple[StackKey, int], int] | None = None
         self.lost_samples = 0

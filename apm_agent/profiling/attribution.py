@@ -19,6 +19,7 @@ from collections.abc import Callable, Container, Iterator
 from contextvars import Context
 from time import monotonic_ns
 from typing import Any
+from weakref import ref
 
 from apm_agent.model.current import current, transaction_of
 from apm_agent.model.transaction import Transaction
@@ -40,7 +41,8 @@ class Loop:
 
     def __init__(self, loop: Any) -> None:
         self.loop = loop
-        self.open: dict[Transaction, None] = {}
+        #: with the task each began in
+        self.open: dict[Transaction, ref[Any] | None] = {}
 
 
 threads: dict[int, Work] = {}
@@ -74,7 +76,8 @@ def _begin_shared(transaction: Transaction, ident: int) -> None:
         here = loops.get(ident)
         if here is None or here.loop is not loop:
             here = loops[ident] = Loop(loop)
-        here.open[transaction] = None
+        task = running_task(loop)
+        here.open[transaction] = ref(task) if task is not None else None
         return
     greenlet = running_greenlet()
     if greenlet is not None:
@@ -218,8 +221,17 @@ def in_trio() -> bool:
 
 def running_transaction(loop: Any) -> Transaction | None:
     """The transaction of the task that `loop` is running just now, asked from any thread."""
+    return transaction_of_task(running_task(loop))
+
+
+def running_task(loop: Any) -> Any:
+    """The task that `loop` is running just now; None between two of them."""
     asyncio = _modules.get("asyncio")
-    task = asyncio.current_task(loop) if asyncio is not None else None
+    return asyncio.current_task(loop) if asyncio is not None else None
+
+
+def transaction_of_task(task: Any) -> Transaction | None:
+    """The live transaction a task works for: the one it was spawned under, or began itself."""
     context = context_of(task) if task is not None else None
     return transaction_of(context.get(current)) if context is not None else None
 
