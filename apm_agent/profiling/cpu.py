@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from apm_agent.clock import Clock, system
 from apm_agent.model.transaction import Transaction
-from apm_agent.profiling.attribution import alone, get_ident
+from apm_agent.profiling.attribution import alone, get_ident, threads
 
 
 class Cpu:
@@ -17,13 +17,15 @@ class Cpu:
 
     def start(self, transaction: Transaction) -> None:
         """Note the thread's CPU time, as a negative number while it runs: no object to make, and no mistaking it."""
-        if alone():
-            transaction.thread_id = get_ident()
+        ident = get_ident()
+        work = threads.get(ident)
+        # Whoever put it at work on this thread has just asked the same.
+        if (work is not None and work[0] is transaction) or alone():
+            transaction.thread_id = ident
             transaction.cpu_ns = -self._now()
 
     def stop(self, transaction: Transaction) -> None:
         """Take the difference, if this is still the same thread."""
         before = transaction.cpu_ns
         if before is not None:
-            same = transaction.thread_id == get_ident()
-            transaction.cpu_ns = self._now() + before if same else None
+            transaction.cpu_ns = self._now() + before if transaction.thread_id == get_ident() else None

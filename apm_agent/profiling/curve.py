@@ -1,4 +1,9 @@
-"""Reads the process's resident memory at every look, for the curve and the peak inside each open transaction."""
+"""Reads the process's resident memory on the sampler's clock, for the curve and the peak inside long transactions.
+
+A reading gives the GIL up, and to get it back from an application that gives it up often costs more than a look: so
+only while some transaction has been open for 50 ms, and 20 times a second. Shorter ones have their two readings, at
+begin and end, and no curve.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +13,7 @@ from apm_agent.profiling import attribution
 from apm_agent.profiling.memory import Memory
 
 _MOST_POINTS = 200
+_EACH_NS = 50_000_000
 #: On a busy event loop hundreds may be open; one reading is all of theirs, but each point takes room.
 _MOST_TRANSACTIONS = 100
 
@@ -19,23 +25,27 @@ class Curve:
     peak is never lost, and the longer ago, the coarser the curve.
     """
 
-    __slots__ = ("_cpu", "_memory", "_monotonic")
+    __slots__ = ("_cpu", "_due_ns", "_memory", "_monotonic")
 
     def __init__(self, memory: Memory, clock: Clock = system) -> None:
         self._memory = memory
         self._monotonic = clock.monotonic
         self._cpu = clock.cpu
+        self._due_ns = 0
 
     def look(self, busy: bool) -> int:
-        """Read, and note it for whoever is open; the processor time it took in ns."""
-        if not busy:
+        """Read, and note it for whoever is open, if it is time; the processor time it took in ns."""
+        now = self._monotonic()
+        if not busy or now < self._due_ns:
             return 0
         begun = self._cpu()
-        size = self._memory.resident()
-        if size is not None:
-            now = self._monotonic()
-            for transaction in attribution.open_now(_MOST_TRANSACTIONS):
-                add(transaction, now, size)
+        open_now = attribution.open_now(_MOST_TRANSACTIONS)
+        if any(now - transaction.start_ns >= _EACH_NS for transaction in open_now):
+            self._due_ns = now + _EACH_NS
+            size = self._memory.resident()
+            if size is not None:
+                for transaction in open_now:
+                    add(transaction, now, size)
         return self._cpu() - begun
 
 

@@ -1,17 +1,19 @@
-"""Tells when a look came too late to be believed, and how much of its time was really spent elsewhere.
+"""Tells which calls only wait, and when a thread found in one was really computing.
 
 Our thread may get the GIL, or a processor, only because a worker has just blocked. What it then sees, a blocking
-call, is not where the time went that was meant to be seen. Three facts are known for certain and are used here:
+call, is not where the time went that was meant to be seen. What is known for certain:
 
 - whether the GIL was free when we woke (the kernel counts how often our thread had to wait). If it was, every other
-  thread was in a call that gives the GIL up: so these calls become known;
-- how late we came;
-- how much processor time each thread has used since the last look. A thread in a blocking call cannot have spent
-  more than that elsewhere, nor less when the look was late.
+  thread was in a call that gives the GIL up: so these calls become known, with whether they compute or wait;
+- how much processor time each thread has used since the last look.
 
-So of a late look that finds only calls that give the GIL up, as much time as the thread spent computing is taken
-back and booked, marked as uncertain, on the code this transaction was last seen computing in; if there is none yet,
-on the function that made the call, without a line.
+So looks choose *where* the time went, and each thread's own clock *how much* of it was computing: what a thread
+computed and was not seen computing is owed. A sample that finds the thread waiting pays it: it is booked, marked as
+uncertain, on the code this transaction was last seen computing in, or, if there is none yet, on the function that
+made the call, without a line. (The shape is that of post-stratification: a known total corrects a biased sample.)
+
+A thread that waits for the GIL in its own code uses no processor, so what is seen computing may exceed the clock.
+The clock is a lower bound; it takes nothing away.
 """
 
 from __future__ import annotations
@@ -24,11 +26,13 @@ from types import CodeType
 from apm_agent.model.profile import StackKey
 
 #: A look this late was kept waiting by somebody; less is the time it takes to wake up.
-LATE_NS = 200_000
+LATE_NS = 100_000
 _MOST = 20_000
 _OFTEN = 16
 _ENOUGH = 3
 _STAT = 80
+#: Looks whose time a thread may be ahead or behind, so that what is long past has no say.
+_MEMORY = 4
 
 _clock_of: Callable[[int], int] | None = getattr(time, "clock_gettime_ns", None)
 
@@ -54,6 +58,41 @@ def is_ready(native_id: int) -> bool:
         return False
 
 
+class Owed:
+    """Processor time a thread has used and was not seen using."""
+
+    __slots__ = ("ns", "turn")
+
+    def __init__(self) -> None:
+        self.ns = 0
+        #: how often, of late, it may have been this thread that gave the GIL up to us
+        self.turn = 0.0
+
+    def used(self, spent: int, weight: int) -> None:
+        """Its clock went on by so much until this look, which is worth `weight`."""
+        self.ns = min(self.ns + spent, _MEMORY * weight)
+
+    def seen(self, weight: int) -> None:
+        """It was seen computing, or is held to have been."""
+        self.ns = max(self.ns - weight, -_MEMORY * weight)
+
+    def due(self, weight: int, doubtful: bool) -> int:
+        """How much of a sample that finds it waiting is held to be computing instead.
+
+        Readily if the look is in doubt; one in time is believed until more than its whole time is owed.
+        """
+        due = min(weight, self.ns)
+        return due if due * 4 >= weight and (doubtful or self.ns * 2 >= weight * 3) else 0
+
+    def takes_turn(self, share: float) -> bool:
+        """Whether it is held to be the one that gave the GIL up, being the one with this probability."""
+        self.turn += share
+        if self.turn < 0.5:
+            return False
+        self.turn -= 1.0
+        return True
+
+
 class Site:
     """A call that was seen while the GIL was free. Holds the code, so that its id stays true."""
 
@@ -66,14 +105,21 @@ class Site:
         #: times asked what the thread was doing, found running, found running or ready to run
         self.asked = self.running = self.ready = 0
 
-    def blocks(self) -> bool:
+    def gives_up(self) -> bool:
+        """Whether this call gives up the GIL."""
+        return self.free >= _ENOUGH and self.free * 4 >= self.waited
+
+    def computes(self) -> bool:
+        """Whether it does more than wait, once it has given up the GIL."""
+        return self.running * 8 > self.asked
+
+    def waits(self) -> bool:
         """Whether this call gives up the GIL and does nothing but wait.
 
         A call that computes is seen running, or, where we push it off its processor, is always ready to. One that
         waits is now and then ready too: its wait is over, and it wants the GIL.
         """
-        gives_up = self.free >= _ENOUGH and self.free * 4 >= self.waited
-        return gives_up and self.running * 8 <= self.asked and self.ready * 10 < self.asked * 9
+        return self.gives_up() and not self.computes() and self.ready * 10 < self.asked * 9
 
 
 class Sites:
@@ -102,17 +148,22 @@ class Sites:
         # Asking costs more than the rest of the look: often while the call is new, then now and then.
         return site.free <= _OFTEN or site.free % _OFTEN == 0
 
-    def blocks(self, key: StackKey) -> bool:
+    def waits(self, key: StackKey) -> bool:
         """Whether the innermost call is known to do nothing but wait."""
         site = self.of(key)
-        return site is not None and site.blocks()
+        return site is not None and site.waits()
+
+    def holds(self, key: StackKey) -> bool:
+        """Whether who is here has the GIL or waits for it: Python code, or a call that was never seen without it."""
+        site = self.of(key)
+        return site is None or not site.gives_up()
 
     def computes(self, key: StackKey, waited: bool) -> bool:
         """Whether a thread here is surely computing: it made us wait for the GIL, or is known to without it."""
         site = self.of(key)
         if site is None:
             return waited
-        return site.running * 8 > site.asked
+        return site.computes() or (waited and site.free * 4 < site.waited)
 
 
 def _is_call(code: CodeType, instruction: int) -> bool:

@@ -10,7 +10,7 @@ from types import FrameType
 from apm_agent.model.profile import RUNNING, UNCERTAIN, WAITING, Sample, StackKey
 from apm_agent.model.transaction import Transaction
 from apm_agent.profiling import attribution
-from apm_agent.profiling.doubt import Sites, cpu_of, is_ready
+from apm_agent.profiling.doubt import Owed, Sites, cpu_of, is_ready
 
 _MOST_SAMPLES = 2000
 _MOST_STACKS = 5000
@@ -30,8 +30,8 @@ class Look:
     """
 
     __slots__ = (
-        "_computing", "_cpu", "_last_ns", "_monotonic", "_open", "_sites", "_stacks", "_work", "booked_ns",
-        "count", "heard", "taken_ns", "uncertain_ns",
+        "_computing", "_cpu", "_holding", "_last_ns", "_monotonic", "_open", "_owed", "_sites", "_stacks", "_work",
+        "booked_ns", "count", "heard", "taken_ns", "uncertain_ns",
     )  # fmt: skip
 
     def __init__(self, monotonic: Callable[[], int]) -> None:
@@ -48,8 +48,10 @@ class Look:
         self._stacks: dict[int, StackKey] = {}
         #: thread → its processor time at the last look
         self._cpu: dict[int, int] = {}
-        #: thread → transaction's id and the stack it was last seen computing in
+        self._owed: dict[int, Owed] = {}
+        #: thread → transaction's id and the stack it was last seen computing in, and doing so with the GIL
         self._computing: dict[int, tuple[int, StackKey]] = {}
+        self._holding: dict[int, tuple[int, StackKey]] = {}
         #: thread → transaction's id and the index of an uncertain sample still without such a stack
         self._open: dict[int, tuple[int, int]] = {}
 
@@ -77,48 +79,71 @@ class Look:
         `waited`: the GIL was not free. `late`: we could not run when we meant to. `torn`: the GIL was lost while
         taking, so which task ran and what ran on its thread may be of different moments.
         """
-        now, stacks = self.taken_ns, self._stacks
+        now, stacks, sites = self.taken_ns, self._stacks, self._sites
         gap, self._last_ns = now - self._last_ns, now
         self.count += 1
-        spent = self._spent(stacks)
-        began = self._monotonic()
-        unsure = [] if waited or torn else [ident for ident, key in stacks.items() if self._sites.learn(key)]
         work = [
             (transaction, ident, min(gap, max(planned_ns, now - since)))
             for transaction, since, ident in self._work
             if ident in stacks and not (torn and attribution.is_shared(ident))
         ]
+        spent = self._spent(work)
+        began = self._monotonic()
+        unsure = [] if waited or torn else [ident for ident, key in stacks.items() if sites.learn(key)]
         if waited and len(work) == 1:
-            site = self._sites.of(stacks[work[0][1]])
+            site = sites.of(stacks[work[0][1]])
             if site is not None:
                 site.waited += 1
-        doubtful = (waited or late) and all(self._sites.blocks(stacks[ident]) for _, ident, _ in work)
+        # Somebody had the GIL when we woke, and nobody we see could have it: one of them has just given it up.
+        given_up = waited and not any(sites.holds(stacks[ident]) for _, ident, _ in work)
+        together = sum(spent.values())
         for transaction, ident, weight in work:
             key = stacks[ident]
-            elsewhere = 0
-            if self._sites.computes(key, waited):
+            owed = self._owed.get(ident)
+            if owed is None:
+                owed = self._owed[ident] = Owed()
+            owed.used(spent.get(ident, 0), weight)
+            if sites.waits(key):
+                elsewhere = owed.due(weight, waited or late)
+                if elsewhere:
+                    there = self._elsewhere(self._computing, transaction, ident, key)
+                    self._book(transaction, there, UNCERTAIN, now, elsewhere)
+                    owed.seen(elsewhere)
+                self._book(transaction, key, RUNNING, now, weight - elsewhere)
+                continue
+            if given_up and together and owed.takes_turn(spent.get(ident, 0) / together):
+                owed.seen(weight)
+                there = self._elsewhere(self._holding, transaction, ident, key)
+                self._book(transaction, there, UNCERTAIN, now, weight)
+                continue
+            if sites.computes(key, waited):
+                owed.seen(weight)
                 self._computes(transaction, ident, key)
-            elif doubtful:
-                elsewhere = min(weight, spent.get(ident, 0))
-                self._book_elsewhere(transaction, ident, key, now, elsewhere)
-            self._book(transaction, key, RUNNING, now, weight - elsewhere)
+            self._book(transaction, key, RUNNING, now, weight)
         self._ask(unsure, began)
         self._work = []
         self._stacks = {}
 
-    def _spent(self, stacks: dict[int, StackKey]) -> dict[int, int]:
-        """Processor time each thread at work has used since the last look."""
+    def _spent(self, work: list[tuple[Transaction, int, int]]) -> dict[int, int]:
+        """Processor time each thread at work has used since the last look, or since its transaction began."""
         spent = {}
         natives, before = attribution.natives, self._cpu
         now = self._cpu = {}
-        for ident in stacks:
+        for transaction, ident, _ in work:
             cpu = cpu_of(natives.get(ident, 0))
             if cpu is None:
                 # The number was that of a thread long gone; the next start on this one asks again.
                 natives.pop(ident, None)
                 continue
             now[ident] = cpu
-            spent[ident] = cpu - before.get(ident, cpu)
+            last = before.get(ident)
+            if last is None:
+                # Negative while the transaction is open on the thread it began on: what the clock said then.
+                begun = transaction.cpu_ns
+                last = -begun if begun is not None and begun < 0 and transaction.thread_id == ident else cpu
+            spent[ident] = max(cpu - last, 0)
+        for ident in self._owed.keys() - now.keys():
+            del self._owed[ident]
         return spent
 
     def _ask(self, unsure: list[int], began: int) -> None:
@@ -136,21 +161,22 @@ class Look:
 
     def _computes(self, transaction: Transaction, ident: int, key: StackKey) -> None:
         self._computing[ident] = (transaction.id, key)
+        if self._sites.holds(key):
+            self._holding[ident] = (transaction.id, key)
         waiting = self._open.pop(ident, None)
         if waiting is not None and waiting[0] == transaction.id and waiting[1] < len(transaction.samples):
             at = waiting[1]
             transaction.samples[at] = transaction.samples[at]._replace(stack=key)
 
-    def _book_elsewhere(
-        self, transaction: Transaction, ident: int, key: StackKey, now: int, weight: int
-    ) -> None:
-        seen = self._computing.get(ident)
-        if seen is not None and seen[0] == transaction.id:
-            key = seen[1]
-        else:
-            key = (key[0], -1, *key[2:])  # somewhere in that function
-            self._open[ident] = (transaction.id, len(transaction.samples))
-        self._book(transaction, key, UNCERTAIN, now, weight)
+    def _elsewhere(
+        self, seen: dict[int, tuple[int, StackKey]], transaction: Transaction, ident: int, key: StackKey
+    ) -> StackKey:
+        """Where the next sample is booked that is held to be computing; told later, if that is not known yet."""
+        last = seen.get(ident)
+        if last is not None and last[0] == transaction.id:
+            return last[1]
+        self._open[ident] = (transaction.id, len(transaction.samples))
+        return (key[0], -1, *key[2:])  # somewhere in that function
 
     def _book(self, transaction: Transaction, key: StackKey, state: int, now: int, weight: int) -> None:
         if not weight:

@@ -58,16 +58,15 @@ class Memory:
             return None
         try:
             text = pread(self._file, _LONGEST, 0)
-            last = self._last
-            if text == last[0]:  # most transactions leave it as it was
-                return last[1]
-            resident = int(text.split(b" ", 2)[1]) * self._page
+            said, resident = self._last
+            if text != said:  # most transactions leave it as it was
+                resident = int(text.split(b" ", 2)[1]) * self._page
+                self._last = (text, resident)
         except (OSError, ValueError, IndexError):
             # Daemons close every descriptor they did not open; the number may be another file by now.
             self._file = -1
             self._ours[0] = 0
             return None
-        self._last = (text, resident)
         return resident
 
     def after_fork(self) -> None:

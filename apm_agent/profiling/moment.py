@@ -21,8 +21,9 @@ from typing import Any
 
 from apm_agent.profiling.native import original
 
-#: While a look is awaited. Shorter costs more: our thread wakes this often while whoever holds the GIL has no CPU.
-_LOW = 5e-5
+#: While a look is awaited. Shorter costs more: our thread wakes this often for nothing while whoever holds the GIL
+#: keeps it through a long call into C, or has no processor; and from about 10 µs on it does not sleep at all.
+_LOW = 1e-4
 _LEAD_NS = 300_000
 #: Share of the interval within which a look falls at random, so that no periodic work keeps step with us.
 _JITTER = 0.6
@@ -52,6 +53,7 @@ class Moments:
     """Plans looks about an interval apart and waits for them."""
 
     __slots__ = (
+        "_asleep",
         "_before",
         "_grid_ns",
         "_lowered",
@@ -68,6 +70,7 @@ class Moments:
         self._next_ns = self._grid_ns = 0
         self._before: float | None = None
         self._lowered = 0.0
+        self._asleep = 0
         self._sleep: Callable[[float], Any] = original("time", "sleep")
         #: time between the last two planned looks
         self.gap_ns = 0
@@ -94,8 +97,10 @@ class Moments:
         self._grid_ns = max(self._grid_ns, now)
         before, self._next_ns = self._next_ns, self._grid_ns + int((random() - 0.5) * _JITTER * interval_ns)
         self.gap_ns = max(self._next_ns - before, 0)
+        self._asleep = _switches()
         pause = self._next_ns - _LEAD_NS - now
         if pause > 0 and not alone:
+            self._asleep += 1
             self._sleep(pause / 1e9)
 
     def rest(self) -> None:
@@ -110,19 +115,19 @@ class Moments:
             # Others compete for the GIL, and it came late: to sleep again would only make it later.
             before = _switches()
             take()
-            self.waited = True
         else:
             self._before = sys.getswitchinterval()
             sys.setswitchinterval(_LOW)
             self._lowered = sys.getswitchinterval()
             try:
-                asleep = _switches()
+                self._asleep = _switches() + 1
                 self._sleep(max(self._next_ns - self._monotonic(), _AT_LEAST_NS) / 1e9)
-                before = _switches()
-                take()
             finally:
+                # Before anything else: who just gave us the GIL would otherwise ask it back in the middle of the look.
                 self.restore()
-            self.waited = before - asleep > 1  # once for the sleep itself
+            before = _switches()
+            take()
+        self.waited = before > self._asleep  # each time it waited, beside the sleep itself
         self.torn = _switches() != before
 
     def late_ns(self, taken_ns: int) -> int:

@@ -35,7 +35,7 @@ class Sampler:
     """
 
     __slots__ = (
-        "_awake_ns", "_budget", "_clock", "_closed", "_cost_ns", "_cpu_ns", "_interval_ns", "_late", "_lock",
+        "_awake_ns", "_begun", "_budget", "_clock", "_closed", "_cost_ns", "_cpu_ns", "_interval_ns", "_late", "_lock",
         "_looked_ns", "_moments", "_parked", "_pid", "_refused", "beside", "looks",
     )  # fmt: skip
 
@@ -51,6 +51,8 @@ class Sampler:
 
     def _clear(self) -> None:
         self._pid = 0
+        #: the thread that began a transaction last, if one did since the last tick
+        self._begun = 0
         self._parked = False
         self._closed = False
         self._lock: Any = None
@@ -65,6 +67,7 @@ class Sampler:
             self._pid = pid  # nothing between the test and this lets another thread in
             self._launch()
         attribution.begin(transaction)
+        self._begun = transaction.thread_id
         if self._parked:
             self._wake()
 
@@ -160,8 +163,14 @@ class Sampler:
                 moments.begin(self._asked_ns())
 
     def _tick(self, moments: Moments) -> bool:
-        moments.approach(self._asked_ns(), attribution.few())
-        if not attribution.anyone():
+        begun, self._begun = self._begun, 0
+        idents = attribution.idents()
+        # Short transactions are mostly not there just now, for we run when somebody gives the GIL up between two.
+        busy = bool(begun or idents)
+        if begun:
+            idents.add(begun)
+        moments.approach(self._asked_ns(), len(idents) < 2)
+        if not busy:
             moments.rest()
             self.looks.forget(self._clock.monotonic())
             return False

@@ -35,18 +35,22 @@ def test_at_most_two_hundred_and_the_peak_is_among_them() -> None:
 
 
 def test_all_that_are_open_share_a_reading(make_sampler: Callable[[float, float], Sampler]) -> None:
-    curve = Curve(Memory(), Clock(monotonic=lambda: 7))
+    now = 40
+    curve = Curve(Memory(), Clock(monotonic=lambda: now * 1_000_000))
     first, second, ended = (Transaction("web", name, 0) for name in ("a", "b", "c"))
     for ident, transaction in enumerate((first, second, ended)):
         attribution.threads[ident] = (transaction, 0)
     attribution.threads[9] = (first, 0)  # a worker thread, lent to it
     ended.ended = True
+    assert curve.look(True) >= 0
+    assert first.rss_curve is None, "open for 40 ms only"
+    now = 70
     assert curve.look(False) == 0
     assert first.rss_curve is None
     assert curve.look(True) >= 0
     assert first.rss_curve == second.rss_curve
     assert first.rss_curve is not None
-    assert [at for at, _ in first.rss_curve] == [7]
+    assert [at for at, _ in first.rss_curve] == [70_000_000]
     assert ended.rss_curve is None
 
 

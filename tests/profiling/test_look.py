@@ -190,13 +190,19 @@ def test_a_late_look_books_what_was_computed_where_it_was_computed(worker: Worke
     assert samples[3].state == RUNNING
     assert "compute" in names(samples[1].stack)
     assert samples[1].stack == samples[3].stack
+    # That look was worth 100 ms of computing, more than the thread's clock had gone on: nothing more is owed yet.
     worker.rest()
     worker.work()
     clock.now = 400 * MS
     look.look(late=True, planned_ns=100 * MS)
-    assert [s.state for s in samples[4:]] == [UNCERTAIN, RUNNING]
-    assert samples[4].stack == samples[3].stack
-    assert look.uncertain_ns == elsewhere + samples[4].weight_ns
+    worker.work()
+    clock.now = 500 * MS
+    look.look(late=True, planned_ns=100 * MS)
+    assert [s.state for s in samples[4:]] == [RUNNING, UNCERTAIN, RUNNING]
+    assert samples[5].stack == samples[3].stack
+    assert look.uncertain_ns == elsewhere + samples[5].weight_ns
+    computed = look.uncertain_ns + samples[3].weight_ns
+    assert computed == pytest.approx(4 * worker.cpu_ns, abs=10 * MS)
 
 
 def key_function(worker: Worker) -> str:
