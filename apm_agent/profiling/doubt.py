@@ -8,9 +8,9 @@ call, is not where the time went that was meant to be seen. What is known for ce
 - how much processor time each thread has used since the last look.
 
 So looks choose *where* the time went, and each thread's own clock *how much* of it was computing: what a thread
-computed and was not seen computing is owed. A sample that finds the thread waiting pays it: it is booked, marked as
-uncertain, on the code this transaction was last seen computing in, or, if there is none yet, on the function that
-made the call, without a line. (The shape is that of post-stratification: a known total corrects a biased sample.)
+computed and was not seen computing is owed. A sample that finds the thread waiting pays it, marked as uncertain; where
+it is booked instead, `elsewhere` tells. (The shape is that of post-stratification: a known total corrects a biased
+sample.)
 
 A thread that waits for the GIL in its own code uses no processor, so what is seen computing may exceed the clock.
 The clock is a lower bound; it takes nothing away.

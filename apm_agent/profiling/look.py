@@ -10,11 +10,14 @@ from types import FrameType
 from apm_agent.model.profile import RUNNING, UNCERTAIN, WAITING, Sample, StackKey
 from apm_agent.model.transaction import Transaction
 from apm_agent.profiling import attribution
-from apm_agent.profiling.doubt import Owed, Sites, cpu_of, is_ready
+from apm_agent.profiling.doubt import LATE_NS, Owed, Sites, cpu_of, is_ready
+from apm_agent.profiling.elsewhere import Elsewhere
 
 _MOST_SAMPLES = 2000
 _MOST_STACKS = 5000
 _DEEPEST = 400
+#: Where threads compete for the GIL: as long as one may keep it that is asked for it.
+_CONTESTED_NS = 5_000_000
 #: Before 3.12 a collection inside `sys._current_frames` can deadlock the interpreter (cpython #106883).
 _HOLD_GC = sys.version_info < (3, 12)
 _held = False
@@ -30,8 +33,8 @@ class Look:
     """
 
     __slots__ = (
-        "_computing", "_cpu", "_holding", "_last_ns", "_monotonic", "_open", "_owed", "_sites", "_stacks", "_work",
-        "booked_ns", "count", "heard", "taken_ns", "uncertain_ns",
+        "_cpu", "_elsewhere", "_last_ns", "_monotonic", "_owed", "_sites", "_stacks", "_work", "booked_ns", "count",
+        "heard", "taken_ns", "uncertain_ns",
     )  # fmt: skip
 
     def __init__(self, monotonic: Callable[[], int]) -> None:
@@ -49,20 +52,16 @@ class Look:
         #: thread → its processor time at the last look
         self._cpu: dict[int, int] = {}
         self._owed: dict[int, Owed] = {}
-        #: thread → transaction's id and the stack it was last seen computing in, and doing so with the GIL
-        self._computing: dict[int, tuple[int, StackKey]] = {}
-        self._holding: dict[int, tuple[int, StackKey]] = {}
-        #: thread → transaction's id and the index of an uncertain sample still without such a stack
-        self._open: dict[int, tuple[int, int]] = {}
+        self._elsewhere = Elsewhere()
 
     def forget(self, now: int) -> None:
         """Time until `now` was nobody's."""
         self._last_ns = now
 
-    def look(self, waited: bool = False, late: bool = False, planned_ns: int = 0) -> None:
+    def look(self, waited: bool = False, late_ns: int = 0, planned_ns: int = 0) -> None:
         """Take and book at once, for who waits for no moment."""
         self.take()
-        self.book(waited, late, planned_ns)
+        self.book(waited, late_ns, planned_ns)
 
     def take(self) -> None:
         """Take all stacks at work; nothing else, for the GIL may be asked back within 100 µs."""
@@ -73,11 +72,11 @@ class Look:
         # A frame kept past its function's end would have its locals freed here, on our thread.
         frames.clear()
 
-    def book(self, waited: bool, late: bool, planned_ns: int, torn: bool = False) -> None:
-        """Book what was taken, `planned_ns` after the look before.
+    def book(self, waited: bool, late_ns: int, planned_ns: int, torn: bool = False) -> None:
+        """Book what was taken, `planned_ns` after the look before and `late_ns` after its moment.
 
-        `waited`: the GIL was not free. `late`: we could not run when we meant to. `torn`: the GIL was lost while
-        taking, so which task ran and what ran on its thread may be of different moments.
+        `waited`: the GIL was not free. `torn`: the GIL was lost while taking, so which task ran and what ran on its
+        thread may be of different moments.
         """
         now, stacks, sites = self.taken_ns, self._stacks, self._sites
         gap, self._last_ns = now - self._last_ns, now
@@ -97,29 +96,32 @@ class Look:
         # Somebody had the GIL when we woke, and nobody we see could have it: one of them has just given it up.
         given_up = waited and not any(sites.holds(stacks[ident]) for _, ident, _ in work)
         together = sum(spent.values())
+        doubtful = waited or late_ns > LATE_NS
+        # One of those that wait had the GIL until now; nothing tells which.
+        wait = UNCERTAIN if waited and late_ns > _CONTESTED_NS and len(work) > 1 else RUNNING
         for transaction, ident, weight in work:
-            key = stacks[ident]
+            key, cpu = stacks[ident], spent.get(ident, 0)
             owed = self._owed.get(ident)
             if owed is None:
                 owed = self._owed[ident] = Owed()
-            owed.used(spent.get(ident, 0), weight)
+            owed.used(cpu, weight)
             if sites.waits(key):
-                elsewhere = owed.due(weight, waited or late)
-                if elsewhere:
-                    there = self._elsewhere(self._computing, transaction, ident, key)
-                    self._book(transaction, there, UNCERTAIN, now, elsewhere)
-                    owed.seen(elsewhere)
-                self._book(transaction, key, RUNNING, now, weight - elsewhere)
-                continue
-            if given_up and together and owed.takes_turn(spent.get(ident, 0) / together):
+                self._elsewhere.waits(transaction, ident, key)
+                due = owed.due(weight, doubtful)
+                if due:
+                    owed.seen(due)
+                    there = self._elsewhere.where(transaction, ident, key)
+                    self._book(transaction, there, UNCERTAIN, now, due)
+                self._book(transaction, key, wait, now, weight - due)
+            elif given_up and together and owed.takes_turn(cpu / together):
                 owed.seen(weight)
-                there = self._elsewhere(self._holding, transaction, ident, key)
+                there = self._elsewhere.where(transaction, ident, key, holding=True)
                 self._book(transaction, there, UNCERTAIN, now, weight)
-                continue
-            if sites.computes(key, waited):
-                owed.seen(weight)
-                self._computes(transaction, ident, key)
-            self._book(transaction, key, RUNNING, now, weight)
+            else:
+                if sites.computes(key, waited):
+                    owed.seen(weight)
+                    self._elsewhere.computes(transaction, ident, key, sites.holds(key))
+                self._book(transaction, key, RUNNING, now, weight)
         self._ask(unsure, began)
         self._work = []
         self._stacks = {}
@@ -158,25 +160,6 @@ class Look:
                     site.asked += 1
                     site.running += running
                     site.ready += running or is_ready(native)
-
-    def _computes(self, transaction: Transaction, ident: int, key: StackKey) -> None:
-        self._computing[ident] = (transaction.id, key)
-        if self._sites.holds(key):
-            self._holding[ident] = (transaction.id, key)
-        waiting = self._open.pop(ident, None)
-        if waiting is not None and waiting[0] == transaction.id and waiting[1] < len(transaction.samples):
-            at = waiting[1]
-            transaction.samples[at] = transaction.samples[at]._replace(stack=key)
-
-    def _elsewhere(
-        self, seen: dict[int, tuple[int, StackKey]], transaction: Transaction, ident: int, key: StackKey
-    ) -> StackKey:
-        """Where the next sample is booked that is held to be computing; told later, if that is not known yet."""
-        last = seen.get(ident)
-        if last is not None and last[0] == transaction.id:
-            return last[1]
-        self._open[ident] = (transaction.id, len(transaction.samples))
-        return (key[0], -1, *key[2:])  # somewhere in that function
 
     def _book(self, transaction: Transaction, key: StackKey, state: int, now: int, weight: int) -> None:
         if not weight:

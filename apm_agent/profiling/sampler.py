@@ -15,7 +15,6 @@ from apm_agent.clock import Clock, system
 from apm_agent.errors import contained
 from apm_agent.model.transaction import Transaction
 from apm_agent.profiling import attribution
-from apm_agent.profiling.doubt import LATE_NS
 from apm_agent.profiling.look import Look, release_collector
 from apm_agent.profiling.moment import Moments
 from apm_agent.profiling.native import at_exit, original, refusal
@@ -179,7 +178,7 @@ class Sampler:
         if self._closed:
             return False
         late_ns = moments.late_ns(looks.taken_ns)
-        looks.book(moments.waited, late_ns > LATE_NS, moments.gap_ns, moments.torn)
+        looks.book(moments.waited, late_ns, moments.gap_ns, moments.torn)
         self._late.append(late_ns)
         return True
 

@@ -194,10 +194,10 @@ def test_a_late_look_books_what_was_computed_where_it_was_computed(worker: Worke
     worker.rest()
     worker.work()
     clock.now = 400 * MS
-    look.look(late=True, planned_ns=100 * MS)
+    look.look(late_ns=MS, planned_ns=100 * MS)
     worker.work()
     clock.now = 500 * MS
-    look.look(late=True, planned_ns=100 * MS)
+    look.look(late_ns=MS, planned_ns=100 * MS)
     assert [s.state for s in samples[4:]] == [RUNNING, UNCERTAIN, RUNNING]
     assert samples[5].stack == samples[3].stack
     assert look.uncertain_ns == elsewhere + samples[5].weight_ns
