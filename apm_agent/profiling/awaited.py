@@ -6,7 +6,7 @@ import gc
 import re
 import sys
 from collections.abc import Iterable, Iterator
-from types import CodeType, FunctionType
+from types import CoroutineType, FunctionType
 from typing import Any, NamedTuple
 from weakref import ref
 
@@ -26,9 +26,13 @@ _AWAITS = ("cr_await", "gi_yieldfrom", "ag_await")
 _OPAQUE = ("async_generator_asend", "async_generator_athrow", "coroutine_wrapper", "anext_awaitable")
 #: Where a task stands while it waits for others it spawned.
 _GATHERING = ("asyncio/tasks.py", "asyncio/taskgroups.py", "anyio/_backends/_asyncio.py")
-_SIGNALS = "anyio/streams/memory.py"
+_SIGNALS = ("anyio/streams/memory.py",)
 _GROUPS = ("asyncio.taskgroups", "anyio._backends._asyncio")
 _TIMERS = ("asyncio.events", "uvloop.loop")
+
+
+#: A coroutine and its frame.
+_Suspended = tuple[Any, Any]
 
 
 class Link(NamedTuple):
@@ -64,75 +68,73 @@ def tasks_of(loop: Any) -> list[tuple[Transaction, Any]]:
 
 def key_of_task(task: Any) -> StackKey:
     """Code and instruction of each coroutine the task is suspended in, what it awaits innermost and first."""
-    return _key([_chain_of(task)])
+    return _key(_chain_of(task))
 
 
 def awaited(task: Any) -> Awaited:
     """What a task is suspended in, through the tasks it waits for: of several, the oldest that is not finished."""
-    chains = []
+    chain: list[_Suspended] = []
     links = []
-    seen = {id(task)}
     while True:
         waiter = getattr(task, "_fut_waiter", None)
-        chain = _chain_of(task)
-        chains.append(chain)
+        chain += _chain_of(task)
         links.append(Link(ref(task), None if waiter is None else ref(waiter)))
-        following = _followed(waiter, [one for chain in chains for one in chain])
-        if following is None or id(following) in seen or len(chains) == _MOST_FOLLOWED:
+        behind = list(_closures(waiter))
+        following = _followed(waiter, behind, chain)
+        if following is None or len(links) == _MOST_FOLLOWED or any(each[0]() is following for each in links):
             break
         task = following
-        seen.add(id(task))
-    return Awaited(_key(chains), tuple(links), _due(chain), _source(waiter))
+    return Awaited(_key(chain), tuple(links), _due(chain), _source(behind))
 
 
-def _chain_of(task: Any) -> list[Any]:
+def _chain_of(task: Any) -> list[_Suspended]:
     # A loop may have tasks of its own making.
-    return list(_chain(task.get_coro())) if _is_task(task) else []
+    return _chain(task.get_coro()) if _is_task(task) else []
 
 
-def _chain(coroutine: Any) -> Iterator[Any]:
-    """Coroutines, generators and async generators from the outermost to the innermost."""
+def _chain(coroutine: Any) -> list[_Suspended]:
+    """Coroutines, generators and async generators with their frames, from the outermost to the innermost."""
+    found = []
     for _ in range(_DEEPEST):
-        if type(coroutine).__name__ in _OPAQUE:
-            inner = gc.get_referents(coroutine)
-            coroutine = next((one for one in inner if _one_of(one, _FRAMES) is not None), None)
+        if type(coroutine) is CoroutineType:
+            frame, inner = coroutine.cr_frame, coroutine.cr_await
+        elif type(coroutine).__name__ in _OPAQUE:
+            within = gc.get_referents(coroutine)
+            frame, inner = None, next((each for each in within if _one_of(each, _FRAMES) is not None), None)
         else:
-            if _one_of(coroutine, _FRAMES) is not None:
-                yield coroutine
-            coroutine = _one_of(coroutine, _AWAITS)
-        if coroutine is None:
-            return
+            frame, inner = _one_of(coroutine, _FRAMES), _one_of(coroutine, _AWAITS)
+        if frame is not None:
+            found.append((coroutine, frame))
+        if inner is None:
+            break
+        coroutine = inner
+    return found
 
 
-def _key(chains: list[list[Any]]) -> StackKey:
+def _key(chain: list[_Suspended]) -> StackKey:
     parts: list[Any] = []
-    for chain in reversed(chains):
-        for coroutine in reversed(chain):
-            frame = _one_of(coroutine, _FRAMES)
-            if frame is not None:
-                parts += (frame.f_code, frame.f_lasti)
+    for _, frame in reversed(chain):
+        parts += (frame.f_code, frame.f_lasti)
     return tuple(parts[: 2 * _DEEPEST])
 
 
-def _followed(waiter: Any, chain: list[Any]) -> Any:
+def _followed(waiter: Any, behind: list[Any], chain: list[_Suspended]) -> Any:
     """The task that a task with this waiter and these coroutines waits for."""
     if waiter is None:
         return None
     if _is_task(waiter):
         return waiter
     if type(waiter).__name__ == "_GatheringFuture":
-        return next((one for one in waiter._children if _is_task(one) and not one.done()), None)
-    shielded = next((one for one in _closures(waiter) if _is_task(one)), None)
-    if shielded is not None:
+        return next((each for each in waiter._children if _is_task(each) and not each.done()), None)
+    shielded = next((each for each in behind if _is_task(each)), None)
+    if shielded is not None or not chain:
         return shielded
-    places = [(one, frame.f_code) for one in chain if (frame := _one_of(one, _FRAMES)) is not None]
-    if not places:
-        return None
-    if _path(places[-1]).endswith(_GATHERING) and places[-1][1].co_name != "sleep":
-        return _oldest(_tasks_in(places[-1][0], everywhere=True))
-    if any(_path(place).endswith(_SIGNALS) for place in places[-4:]):
+    coroutine, frame = chain[-1]
+    if _lies_in(frame, _GATHERING) and frame.f_code.co_name != "sleep":
+        return _oldest(_tasks_in(coroutine, everywhere=True))
+    if any(_lies_in(frame, _SIGNALS) for _, frame in chain[-4:]):
         # Only another task can end this. The innermost group that is open here spawned it.
-        found = (_oldest(_tasks_in(one, everywhere=False)) for one, _ in reversed(places))
+        found = (_oldest(_tasks_in(each, everywhere=False)) for each, _ in reversed(chain))
         return next((task for task in found if task is not None), None)
     return None
 
@@ -161,23 +163,20 @@ def _oldest(tasks: Iterable[Any]) -> Any:
     return min((task for task in tasks if not task.done()), key=_age, default=None)
 
 
-def _due(chain: list[Any]) -> float | None:
+def _due(chain: list[_Suspended]) -> float | None:
     """When the timer of `asyncio.sleep` goes off, in the loop's time."""
-    frame = _one_of(chain[-1], _FRAMES) if chain else None
-    if frame is None or frame.f_code.co_name != "sleep":
+    if not chain or chain[-1][1].f_code.co_name != "sleep":
         return None
-    for local in _locals_of(chain[-1]):
+    for local in _locals_of(chain[-1][0]):
         if type(local).__name__ == "TimerHandle" and type(local).__module__ in _TIMERS:
             return float(local.when())
     return None
 
 
-def _source(waiter: Any) -> Any:
-    """The future of the worker thread that will set `waiter`."""
+def _source(behind: list[Any]) -> Any:
+    """The future of the worker thread that will set a waiter, among what the waiter's callbacks hold."""
     base = getattr(sys.modules.get("concurrent.futures._base"), "Future", None)
-    if base is None or waiter is None:
-        return None
-    return next((one for one in _closures(waiter) if issubclass(type(one), base)), None)
+    return base and next((each for each in behind if issubclass(type(each), base)), None)
 
 
 def _closures(waiter: Any) -> Iterator[Any]:
@@ -190,8 +189,9 @@ def _closures(waiter: Any) -> Iterator[Any]:
                     continue  # still empty
 
 
-def _path(place: tuple[Any, CodeType]) -> str:
-    return place[1].co_filename.replace("\\", "/")
+def _lies_in(frame: Any, files: tuple[str, ...]) -> bool:
+    path: str = frame.f_code.co_filename
+    return path.replace("\\", "/").endswith(files)
 
 
 def _is_task(thing: Any) -> bool:

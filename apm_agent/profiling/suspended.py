@@ -21,7 +21,7 @@ class Suspended:
     """An open transaction, as its last visit left it."""
 
     __slots__ = (
-        "due", "holds", "key", "last_ns", "links", "look", "ready", "running_ns", "source", "torn_ns", "wait",
+        "due", "holds", "key", "last_ns", "links", "look", "missed", "ready", "running_ns", "source", "torn_ns", "wait",
     )  # fmt: skip
 
     def __init__(self, last_ns: int, torn_ns: int) -> None:
@@ -34,6 +34,8 @@ class Suspended:
         self.due: float | None = None
         self.source: Any = None
         self.wait: Wait | None = None
+        #: whether what it awaits now was left out at the last look, for there were too many others
+        self.missed = False
         #: the number of the look that visited it last; who had the loop then, if it was ready
         self.look = 0
         self.ready: Held | None = None
@@ -43,21 +45,19 @@ class Suspended:
 
 def is_same(links: tuple[Link, ...]) -> bool:
     """Whether each of the tasks still awaits the same future, and so has not run meanwhile."""
-    if not links:
-        return False
     for task_ref, waiter_ref in links:
+        if waiter_ref is None:
+            return False
+        waiter = waiter_ref()
         task = task_ref()
-        if task is None or waiter_ref is None:
+        if waiter is None or task is None or task._fut_waiter is not waiter:
             return False
-        waiter = task._fut_waiter
-        if waiter is None or waiter_ref() is not waiter:
-            return False
-    return True
+    return bool(links)
 
 
 def walk(known: Suspended, task: Any, loop: Any, clock: float) -> bool:
     """Find out what the task awaits; False where it goes on just now, or has nothing to show."""
-    known.links = ()
+    known.links, known.missed = (), False
     if task.done() or not hasattr(type(task), "_fut_waiter"):
         return False
     found = awaited(task)

@@ -37,10 +37,12 @@ from apm_agent.profiling import attribution
 from apm_agent.profiling.keys import key_of
 from apm_agent.profiling.suspended import Suspended, book, is_same, ready_since, walk
 
-#: Suspended transactions visited at one look, and how many stacks may be walked in it.
-_MOST_VISITED = 256
-_MOST_WALKED = 24
-_MOST_GREENLETS = 24
+#: Suspended transactions visited at one look, and how long stacks may be walked in it.
+_MOST_VISITED = 128
+_WALKING_NS = 60_000
+#: The same while one task keeps the loop from look to look: who waits for it must be found before it lets go.
+_WALKING_HELD_NS = 500_000
+_MOST_GREENLETS = 16
 _MOST_HOLDS = 200
 #: Where an event loop's thread stands between two callbacks. uvloop has no frames of its own: its callers' show.
 _IDLE = (
@@ -65,7 +67,7 @@ class Waiting:
     """`take` in the look, `book` right after it; `stop` on the transaction's own thread when it has ended."""
 
     __slots__ = (
-        "_busy", "_greenlet_turn", "_held", "_looks", "_open", "_threads", "_torn_ns", "_turn", "_walks",
+        "_busy", "_greenlet_turn", "_held", "_looks", "_open", "_threads", "_torn_ns", "_turn", "_turns",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -78,13 +80,18 @@ class Waiting:
         self._busy: dict[Transaction, None] = {}
         #: thread → who had it at the last look
         self._held: dict[int, Held] = {}
-        self._looks = self._turn = self._greenlet_turn = self._walks = self._torn_ns = 0
+        self._looks = self._turn = self._greenlet_turn = self._torn_ns = 0
+        #: looks until every suspended transaction is visited
+        self._turns = 1
 
     def stop(self, transaction: Transaction) -> None:
         """The transaction has ended."""
         known = self._open.pop(transaction, None)
-        if known is not None and (known.ready is not None or known.holds):
-            self._settle(transaction, known, transaction.end_ns)
+        if known is not None:
+            if known.ready is not None or known.holds:
+                self._settle(transaction, known, transaction.end_ns)
+            if known.missed:
+                transaction.lost_samples += 1
         waits = transaction.waits
         whole = transaction.end_ns - transaction.start_ns
         if waits and waits[0].weight_ns > whole:
@@ -119,7 +126,6 @@ class Waiting:
         if not threads and not attribution.greenlets:
             return
         self._looks += 1
-        self._walks = _MOST_WALKED
         if torn:
             self._torn_ns += gap_ns
         else:
@@ -148,46 +154,55 @@ class Waiting:
         known.wait = None
 
     def _book_loop(self, thread: _Thread, now: int, gap_ns: int, planned_ns: int, torn: bool) -> None:
-        entries = list(thread.here.open.items())
-        count = len(entries)
+        opened = list(thread.here.open)
+        count = len(opened)
         held = None if torn else self._holder(thread)
-        if held is None:
-            self._held.pop(thread.ident, None)
-        else:
+        before = self._held.pop(thread.ident, None)
+        if held is not None:
             self._held[thread.ident] = held
-        turns = -(-count // _MOST_VISITED)
+        again = held is not None and before is not None and held.culprit is before.culprit
+        self._turns = turns = -(-count // _MOST_VISITED)
         begin = self._turn % count if count else 0
         end = begin + min(count, _MOST_VISITED)
         self._turn = end if turns > 1 else begin
         loop, clock, busy = thread.here.loop, time.monotonic(), self._busy
+        until = time.thread_time_ns() + (_WALKING_HELD_NS if again else _WALKING_NS)
         for at in range(begin, end):
-            transaction, task_ref = entries[at % count]
-            task = task_ref() if task_ref is not None else None
-            if task is None or transaction in busy or transaction.ended:
+            transaction = opened[at % count]
+            if transaction in busy or transaction.ended:
                 continue
-            known = self._known(transaction, now, gap_ns * turns, planned_ns * turns)
+            known = self._open.get(transaction)
+            if known is None:
+                known = self._meet(transaction, now, gap_ns * turns, planned_ns * turns)
             same = is_same(known.links)
+            if same and held is None and known.wait is not None and not known.holds:
+                known.ready = None  # as most do that wait: no more than this for them
+                known.wait.at_ns = now
+                known.wait.weight_ns += max(0, now - known.last_ns - known.running_ns)
+                known.last_ns, known.running_ns, known.torn_ns = now, 0, self._torn_ns
+                continue
             if not same:
-                if self._walks == 0:
-                    self._turn = at  # the next look begins with it
-                    self._walks = -1
-                if self._walks < 0 or torn:
-                    continue
-                self._walks -= 1
                 if known.ready is not None or known.holds:
                     self._settle(transaction, known, now)
+                task_ref = thread.here.open.get(transaction)
+                task = task_ref() if task_ref is not None else None
+                if task is None or torn:
+                    continue
+                if not until:
+                    known.missed = True
+                    continue
                 if not walk(known, task, loop, clock):
                     continue
+                if time.thread_time_ns() > until:
+                    self._turn, until = at + 1, 0  # the next look begins behind it
             ns = self._since(known, now, same)
             book(transaction, known, now, ns)
             self._judge(transaction, known, held, ns, clock)
 
-    def _known(self, transaction: Transaction, now: int, gap_ns: int, planned_ns: int) -> Suspended:
-        known = self._open.get(transaction)
-        if known is None:
-            # As with running ones: the first visit stands for a whole turn, for a shorter life is often missed.
-            ago = min(gap_ns, max(planned_ns, now - transaction.start_ns))
-            known = self._open[transaction] = Suspended(now - ago, self._torn_ns)
+    def _meet(self, transaction: Transaction, now: int, gap_ns: int, planned_ns: int) -> Suspended:
+        # As with running ones: the first visit stands for a whole turn, for a shorter life is often missed.
+        ago = min(gap_ns, max(planned_ns, now - transaction.start_ns))
+        known = self._open[transaction] = Suspended(now - ago, self._torn_ns)
         return known
 
     def _since(self, known: Suspended, now: int, same: bool) -> int:
@@ -234,7 +249,7 @@ class Waiting:
             return
         known.ready = None
         holds = known.holds
-        if holds and (before != self._looks - 1 or holds[-1][0].culprit is not held.culprit):
+        if holds and (before < self._looks - self._turns or holds[-1][0].culprit is not held.culprit):
             holds = known.holds = []
         if len(holds) < _MOST_HOLDS:
             holds.append((held, ns))
@@ -243,7 +258,7 @@ class Waiting:
         """The transaction went on, somewhere between its last visit and `now`."""
         ready, known.ready = known.ready, None
         holds, known.holds = known.holds, []
-        if known.look < self._looks - 1:
+        if known.look < self._looks - self._turns:
             return
         if ready is not None:
             end = ready.culprit.end_ns
@@ -264,7 +279,9 @@ class Waiting:
             frame = greenlet.gr_frame
             if frame is None or transaction in self._busy or transaction.ended or torn:
                 continue
-            known = self._known(transaction, now, gap_ns * turns, planned_ns * turns)
+            known = self._open.get(transaction)
+            if known is None:
+                known = self._meet(transaction, now, gap_ns * turns, planned_ns * turns)
             key = key_of(frame)
             if key != known.key:
                 known.key, known.wait = key, None

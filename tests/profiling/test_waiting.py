@@ -232,18 +232,18 @@ def test_of_many_each_gets_its_share(looker: Looker, traced: Turned) -> None:
 
     async def request() -> None:
         transaction = tracer.begin("web", "x")
-        await fetch(1.0)
+        await fetch(2.0)
         tracer.end(transaction)
 
     async def main() -> None:
-        await asyncio.gather(*(asyncio.create_task(request()) for _ in range(1000)))
+        await asyncio.gather(*(asyncio.create_task(request()) for _ in range(400)))
 
     asyncio.run(main())
-    assert len(finished) == 1000
-    seen = [each for each in finished if each.waits]
-    assert len(seen) > 900
+    assert len(finished) == 400
+    assert all(each.waits or each.lost_samples for each in finished)
     booked = sum(waited(each) for each in finished)
-    assert 0.5 * 1000 < booked / 1e9 < 1.1 * sum(each.duration_ns for each in finished) / 1e9
+    whole = sum(each.duration_ns for each in finished)
+    assert 0.6 * whole < booked <= 1.01 * whole
 
 
 def hold(seconds: float) -> None:
