@@ -44,7 +44,8 @@ class SpanBlock:
         return around(lambda args, kwargs: SpanBlock(name, kind, tags), function)
 
     def __enter__(self) -> Span | _Nowhere:
-        span = self._span = tracing.open_span(self._kind, self._name or "block")
+        # One frame above is the block's user; this one is ours.
+        span = self._span = tracing.open_span(self._kind, self._name or "block", False, 1)
         if span is None:
             return _nowhere
         if self._tags:

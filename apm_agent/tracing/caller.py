@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextvars import ContextVar
-from types import CodeType
+from types import CodeType, FrameType
 
 from apm_agent.model.origin import APP, Origin
 from apm_agent.model.span import Place
@@ -30,19 +30,16 @@ def place_of_caller(skip: int = 0) -> Place | None:
 
     The caller, its caller and `skip` frames more are not looked at; the stack must be that deep.
     """
-    frame = sys._getframe(2 + skip)
+    frame: FrameType | None = sys._getframe(2 + skip)
     own = _own
-    for _ in range(_DEEPEST):
+    left = _DEEPEST
+    while frame is not None and left:
         code = frame.f_code
         is_own = own.get(code.co_filename)
-        if is_own is None:
-            is_own = learn(code)
-        if is_own:
+        if is_own or (is_own is None and learn(code)):
             return code, frame.f_lasti
-        back = frame.f_back
-        if back is None:
-            break
-        frame = back
+        frame = frame.f_back
+        left -= 1
     return handed.get()
 
 

@@ -78,14 +78,14 @@ class Tracer:
         transaction.end_ns = self.monotonic()
         transaction.ended = True
         _ending.each(self.stoppers, transaction)
-        with _handing:
-            if error is not None and transaction.failure is None:
+        if error is not None and transaction.failure is None:
+            with _ending:
                 transaction.failure = failures.describe(error)
-            here = current.get()
-            if here is not None and transaction_of(here) is None:
-                current.set(None)
-            if not transaction.ignored:
-                self.sink(transaction)
+        here = current.get()
+        if here is transaction or (here is not None and transaction_of(here) is None):
+            current.set(None)
+        if not transaction.ignored:
+            _handing.each((self.sink,), transaction)
 
 
 tracer: Tracer | None = None
@@ -101,9 +101,9 @@ def open_span(kind: str, name: str, leaf: bool = False, skip: int = 0) -> Span |
     here = current.get()
     if here is None:
         return None
-    parent: Span | None
+    parent: Span | None = None
     if isinstance(here, Transaction):
-        transaction, parent = here, None
+        transaction = here
     else:
         transaction, parent = here.transaction, here
         # What was closed from another task or out of order may still be current here; its parent takes over.
@@ -115,7 +115,8 @@ def open_span(kind: str, name: str, leaf: bool = False, skip: int = 0) -> Span |
     if active is None or transaction.ended:
         return None
     span = Span(transaction, parent, kind, name, active.monotonic())
-    span.leaf = leaf
+    if leaf:
+        span.leaf = True
     spans = transaction.spans
     if len(spans) < active.max_spans:
         spans.append(span)
@@ -134,9 +135,13 @@ def close_span(span: Span, paused_ns: int = 0) -> None:
     if span.end_ns:
         return
     transaction = span.transaction
-    live = not transaction.ended
+    if transaction.ended:
+        # Nothing may keep a transaction that has ended in memory.
+        if current.get() is span:
+            current.set(None)
+        return
     active = tracer
-    if active is not None and live:
+    if active is not None:
         span.end_ns = active.monotonic() - paused_ns
         if span.lost:
             _sum_up(transaction, span)
@@ -144,8 +149,7 @@ def close_span(span: Span, paused_ns: int = 0) -> None:
         parent = span.parent
         while parent is not None and parent.end_ns:
             parent = parent.parent
-        # Nothing may keep a transaction that has ended in memory.
-        current.set((parent or transaction) if live else None)
+        current.set(parent or transaction)
 
 
 def _sum_up(transaction: Transaction, span: Span) -> None:
