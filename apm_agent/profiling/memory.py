@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from apm_agent.model.forked import claim
@@ -10,6 +12,7 @@ from apm_agent.model.transaction import Transaction
 
 _PATH = "/proc/self/statm"
 _LONGEST = 128
+_UNKNOWN: tuple[bytes, int | None] = (b"", None)
 pread: Any = getattr(os, "pread", None)
 
 
@@ -19,7 +22,7 @@ class Memory:
     Unknown where there is no `/proc`: what other systems offer cheaply is the peak, which only ever grows.
     """
 
-    __slots__ = ("_ended", "_file", "_last", "_opened", "_ours", "_page")
+    __slots__ = ("_ask", "_ended", "_file", "_last", "_opened", "_ours", "_page")
 
     def __init__(self) -> None:
         self._page = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
@@ -28,8 +31,10 @@ class Memory:
         #: /proc/self was looked up when the file was opened: in a forked child the descriptor tells of its parent
         self._ours = claim()
         self._file = -1
+        #: reads the file; says nothing while there is none
+        self._ask: Callable[[], bytes] = bytes
         #: what was read last and what it says, kept as one so that threads see them together
-        self._last = (b"", 0)
+        self._last = _UNKNOWN
 
     def start(self, transaction: Transaction) -> None:
         """Note resident bytes, and how many have ended so far."""
@@ -54,20 +59,19 @@ class Memory:
         return self._read()
 
     def _read(self) -> int | None:
-        if self._file < 0:
-            return None
         try:
-            text = pread(self._file, _LONGEST, 0)
-            said, resident = self._last
-            if text != said:  # most transactions leave it as it was
-                resident = int(text.split(b" ", 2)[1]) * self._page
-                self._last = (text, resident)
+            text = self._ask()
+            said, size = self._last
+            if text == said:  # most transactions leave it as it was
+                return size
+            size = int(text.split(b" ", 2)[1]) * self._page
         except (OSError, ValueError, IndexError):
             # Daemons close every descriptor they did not open; the number may be another file by now.
-            self._file = -1
+            self._let_go()
             self._ours[0] = 0
             return None
-        return resident
+        self._last = (text, size)
+        return size
 
     def after_fork(self) -> None:
         """Open the child's own file when next asked."""
@@ -77,10 +81,14 @@ class Memory:
     def _open(self) -> None:
         if self._file >= 0 and self._is_ours(self._file):
             os.close(self._file)
-        self._file = -1
+        self._let_go()
         self._ours[0] = 1
         if pread is not None and os.path.exists(_PATH):
             self._file = os.open(_PATH, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+            self._ask = partial(pread, self._file, _LONGEST, 0)
+
+    def _let_go(self) -> None:
+        self._file, self._ask, self._last = -1, bytes, _UNKNOWN
 
     @staticmethod
     def _is_ours(descriptor: int) -> bool:
