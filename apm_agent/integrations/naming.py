@@ -88,13 +88,6 @@ def admit(name: str) -> str:
     return name
 
 
-def name_by_route(transaction: Transaction, template: str, view: str | None = None) -> None:
-    """Name a transaction by the route that answered it."""
-    transaction.rename(of_route(transaction.method or _OTHER_METHOD, template), ROUTE)
-    if view is not None:
-        transaction.view = view
-
-
 def name_unmatched(transaction: Transaction, priority: int = ROUTE) -> None:
     """Name a transaction that no route of a framework matched."""
     transaction.rename(of_unmatched(transaction.method or _OTHER_METHOD, transaction.status), priority)

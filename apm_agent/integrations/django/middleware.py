@@ -14,9 +14,9 @@ from apm_agent.integrations.django.naming import name_request
 from apm_agent.integrations.django.streams import follow
 from apm_agent.integrations.facts import is_failure, queue_ns, wishes
 from apm_agent.integrations.naming import UNNAMED, method_of, path_of, settle
-from apm_agent.model.transaction import Transaction
+from apm_agent.model.transaction import ROUTE, Transaction
 from apm_agent.tracing import tracer as tracing
-from apm_agent.tracing.current import current_transaction
+from apm_agent.tracing.current import current, transaction_of
 from apm_agent.tracing.tracer import Tracer
 
 #: URLs of a request for the dashboard: Django's own middlewares still run, so it knows who is asking.
@@ -76,7 +76,8 @@ class APMMiddleware:
         if self._mount is not None and self._mount.serves(request.path_info):
             request.urlconf = _URLS
             return None
-        outer = current_transaction()
+        here = current.get()
+        outer = None if here is None else transaction_of(here)
         if outer is not None:  # timed further out, by a middleware around all of Django
             return active, outer, False
         sent = request.META
@@ -107,7 +108,8 @@ class APMMiddleware:
         if not is_ours:
             return
         transaction.first_byte_ns = active.monotonic() - transaction.start_ns
-        settle(transaction)
+        if transaction.name_priority != ROUTE:
+            settle(transaction)
         if response.streaming:
             with _following:
                 if follow(active, transaction, response):

@@ -6,11 +6,13 @@ import re
 from typing import Any
 
 from apm_agent.errors import contained
-from apm_agent.integrations.naming import name_by_route, name_unmatched, view_of
-from apm_agent.model.transaction import Transaction
+from apm_agent.integrations.naming import name_unmatched, of_route, view_of
+from apm_agent.model.transaction import ROUTE, Transaction
 
 _naming = contained("naming a transaction")
 
+#: (id of the view, route, method) → name, view, and the view itself, so that its id stays its own.
+_known: dict[tuple[int, Any, str | None], tuple[str, str | None, Any]] = {}
 #: route → template. Routes are as many as the application wrote; a language prefix multiplies them.
 _templates: dict[str, str] = {}
 _MOST = 4096
@@ -25,9 +27,27 @@ def name_request(transaction: Transaction, request: Any) -> None:
     with _naming:
         match = getattr(request, "resolver_match", None)
         if match is not None:
-            name_by_route(transaction, template_of(match.route or ""), _view(match.func))
+            func = match.func
+            here = (id(func), match.route, transaction.method)
+            known = _known.get(here)
+            if known is None:
+                known = _learn(here, func)
+            if transaction.name_priority <= ROUTE:
+                transaction.name, view, _ = known
+                transaction.name_priority = ROUTE
+            else:
+                view = known[1]
+            if view is not None:
+                transaction.view = view
         elif not 200 <= (transaction.status or 0) < 300:
             name_unmatched(transaction)
+
+
+def _learn(here: tuple[int, Any, str | None], func: Any) -> tuple[str, str | None, Any]:
+    if len(_known) >= _MOST:
+        _known.clear()
+    known = _known[here] = (of_route(here[2] or "OTHER", template_of(here[1] or "")), _view(func), func)
+    return known
 
 
 def template_of(route: str) -> str:
