@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from apm_agent.errors import contained
 from apm_agent.integrations.naming import name_unmatched, of_route, view_of
@@ -49,41 +49,65 @@ WSGI_PLACES: tuple[tuple[str, Callable[[Any], Any], Callable[[Any, Any], str | N
     ("bottle.route", _bottle, _view_of_bottle),
 )
 
-#: (id of the route, method, prefix) → name, view, and the route itself, so that its id stays its own.
-_by_route: dict[tuple[int, str | None, str], tuple[str, str | None, Any]] = {}
+#: id of the route, method, SCRIPT_NAME as the request came to us, and as the framework saw it
+Here = tuple[int, str | None, str, str | None]
+#: name, view, and the route itself, so that its id stays its own
+Known = tuple[str, str | None, Any]
+_by_route: dict[Here, Known] = {}
 #: (method, mount prefix, template, application) → name, view. Filled as routes are met; bounded by `_MOST`.
 _seen: dict[tuple[str, str, str, int], tuple[str, str | None]] = {}
 _MOST = 4096
 
 
-def name_wsgi(transaction: Transaction, environ: Mapping[str, Any], script_name: str, app: Any) -> None:
-    """Name a transaction by what the framework left in the environ; we were called with `script_name`."""
+class Asked(Protocol):
+    """A WSGI request whose transaction wants a name; it came to us with `script_name`."""
+
+    transaction: Transaction
+    environ: dict[str, Any]
+    script_name: str
+    framework: Any
+
+
+def name_wsgi(asked: Asked) -> None:
+    """Name a transaction by what the framework left in the environ."""
+    _naming.each(_NAMERS, asked)
+
+
+def _name_wsgi(asked: Asked) -> None:
+    environ = asked.environ
     for key, route_in, view_in in WSGI_PLACES:
-        if key in environ:
-            with _naming:
-                route = route_in(environ[key])
-                if route == "":
-                    name_unmatched(transaction)
-                elif route is not None:
-                    # What the path lost to SCRIPT_NAME inside us is a prefix some dispatcher took off.
-                    prefix = environ.get("SCRIPT_NAME", "")[len(script_name) :]
-                    _name_by_rule(transaction, prefix, route, view_in, app)
+        found = environ.get(key)
+        if found is not None:
+            route = route_in(found)
+            transaction = asked.transaction
+            here = (id(route), transaction.method, asked.script_name, environ.get("SCRIPT_NAME"))
+            known = _by_route.get(here)
+            if known is None:
+                known = _learn(transaction, here, route, view_in, asked.framework)
+            if known is not None and transaction.name_priority <= ROUTE:
+                transaction.name, transaction.view, _ = known
+                transaction.name_priority = ROUTE
             return
 
 
-def _name_by_rule(
-    transaction: Transaction, prefix: str, route: Any, view_in: Callable[[Any, Any], str | None], app: Any
-) -> None:
-    key = (id(route), transaction.method, prefix)
-    seen = _by_route.get(key)
-    if seen is None:
-        if len(_by_route) >= _MOST:
-            _by_route.clear()
-        name = of_route(transaction.method or "OTHER", prefix + route.rule)
-        seen = _by_route[key] = (name, view_in(route, app), route)
-    if transaction.name_priority <= ROUTE:
-        transaction.name, transaction.view, _ = seen
-        transaction.name_priority = ROUTE
+def _learn(
+    transaction: Transaction, here: Here, route: Any, view_in: Callable[[Any, Any], str | None], app: Any
+) -> Known | None:
+    if route is None:
+        return None
+    if isinstance(route, str):  # by its kind, for Werkzeug's rules have an `==` of their own
+        name_unmatched(transaction)
+        return None
+    if len(_by_route) >= _MOST:
+        _by_route.clear()
+    _, method, came_to, script_name = here
+    # What the path lost to SCRIPT_NAME inside us is a prefix some dispatcher took off.
+    prefix = (script_name or "")[len(came_to) :]
+    known = _by_route[here] = (of_route(method or "OTHER", prefix + route.rule), view_in(route, app), route)
+    return known
+
+
+_NAMERS = (_name_wsgi,)
 
 
 def name_asgi(transaction: Transaction, scope: Mapping[str, Any]) -> None:

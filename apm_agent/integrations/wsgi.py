@@ -48,8 +48,9 @@ class Middleware:
         path = environ.get("PATH_INFO", "")
         if self._mount is not None and self._mount.serves(path):
             return self._mount.wsgi(environ, start_response)
-        outer = environ.get(KEY) or transaction_of(current.get())
-        if outer is not None and not outer.ended:
+        here = environ.get(KEY) or current.get()
+        outer = None if here is None else transaction_of(here)
+        if outer is not None:
             return self.app(environ, _Inner(outer, environ, start_response, self.framework))
         transaction = active.begin(
             "web",
@@ -105,7 +106,7 @@ class _Inner:
         transaction = self.transaction
         if not transaction.ended:
             transaction.status = number_of(status)
-            name_wsgi(transaction, self.environ, self.script_name, self.framework)
+            name_wsgi(self)
         if exc_info is None:
             return self.start_response(status, headers)
         note_failure(transaction, exc_info[1])

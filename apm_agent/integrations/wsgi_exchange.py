@@ -10,7 +10,7 @@ from apm_agent.errors import contained
 from apm_agent.integrations.facts import is_failure
 from apm_agent.integrations.naming import settle
 from apm_agent.integrations.places import name_wsgi
-from apm_agent.model.transaction import Transaction
+from apm_agent.model.transaction import ROUTE, Transaction
 from apm_agent.tracing.current import current
 from apm_agent.tracing.failure import describe
 from apm_agent.tracing.tracer import Tracer
@@ -46,9 +46,12 @@ class Exchange:
         """Note how the response starts, and hand it on as it came."""
         transaction = self.transaction
         if not transaction.ended:
-            transaction.status = number_of(status)
+            try:
+                transaction.status = int(status[:3])
+            except (TypeError, ValueError):
+                transaction.status = None
             self.headers = headers
-            name_wsgi(transaction, self.environ, self.script_name, self.framework)
+            name_wsgi(self)
         if exc_info is None:
             return self.start_response(status, headers)
         note_failure(transaction, exc_info[1])
@@ -73,11 +76,18 @@ class Exchange:
             self.end()
         return body  # type: ignore[no-any-return]
 
-    def arrive(self) -> None:
-        """The first byte is on its way."""
+    def arrive(self) -> int:
+        """The first byte is on its way; the length the application promised, 0 when it gave none that can be read."""
         transaction = self.transaction
         if transaction.first_byte_ns is None and not transaction.ended:
             transaction.first_byte_ns = self.active.monotonic() - transaction.start_ns
+        try:
+            length = dict(self.headers).get("Content-Length")  # as nearly everybody spells it
+            if length is None:
+                length = next((value for name, value in self.headers if name.lower() == "content-length"), 0)
+            return int(length)
+        except (AttributeError, TypeError, ValueError):
+            return 0
 
     def end(self, error: BaseException | None = None) -> None:
         """End the transaction, once."""
@@ -89,20 +99,11 @@ class Exchange:
                 error = None
             elif transaction.status is None:
                 transaction.status = 500  # what servers answer when an application gave none
-        settle(transaction)
+        if transaction.name_priority != ROUTE:
+            settle(transaction)
         if transaction.first_byte_ns is None and transaction.status is not None:
             transaction.first_byte_ns = self.active.monotonic() - transaction.start_ns
         self.active.end(transaction, error)
-
-    def length(self) -> int:
-        """The Content-Length the application gave; 0 when it gave none that can be read."""
-        try:
-            for name, value in self.headers:
-                if name.lower() == "content-length":
-                    return int(value)
-        except (AttributeError, TypeError, ValueError):
-            pass
-        return 0
 
     def look_for_events(self) -> None:
         """Server-sent events are a long connection, not a slow request."""
@@ -139,34 +140,41 @@ class _Body:
         return self
 
     def __next__(self) -> bytes:
+        step = self.step
         if self.over:
-            return self.step()  # type: ignore[misc]
+            return step()  # type: ignore[misc]
         current.set(self.here)
         try:
-            if self.step is None:
-                self.step = iter(self.body).__next__
-            chunk = self.step()
-        except StopIteration:
-            self._end()
-            raise
+            if step is None:
+                step = self.step = iter(self.body).__next__
+            chunk = step()
         except BaseException as error:
-            self.exchange.end(error)
+            self._stop(error)
             raise
-        finally:
-            self.here = current.get()
-            current.set(None)
-        chunks = self.chunks = self.chunks + 1
-        if chunks <= 2:
-            if chunks == 1:
-                self.exchange.arrive()
-                self.left = self.exchange.length()
-            else:
-                self.exchange.look_for_events()
+        self.here = current.get()
+        current.set(None)
+        if self.chunks < 2:
+            self._begin()
         if self.left and isinstance(chunk, bytes):
             self.left -= len(chunk)
             if self.left <= 0:
                 self._end()
         return chunk
+
+    def _begin(self) -> None:
+        self.chunks += 1
+        if self.chunks == 1:
+            self.left = self.exchange.arrive()
+        else:
+            self.exchange.look_for_events()
+
+    def _stop(self, error: BaseException) -> None:
+        if isinstance(error, StopIteration):
+            self._end()
+        else:
+            self.exchange.end(error)
+            self.here = current.get()
+        current.set(None)
 
     def close(self) -> None:
         """Close the application's body as often as the server asks, and end the transaction, once."""
