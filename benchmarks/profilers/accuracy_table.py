@@ -11,20 +11,29 @@ from work import WORKLOADS
 
 #: Points a function's share may be off.
 ALLOWED = 3.0
-_OURS = "ours"
+_OURS, _NONE = "ours", "none"
 Shares = dict[str, float]
 
 
 class Result(NamedTuple):
-    """Shares in points: as they were, and as the profiler has them."""
+    """Shares in points: as they were by each clock, and as the profiler has them by one of them."""
 
-    true: Shares
+    truths: dict[str, Shares]
+    clock: str
     seen: Shares
     said: dict[str, float]
 
     @property
+    def true(self) -> Shares:
+        return self.truths[self.clock]
+
+    @property
     def error(self) -> float:
         return furthest(self.true, self.seen)
+
+    def moved(self, bare: Result) -> float:
+        """How far the profiler's presence moved what was true without it."""
+        return furthest(self.true, bare.truths[self.clock])
 
 
 def shares(times: dict[str, float]) -> Shares:
@@ -60,7 +69,8 @@ def measure(watch: str, workload: str, options: argparse.Namespace) -> Result:
         finally:
             raw = spy.end() if spy is not None else ""
     seen = of_folded(raw) if spy is not None else found["seen"]
-    return Result(shares(found[found["clock"]]), shares(seen), found["said"])
+    truths = {clock: shares(found[clock]) for clock in ("wall", "cpu")}
+    return Result(truths, found["clock"], shares(seen), found["said"])
 
 
 def show(options: argparse.Namespace) -> int:
@@ -68,7 +78,7 @@ def show(options: argparse.Namespace) -> int:
     others = [
         name
         for name in WATCHES
-        if name not in ("none", _OURS) and (not options.watch or name in options.watch)
+        if name not in (_NONE, _OURS) and (not options.watch or name in options.watch)
     ]
     names = [_OURS, *others]
     chance = 196 * (0.25 / (options.rate * options.seconds)) ** 0.5
@@ -84,16 +94,24 @@ def show(options: argparse.Namespace) -> int:
         + "   looks/s  cpu  uncertain"
     )
     results: dict[str, dict[str, Result]] = {}
+    bare: dict[str, Result] = {}
     for workload in WORKLOADS:
         if options.workload not in workload:
             continue
         print(f"{workload:28}", end="", flush=True)
         row = results[workload] = {}
+        bare[workload] = measure(_NONE, workload, options)
         for name in names:
             row[name] = measure(name, workload, options)
             print(f"{row[name].error:{_width(name)}.1f}", end="", flush=True)
         said = row[_OURS].said
         print(f"{said['looks']:10.1f} {said['cpu'] * 100:4.1f}% {said['uncertain'] * 100:8.1f}%", flush=True)
+    print(
+        "\nMoved: points by which the truth itself is another than in a process without that profiler, noise included"
+    )
+    for workload, row in results.items():
+        moved = "".join(f"{row[name].moved(bare[workload]):{_width(name)}.1f}" for name in names)
+        print(f"{workload:28}{moved}")
     _details(results)
     return _verdict(results, len(names) > 1)
 
@@ -105,9 +123,9 @@ def _width(name: str) -> int:
 def _details(results: dict[str, dict[str, Result]]) -> None:
     print("\nOurs by function, true → seen")
     for workload, row in results.items():
-        true, seen, _ = row[_OURS]
-        words = ", ".join(f"{name} {share:.1f} → {seen.get(name, 0.0):.1f}" for name, share in true.items())
-        print(f"{workload:28} {words}")
+        ours = row[_OURS]
+        words = (f"{name} {share:.1f} → {ours.seen.get(name, 0.0):.1f}" for name, share in ours.true.items())
+        print(f"{workload:28} {', '.join(words)}")
 
 
 def _verdict(results: dict[str, dict[str, Result]], compared: bool) -> int:
