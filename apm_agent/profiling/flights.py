@@ -29,7 +29,8 @@ from apm_agent.profiling import attribution
 from apm_agent.profiling.awaited import key_of_task, tasks_of
 from apm_agent.profiling.doubt import cpu_of
 from apm_agent.profiling.frames import resolve
-from apm_agent.profiling.look import current_frames, key_of
+from apm_agent.profiling.keys import key_of
+from apm_agent.profiling.look import current_frames
 
 #: A thread that took less of a processor than this since it was last asked is waiting in a call.
 _AT_WORK = 0.01

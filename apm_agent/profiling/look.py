@@ -12,10 +12,11 @@ from apm_agent.model.transaction import Transaction
 from apm_agent.profiling import attribution
 from apm_agent.profiling.doubt import LATE_NS, Owed, Sites, cpu_of, is_ready
 from apm_agent.profiling.elsewhere import Elsewhere
+from apm_agent.profiling.keys import key_of
+from apm_agent.profiling.waiting import Waiting
 
 _MOST_SAMPLES = 2000
 _MOST_STACKS = 5000
-_DEEPEST = 400
 #: Where threads compete for the GIL: as long as one may keep it that is asked for it.
 _CONTESTED_NS = 5_000_000
 #: Before 3.12 a collection inside `sys._current_frames` can deadlock the interpreter (cpython #106883).
@@ -34,7 +35,7 @@ class Look:
 
     __slots__ = (
         "_cpu", "_elsewhere", "_last_ns", "_monotonic", "_owed", "_sites", "_stacks", "_work", "booked_ns", "count",
-        "heard", "taken_ns", "uncertain_ns",
+        "heard", "taken_ns", "uncertain_ns", "waiting",
     )  # fmt: skip
 
     def __init__(self, monotonic: Callable[[], int]) -> None:
@@ -53,6 +54,8 @@ class Look:
         self._cpu: dict[int, int] = {}
         self._owed: dict[int, Owed] = {}
         self._elsewhere = Elsewhere()
+        #: what does not run is booked there
+        self.waiting = Waiting()
 
     def forget(self, now: int) -> None:
         """Time until `now` was nobody's."""
@@ -68,6 +71,7 @@ class Look:
         frames = current_frames()
         self._work = list(attribution.at_work(frames))
         self._stacks = {ident: key_of(frames[ident]) for ident in attribution.idents() if ident in frames}
+        self.waiting.take(self._stacks)
         self.taken_ns = self._monotonic()
         # A frame kept past its function's end would have its locals freed here, on our thread.
         frames.clear()
@@ -123,6 +127,7 @@ class Look:
                     self._elsewhere.computes(transaction, ident, key, sites.holds(key))
                 self._book(transaction, key, RUNNING, now, weight)
         self._ask(unsure, began)
+        self.waiting.book(now, gap, planned_ns, torn)
         self._work = []
         self._stacks = {}
 
@@ -203,14 +208,3 @@ def release_collector() -> None:
     if _held:
         gc.enable()
         _held = False
-
-
-def key_of(frame: FrameType | None) -> StackKey:
-    """Code and instruction of each frame, innermost first."""
-    parts: list[object] = []
-    add = parts.append
-    while frame is not None and len(parts) < 2 * _DEEPEST:
-        add(frame.f_code)
-        add(frame.f_lasti)
-        frame = frame.f_back
-    return tuple(parts)

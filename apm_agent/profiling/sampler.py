@@ -73,6 +73,7 @@ class Sampler:
     def stop(self, transaction: Transaction) -> None:
         """Take the transaction off its thread or task."""
         attribution.end(transaction)
+        self.looks.waiting.stop(transaction)
         samples = transaction.samples
         if samples and samples[0].weight_ns > transaction.end_ns - transaction.start_ns:
             samples[0] = samples[0]._replace(weight_ns=transaction.end_ns - transaction.start_ns)
@@ -82,6 +83,7 @@ class Sampler:
         self._moments.restore()
         release_collector()
         attribution.forget()
+        self.looks.waiting.forget()
         self._clear()
 
     def close(self) -> None:

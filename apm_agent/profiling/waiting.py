@@ -156,7 +156,9 @@ class Waiting:
     def _book_loop(self, thread: _Thread, now: int, gap_ns: int, planned_ns: int, torn: bool) -> None:
         opened = list(thread.here.open)
         count = len(opened)
-        held = None if torn else self._holder(thread)
+        loop = thread.here.loop
+        running = attribution.running_task(loop)
+        held = None if torn or running is not thread.task else self._holder(thread)
         before = self._held.pop(thread.ident, None)
         if held is not None:
             self._held[thread.ident] = held
@@ -165,7 +167,7 @@ class Waiting:
         begin = self._turn % count if count else 0
         end = begin + min(count, _MOST_VISITED)
         self._turn = end if turns > 1 else begin
-        loop, clock, busy = thread.here.loop, time.monotonic(), self._busy
+        clock, busy = time.monotonic(), self._busy
         until = time.thread_time_ns() + (_WALKING_HELD_NS if again else _WALKING_NS)
         for at in range(begin, end):
             transaction = opened[at % count]
@@ -186,7 +188,7 @@ class Waiting:
                     self._settle(transaction, known, now)
                 task_ref = thread.here.open.get(transaction)
                 task = task_ref() if task_ref is not None else None
-                if task is None or torn:
+                if task is None or task is running or torn:
                     continue
                 if not until:
                     known.missed = True

@@ -10,7 +10,7 @@ from types import CodeType, FrameType
 from apm_agent.model.origin import APP, STD, Origin
 from apm_agent.model.transaction import Transaction
 from apm_agent.profiling import frames
-from apm_agent.profiling.look import key_of
+from apm_agent.profiling.keys import key_of
 
 ROOT = str(Path(__file__).parents[2])
 
