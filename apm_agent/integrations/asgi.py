@@ -14,7 +14,7 @@ from apm_agent.integrations.facts import queue_ns, wishes
 from apm_agent.integrations.naming import UNNAMED, method_of, path_of
 from apm_agent.model.transaction import Transaction
 from apm_agent.tracing import tracer as tracing
-from apm_agent.tracing.current import current, current_transaction
+from apm_agent.tracing.current import current, transaction_of
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -43,12 +43,16 @@ class Middleware:
                 with _writing:
                     agent.flush()
             return
-        path = _path_of(scope)
+        path: str = scope.get("path", "")
+        root: str = scope.get("root_path", "")
+        # Servers put the prefix they were started with before the path since 2023; older ones leave it out.
+        if root and path.startswith(root):
+            path = path[len(root) :]
         if self._mount is not None and kind == "http" and self._mount.serves(path):
             await self._mount.asgi(scope, receive, send)
             return
-        outer = scope.get(KEY) or current_transaction()
-        if outer is not None and not outer.ended:
+        here = scope.get(KEY) or current.get()
+        if here is not None and transaction_of(here) is not None:
             await self.app(scope, receive, send)
             return
         headers = scope.get("headers")
@@ -56,9 +60,10 @@ class Middleware:
         known = dict(headers) if isinstance(headers, (list, tuple)) else {}
         notes = wishes(self._secret, known.get(b"x-apm-profile")) if self._secret else None
         if kind == "http":
-            transaction = active.begin("web", UNNAMED, notes, method_of(scope.get("method")), path_of(path))
+            kind, method = "web", method_of(scope.get("method"))
         else:
-            transaction = active.begin("websocket", UNNAMED, notes, "WS", path_of(path))
+            method = "WS"
+        transaction = active.begin(kind, UNNAMED, notes, method, path_of(path))
         # The scope itself, not a copy: routers leave the route in it, and servers read it afterwards.
         scope[KEY] = transaction
         if b"x-request-start" in known or b"x-queue-start" in known:
@@ -72,7 +77,8 @@ class Middleware:
         else:
             exchange.end()
         finally:
-            if current_transaction() is None:
+            here = current.get()
+            if here is not None and transaction_of(here) is None:
                 current.set(None)
 
 
@@ -82,13 +88,6 @@ class APMMiddleware(Middleware):
     def __init__(self, app: App, **settings: Any) -> None:
         agent.install(settings)
         super().__init__(app, agent.config())
-
-
-def _path_of(scope: dict[str, Any]) -> str:
-    path: str = scope.get("path", "")
-    root: str = scope.get("root_path", "")
-    # Servers put the prefix they were started with before the path since 2023; older ones leave it out.
-    return path[len(root) :] if root and path.startswith(root) else path
 
 
 def _note_queue(transaction: Transaction, *values: bytes | None) -> None:

@@ -10,7 +10,7 @@ from apm_agent.errors import contained
 from apm_agent.integrations.facts import is_failure
 from apm_agent.integrations.naming import settle
 from apm_agent.integrations.places import name_asgi
-from apm_agent.model.transaction import Transaction
+from apm_agent.model.transaction import ROUTE, Transaction
 from apm_agent.tracing.tracer import Tracer
 
 _finishing = contained("finishing a request")
@@ -40,7 +40,7 @@ class Exchange:
         self.scope = scope
         self.send = send
         self.headers: Any = None
-        self.trailers = False
+        self.trailers: Any = False
         self.gone = False
 
     def __call__(self, message: dict[str, Any]) -> Awaitable[None]:
@@ -51,17 +51,14 @@ class Exchange:
             self._last()
         elif not self.transaction.ended:
             if kind in _START:
-                self._start(message)
+                self.headers = message.get("headers")
+                self.trailers = message.get("trailers", False)
+                self._arrive(message.get("status"))
             elif kind == "websocket.accept":
                 self._arrive(101)
             elif kind == "websocket.close" and self.transaction.status is None:
                 self._arrive(403)  # what servers answer when a handshake is refused
         return self.send(message)
-
-    def _start(self, message: dict[str, Any]) -> None:
-        self.headers = message.get("headers")
-        self.trailers = bool(message.get("trailers"))
-        self._arrive(message.get("status"))
 
     def _arrive(self, status: int | None) -> None:
         transaction = self.transaction
@@ -80,9 +77,10 @@ class Exchange:
 
     def _last(self) -> None:
         # Ended before it is sent, so that what a client has seen is recorded.
-        if not self.trailers and self.transaction.kind != "websocket":
+        transaction = self.transaction
+        if not self.trailers and transaction.kind != "websocket":
             # Starlette answers 500 while it handles the exception, which it raises after the last byte.
-            failed = (self.transaction.status or 0) >= 500
+            failed = (transaction.status or 0) >= 500
             self.end(exc_info()[1] if failed else None)
 
     def _look_for_events(self) -> None:
@@ -105,5 +103,6 @@ class Exchange:
                 transaction.status = 500  # what servers answer when an application gave none
         if transaction.status is None or transaction.kind == "websocket":
             name_asgi(transaction, self.scope)
-        settle(transaction)
+        if transaction.name_priority != ROUTE:
+            settle(transaction)
         self.active.end(transaction, error)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from apm_agent.clock import Clock, system
 from apm_agent.model.transaction import Transaction
-from apm_agent.profiling.attribution import alone, get_ident, threads
+from apm_agent.profiling.attribution import alone, get_ident, loops, threads
 
 
 class Cpu:
@@ -19,8 +19,8 @@ class Cpu:
         """Note the thread's CPU time, as a negative number while it runs: no object to make, and no mistaking it."""
         ident = get_ident()
         work = threads.get(ident)
-        # Whoever put it at work on this thread has just asked the same.
-        if (work is not None and work[0] is transaction) or alone():
+        # Whoever put it at work on this thread, or on its event loop, has just asked the same.
+        if (work is not None and work[0] is transaction) or (ident not in loops and alone()):
             transaction.thread_id = ident
             transaction.cpu_ns = -self._now()
 
