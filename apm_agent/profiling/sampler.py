@@ -13,15 +13,16 @@ from typing import Any
 
 from apm_agent.clock import Clock, system
 from apm_agent.errors import contained
+from apm_agent.model.forked import claim
 from apm_agent.model.transaction import Transaction
 from apm_agent.profiling import attribution
+from apm_agent.profiling.allowance import Allowance
 from apm_agent.profiling.look import Look, release_collector
 from apm_agent.profiling.moment import Moments
 from apm_agent.profiling.native import at_exit, original, refusal
 
 #: How long it keeps ticking after the last transaction ended, so that steady traffic never has to wake it.
 _LINGER_NS = 500_000_000
-_LONGEST_NS = 1_000_000_000
 _looking = contained("looking at stacks")
 _telling = contained("telling what is in flight")
 
@@ -29,13 +30,13 @@ _telling = contained("telling what is in flight")
 class Sampler:
     """Fills `transaction.samples`, and past their limit `transaction.weights`.
 
-    `interval` is the time between two looks in seconds, `budget` the share of one core it may take: when a look
-    costs more than that allows, looks become rarer, never less truthful.
+    `interval` is the time between two looks in seconds, `budget` the share of one core it may take on average: when
+    looks cost more than that allows, they become rarer, never less truthful.
     """
 
     __slots__ = (
-        "_awake_ns", "_begun", "_budget", "_clock", "_closed", "_cost_ns", "_cpu_ns", "_interval_ns", "_late", "_lock",
-        "_looked_ns", "_moments", "_parked", "_pid", "_refused", "beside", "looks",
+        "_allowance", "_awake_ns", "_begun", "_budget", "_clock", "_closed", "_cpu_ns", "_interval_ns", "_late",
+        "_lock", "_looked_ns", "_moments", "_ours", "_parked", "_pid", "_refused", "beside", "looks",
     )  # fmt: skip
 
     def __init__(self, interval: float = 0.01, budget: float = 0.01, clock: Clock = system) -> None:
@@ -46,24 +47,27 @@ class Sampler:
         self.looks = Look(clock.monotonic)
         #: called after each tick with whether anything was open; answers the processor time it took
         self.beside: Callable[[bool], int] | None = None
+        self._ours = claim()
         self._clear()
 
     def _clear(self) -> None:
         self._pid = 0
+        self._ours[0] = 0
         #: the thread that began a transaction last, if one did since the last tick
         self._begun = 0
         self._parked = False
         self._closed = False
         self._lock: Any = None
         self._moments = Moments(self._clock.monotonic)
-        self._awake_ns = self._looked_ns = self._cpu_ns = self._cost_ns = 0
+        self._allowance = Allowance(self._interval_ns, self._budget)
+        self._awake_ns = self._looked_ns = self._cpu_ns = 0
         self._late: deque[int] = deque(maxlen=500)
 
     def start(self, transaction: Transaction) -> None:
         """Put the calling thread or task at work for `transaction`; wake the sampler if it is parked."""
-        pid = getpid()
-        if pid != self._pid:
-            self._pid = pid  # nothing between the test and this lets another thread in
+        if not self._ours[0]:
+            self._ours[0] = 1  # nothing between the test and this lets another thread in
+            self._pid = getpid()
             self._launch()
         attribution.begin(transaction)
         self._begun = transaction.thread_id
@@ -99,7 +103,7 @@ class Sampler:
         looks = self.looks
         return {
             "state": self._state(),
-            "interval_ms": self._asked_ns() / 1e6,
+            "interval_ms": self._allowance.interval_ns() / 1e6,
             "achieved_per_s": looks.count / (self._looked_ns / 1e9) if self._looked_ns else None,
             "cpu_share": self._cpu_ns / awake if awake else 0.0,
             "budget": self._budget,
@@ -121,12 +125,12 @@ class Sampler:
         if self._refused or self._closed:
             return
         if at_exit():
-            self._pid = 0
+            self._pid = self._ours[0] = 0
             return
         if self._lock is not None:  # forked without Python's knowledge (uWSGI): the hooks never ran
             pid, self._moments = self._pid, self._moments
             self.after_fork()
-            self._pid = pid
+            self._pid, self._ours[0] = pid, 1
         self._lock = original("_thread", "allocate_lock")()
         self._lock.acquire()
         try:
@@ -152,16 +156,15 @@ class Sampler:
             with _looking:
                 looked = self._tick(moments)
             self._account(began, spent, looked)
-            if self.beside is not None:
-                with _telling:
-                    self._cpu_ns += self.beside(looked)
             if looked:
                 busy_ns = monotonic()
             elif monotonic() - busy_ns > _LINGER_NS:
+                since = monotonic()
                 self._park()
                 busy_ns = monotonic()
+                self._allowance.passes(busy_ns - since)
                 self.looks.forget(busy_ns)
-                moments.begin(self._asked_ns())
+                moments.begin(self._allowance.interval_ns())
 
     def _tick(self, moments: Moments) -> bool:
         begun, self._begun = self._begun, 0
@@ -170,7 +173,7 @@ class Sampler:
         busy = bool(begun or idents)
         if begun:
             idents.add(begun)
-        moments.approach(self._asked_ns(), len(idents) < 2)
+        moments.approach(self._allowance.interval_ns(), len(idents) < 2)
         if not busy:
             moments.rest()
             self.looks.forget(self._clock.monotonic())
@@ -194,16 +197,14 @@ class Sampler:
 
     def _account(self, began: int, spent: int, looked: bool) -> None:
         cost = self._clock.cpu() - spent
-        self._cpu_ns += cost
+        if looked:
+            self._allowance.looked(cost)
+        if self.beside is not None:
+            with _telling:
+                cost += self.beside(looked)
         took = self._clock.monotonic() - began
+        self._allowance.passes(took, cost)
+        self._cpu_ns += cost
         self._awake_ns += took
         if looked:
             self._looked_ns += took
-            self._cost_ns += (cost - self._cost_ns) // 16
-
-    def _asked_ns(self) -> int:
-        """Time between two looks that the budget allows."""
-        if not self._budget:
-            return _LONGEST_NS
-        affordable = int(self._cost_ns / self._budget)
-        return max(self._interval_ns, min(affordable, _LONGEST_NS))
