@@ -23,8 +23,6 @@ def dashboard_command(store: str, port: int, *options: str) -> list[str]:
 
 
 def _settings(store: str, folder: Path, **more: str) -> dict[str, str]:
-    # A slow machine's looks cost more, and would become too rare within 1 % for a call of 150 ms to be told.
-    more = {"APM_AGENT_SAMPLER_BUDGET": "0.1", **more}
     return environment(EXAMPLE_DATA=str(folder), APM_AGENT_STORE=store, **more)
 
 
