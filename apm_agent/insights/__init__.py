@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from apm_agent.insights.blocked_by import blocked_by
 from apm_agent.insights.blocked_loop import blocked_loop
 from apm_agent.insights.gc_pause import gc_pause
 from apm_agent.insights.hot_line import hot_line
@@ -23,6 +24,7 @@ INSIGHTS: tuple[Callable[[Record], Insight | list[Insight] | None], ...] = (
     repeated_query,
     slow_query,
     blocked_loop,
+    blocked_by,
     slow_upstream,
     slow_template,
     hot_line,

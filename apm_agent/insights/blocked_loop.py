@@ -33,9 +33,18 @@ def blocked_loop(record: Record) -> list[Insight]:
     found = []
     for line, blocked in sorted(stays.items(), key=lambda item: -sum(item[1])):
         cost = min(sum(blocked), record.duration_ns)
-        text = f"blocks the event loop {duration(cost)}"
+        text = f"blocks the event loop {duration(cost)}{_victims(record)}"
         found.append(Insight("blocked_loop", text, cost, len(blocked), places[line]))
     return found[:_MOST]
+
+
+def _victims(record: Record) -> str:
+    """How many waited for it meanwhile, and how long together, as far as that is certain."""
+    blocking = record.blocking
+    if blocking is None or not blocking.ns:
+        return ""
+    others = "1 other waits" if blocking.victims == 1 else f"{blocking.victims} others wait"
+    return f", {others} {duration(blocking.ns)}"
 
 
 def _stays(samples: list[SampleRecord]) -> list[tuple[Frame, int, Stack]]:

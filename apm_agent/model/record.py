@@ -52,6 +52,27 @@ class FailureRecord(NamedTuple):
     where: Frame | None
 
 
+class BlockedRecord(NamedTuple):
+    """Who held the event loop while the transaction was ready to run: endpoint, record, line, ns.
+
+    Of `maybe_ns` it is only known that what it awaited had come when the loop was free again.
+    """
+
+    name: str
+    record_id: int | None
+    where: Frame | None
+    ns: int
+    maybe_ns: int
+
+
+class BlockingRecord(NamedTuple):
+    """How many transactions waited for the event loop that this one held, and how long together."""
+
+    victims: int
+    ns: int
+    maybe_ns: int
+
+
 @dataclass(slots=True)
 class Record:
     """One finished transaction, ready to be kept. `None` means not known."""
@@ -83,6 +104,8 @@ class Record:
     #: samples past the limit, without their time: (stack, state) → ns
     weights: dict[tuple[Stack, int], int] = field(default_factory=dict)
     lost_samples: int = 0
+    blocked: list[BlockedRecord] = field(default_factory=list)
+    blocking: BlockingRecord | None = None
     #: (offset, ns, generation)
     gc_pauses: list[tuple[int, int, int]] = field(default_factory=list)
     context: dict[str, Any] | None = None

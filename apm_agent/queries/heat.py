@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import NamedTuple
 
+from apm_agent.model.profile import WAITING
 from apm_agent.queries.connection import Connection
 from apm_agent.queries.profile import of_window
 from apm_agent.queries.scope import Scope
@@ -23,6 +24,8 @@ def of_file(connection: Connection, window: Window, scope: Scope, path: str) -> 
     own: dict[int, int] = defaultdict(int)
     total: dict[int, int] = defaultdict(int)
     for weighed in of_window(connection, window, scope.endpoints, scope.releases).stacks:
+        if weighed.state == WAITING:
+            continue  # suspended there: no line's heat
         here = [frame.line if frame.path == path else 0 for frame in weighed.stack]
         for line in set(here) - {0}:
             total[line] += weighed.weight_ns

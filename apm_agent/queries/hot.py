@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import NamedTuple, cast
 
-from apm_agent.model.profile import UNCERTAIN, Frame, Stack
+from apm_agent.model.profile import UNCERTAIN, WAITING, Frame, Stack
 from apm_agent.queries.connection import Connection
 from apm_agent.queries.memory import Memory
 from apm_agent.queries.profile import Profiled, Weighed, of_window
@@ -23,11 +23,13 @@ class HotLine(NamedTuple):
 
 
 def lines(profiled: Profiled) -> list[HotLine]:
-    """All lines, those first that answer for most time."""
+    """All lines, those first that answer for most time; what only waits, suspended, is not hot."""
     own: dict[Frame, int] = defaultdict(int)
     total: dict[Frame, int] = defaultdict(int)
     answers: dict[Frame, int] = defaultdict(int)
     for weighed in profiled.stacks:
+        if weighed.state == WAITING:
+            continue
         for frame in set(weighed.stack):
             total[frame] += weighed.weight_ns
         if weighed.stack:
@@ -79,7 +81,7 @@ def _answering(stacks: list[Weighed]) -> dict[Frame, int]:
     unsure: list[tuple[Frame, int]] = []
     for weighed in stacks:
         frame = _innermost_own(weighed.stack)
-        if frame is None:
+        if frame is None or weighed.state == WAITING:
             continue
         if weighed.state == UNCERTAIN and frame is weighed.stack[-1]:
             unsure.append((frame, weighed.weight_ns))

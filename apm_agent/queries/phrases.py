@@ -129,7 +129,12 @@ def _template(found: Evidence) -> str:
 
 
 def _blocked(found: Evidence) -> str:
-    return _placed(f"blocks the event loop {duration(found.cost_ns)}", found, "at")
+    _, comma, victims = found.text.partition(", ")
+    return _placed(f"blocks the event loop {duration(found.cost_ns)}", found, "at") + comma + victims
+
+
+def _blocked_by(found: Evidence) -> str:
+    return _placed(found.text or f"waits {duration(found.cost_ns)} for the event loop", found, "at")
 
 
 def _gc(found: Evidence) -> str:
@@ -196,6 +201,13 @@ def _fix_blocked(found: Evidence) -> str:
     )
 
 
+def _fix_blocked_by(found: Evidence) -> str:
+    return (
+        "This one was ready to go on, and could not: look at the line that held the loop, not at this one. "
+        "A call that blocks belongs in a thread (await asyncio.to_thread(…)); long computing in a process."
+    )
+
+
 def _fix_gc(found: Evidence) -> str:
     return (
         "Many objects are made and kept here. gc.freeze() after start-up and a higher gc.set_threshold() "
@@ -219,6 +231,7 @@ WORDS = {
     "slow_upstream": Words("Slow upstream call", _upstream, _fix_upstream),
     "slow_template": Words("Slow template", _template, _fix_template),
     "blocked_loop": Words("Blocked event loop", _blocked, _fix_blocked, "blocked"),
+    "blocked_by": Words("Blocked by another request", _blocked_by, _fix_blocked_by),
     "gc_pause": Words("Garbage collection", _gc, _fix_gc),
     "memory_growth": Words("Memory growth", _memory, _fix_memory, "memory"),
 }

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from apm_agent.errors import QuestionError
-from apm_agent.model.profile import Frame, Profile, Stack
+from apm_agent.model.profile import WAITING, Frame, Profile, Stack
 from apm_agent.queries import detail, names
 from apm_agent.queries.connection import Connection
 from apm_agent.queries.rollups import totals
@@ -18,6 +18,8 @@ from apm_agent.queries.window import PROFILES, Piece, Window
 #: Most distinct stacks read; the time of the rest is kept under one name.
 _MOST_STACKS = 20_000
 OTHER = (Frame("(other stacks)", "", 0, "lib", ""),)
+#: Innermost in stacks that were suspended there, so that no page or format takes them for running.
+WAITED = Frame("(waiting)", "", 0, "lib", "")
 
 #: How long profiles of ten minutes are kept, nearly: a window from before then begins at a full hour.
 _FINE = 2 * 86400 - 7200
@@ -80,7 +82,7 @@ def by_endpoint(
     found: dict[int, list[Weighed]] = defaultdict(list)
     for number, (endpoint, stack, state, count, ns) in enumerate(rows):
         name = stacks.get(stack, (names.UNKNOWN,)) if number < _MOST_STACKS else OTHER
-        found[endpoint].append(Weighed(name, state, count, ns))
+        found[endpoint].append(Weighed(told(name, state), state, count, ns))
     return found
 
 
@@ -177,6 +179,11 @@ class _Tree:
         }
 
 
+def told(stack: Stack, state: int) -> Stack:
+    """The stack, ending in ``(waiting)`` where it was suspended."""
+    return (*stack, WAITED) if state == WAITING else stack
+
+
 def check_prune(value: float) -> float:
     """Refuse a share that is none."""
     if not 0 <= value <= 0.5:
@@ -223,7 +230,8 @@ def named(connection: Connection, rows: Sequence[tuple[int, int, int, int]]) -> 
     kept, rest = heaviest[:_MOST_STACKS], heaviest[_MOST_STACKS:]
     stacks = names.stacks(connection, [row[0] for row in kept])
     found = [
-        Weighed(stacks.get(stack, (names.UNKNOWN,)), state, count, ns) for stack, state, count, ns in kept
+        Weighed(told(stacks.get(stack, (names.UNKNOWN,)), state), state, count, ns)
+        for stack, state, count, ns in kept
     ]
     if rest:
         found.append(Weighed(OTHER, 0, sum(row[2] for row in rest), sum(row[3] for row in rest)))

@@ -49,6 +49,8 @@ def trace(connection: Connection, number: int, window: Window | None = None) -> 
         ],
         "statements": written.statements(document, known),
         **written.samples(document, known, row[31]),
+        "blocked_by": written.blocked_by(document, known),
+        "blocking": written.blocking(document),
         "gc": [
             {"t_ms": millis(offset), "duration_ms": millis(ns), "generation": generation}
             for offset, ns, generation in document.get("gc") or ()

@@ -7,12 +7,12 @@ from collections import Counter
 from typing import Any, NamedTuple
 
 from apm_agent.model.origin import Origin
-from apm_agent.model.profile import STATES, UNCERTAIN, Frame, Stack
+from apm_agent.model.profile import STATES, UNCERTAIN, WAITING, Frame, Stack
 from apm_agent.queries import names, phrases
 from apm_agent.queries.connection import Connection, Row
-from apm_agent.queries.profile import Profiled, Weighed
+from apm_agent.queries.profile import WAITED, Profiled, Weighed, told
 from apm_agent.queries.source import Sources
-from apm_agent.queries.units import millis
+from apm_agent.queries.units import hex_id, millis
 
 #: Siblings alike fold into one row from this many on.
 _FOLD = 3
@@ -38,6 +38,7 @@ def known_names(connection: Connection, row: Row, document: dict[str, Any]) -> N
         {span[7] for span in spans}
         | {found.get("frame_id") for found in insights}
         | {failure.get("frame_id")}
+        | {blocked[2] for blocked in document.get("blocked") or ()}
     )
     texts = {span[6] for span in spans} | {found.get("statement_id") for found in insights}
     stacks = {sample[2] for sample in document.get("samples") or ()}
@@ -117,6 +118,28 @@ def spans(document: dict[str, Any], known: Names) -> list[dict[str, Any]]:
     ]
 
 
+def blocked_by(document: dict[str, Any], known: Names) -> list[dict[str, Any]]:
+    """Who held the event loop while the transaction was ready to run."""
+    return [
+        {
+            "name": name,
+            "trace": hex_id(number) if number else None,
+            "where": known.where(frame),
+            "ms": millis(ns),
+            "uncertain_ms": millis(maybe),
+        }
+        for name, number, frame, ns, maybe in document.get("blocked") or ()
+    ]
+
+
+def blocking(document: dict[str, Any]) -> dict[str, Any] | None:
+    """Who waited for the event loop that it held."""
+    found = document.get("blocking")
+    if not found:
+        return None
+    return {"victims": found[0], "ms": millis(found[1]), "uncertain_ms": millis(found[2])}
+
+
 def statements(document: dict[str, Any], known: Names) -> list[dict[str, Any]]:
     runs: dict[int, list[int]] = {}
     places: dict[int, Counter[int]] = {}
@@ -146,6 +169,7 @@ def samples(document: dict[str, Any], known: Names, state: str | None) -> dict[s
     for key, stack in known.stacks.items():
         chains[key] = [index.setdefault(frame, len(index)) for frame in stack]
     timed = document.get("samples") or []
+    waits = [index.setdefault(WAITED, len(index))] if any(each[3] == WAITING for each in timed) else []
     summed = document.get("weights") or []
     return {
         "frames": [
@@ -156,7 +180,7 @@ def samples(document: dict[str, Any], known: Names, state: str | None) -> dict[s
             {
                 "t_ms": millis(offset),
                 "weight_ms": millis(weight),
-                "stack": chains.get(stack, []),
+                "stack": chains.get(stack, []) + (waits if sample_state == WAITING else []),
                 "state": STATES[sample_state] if 0 <= sample_state < len(STATES) else STATES[UNCERTAIN],
             }
             for offset, weight, stack, sample_state in timed
@@ -186,11 +210,11 @@ def _interval(state: str | None) -> float | None:
 
 def profiled(document: dict[str, Any], known: Names) -> Profiled:
     stacks = [
-        Weighed(known.stacks.get(stack, ()), state, 1, weight)
+        Weighed(told(known.stacks.get(stack, ()), state), state, 1, weight)
         for _, weight, stack, state in document.get("samples") or ()
     ]
     stacks += [
-        Weighed(known.stacks.get(stack, ()), state, 0, weight)
+        Weighed(told(known.stacks.get(stack, ()), state), state, 0, weight)
         for stack, state, weight in document.get("weights") or ()
     ]
     return Profiled(stacks, 1)

@@ -18,7 +18,7 @@ from apm_agent.model.span import Span
 from apm_agent.model.statement import normalise, summary
 from apm_agent.model.transaction import CAPTURED, LINES, MEMORY, TIMED_KINDS, Transaction
 from apm_agent.profiling.frames import frame_of, resolve
-from apm_agent.recording import spending
+from apm_agent.recording import spending, waited
 from apm_agent.recording.keeping import Keeper
 
 Rule = Callable[[Record], "Insight | list[Insight] | None"]
@@ -93,6 +93,14 @@ class Digest:
                 SampleRecord(s.at_ns - start, s.weight_ns, stack(s.stack), s.state)
                 for s in transaction.samples
             ]
+        if transaction.waits:
+            record.samples = waited.with_waits(
+                record.samples, transaction.waits, start, record.duration_ns, self._stack
+            )
+        if transaction.blocked:
+            record.blocked = waited.blocked_by(transaction.blocked, self._stack)
+        if transaction.blocking is not None:
+            record.blocking = waited.blocking(transaction.blocking, record.id)
         if transaction.weights:
             for (key, state), ns in transaction.weights.items():
                 place = (self._stack(key), state)

@@ -58,8 +58,8 @@ class Recorder:
         if waiting >= self._max or self._items > _MOST_ITEMS:
             self._drop()
         self.recorded += 1
-        if transaction.spans or transaction.samples:
-            self._items += len(transaction.spans) + len(transaction.samples)
+        if transaction.spans or transaction.samples or transaction.waits:
+            self._items += _items_of(transaction)
         queue.append(transaction)
         if self.asleep or waiting + 1 == BATCH:
             self.wake()
@@ -72,7 +72,7 @@ class Recorder:
             self._items = 0
             return None
         self.taken += 1
-        self._items -= len(transaction.spans) + len(transaction.samples)
+        self._items -= _items_of(transaction)
         return transaction
 
     @property
@@ -100,5 +100,9 @@ class Recorder:
             oldest = self.queue.popleft()
         except IndexError:  # the writer was faster
             return
-        self._items -= len(oldest.spans) + len(oldest.samples)
+        self._items -= _items_of(oldest)
         oldest.release()
+
+
+def _items_of(transaction: Transaction) -> int:
+    return len(transaction.spans) + len(transaction.samples) + len(transaction.waits)

@@ -14,6 +14,8 @@ nanoseconds and offsets count from the transaction's start. Readers know it from
                         "callers": [[callee index, caller index, primitive, calls, own, total]]},
      "captured": [what was measured on demand, the arm's id or ""]|null,
      "lines": [[path, function, first line, [[line, hits, ns]]]],
+     "blocked": [[endpoint's name, transaction id|null, frame|null, ns, ns more that are uncertain]],
+     "blocking": [how many waited for it, ns, ns more that are uncertain]|null,
      "memory": null|{"kept": bytes, "peak": bytes|null, "lines": [[path, line, bytes, blocks]],
                      "types": [[type, how many more, [path, line]|null]], "holders": [[type, [[text, count]]]],
                      "objects": how many there were, "took": ns}}
@@ -79,6 +81,8 @@ def plain(record: Record, ids: Dictionaries) -> dict[str, Any]:
         "callgraph": None if record.callgraph is None else _callgraph(record.callgraph),
         "captured": record.captured,
         "memory": record.memory,
+        "blocked": [(b.name, b.record_id, frame(b.where) or None, b.ns, b.maybe_ns) for b in record.blocked],
+        "blocking": record.blocking,
         "lines": [
             (*function, sorted((line, hits, ns) for line, (hits, ns) in lines.items()))
             for function, lines in (record.lines or {}).items()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from apm_agent.insights import INSIGHTS
+from apm_agent.insights.blocked_by import blocked_by
 from apm_agent.insights.blocked_loop import blocked_loop
 from apm_agent.insights.gc_pause import gc_pause
 from apm_agent.insights.hot_line import hot_line
@@ -14,7 +15,7 @@ from apm_agent.insights.slow_query import slow_query
 from apm_agent.insights.slow_template import slow_template
 from apm_agent.insights.slow_upstream import slow_upstream
 from apm_agent.model.profile import RUNNING, UNCERTAIN, WAITING, Frame
-from apm_agent.model.record import Record, SampleRecord, SpanRecord
+from apm_agent.model.record import BlockedRecord, BlockingRecord, Record, SampleRecord, SpanRecord
 from records import DRIVER, PRICE, STATEMENT, VIEW, record
 
 MS = 10**6
@@ -178,6 +179,35 @@ class TestBlockedLoop:
         )
         assert judged(made) == ["blocked_loop"]
 
+    def test_who_waited_is_counted(self) -> None:
+        looks = samples(LOOP, VIEW, count=20)
+        [found] = blocked_loop(plain(300, samples=looks, blocking=BlockingRecord(49, 8_400 * MS, 0)))
+        assert found.text == "blocks the event loop 200 ms, 49 others wait 8.4 s"
+        [found] = blocked_loop(plain(300, samples=looks, blocking=BlockingRecord(1, 180 * MS, 0)))
+        assert found.text == "blocks the event loop 200 ms, 1 other waits 180 ms"
+        [found] = blocked_loop(plain(300, samples=looks, blocking=BlockingRecord(3, 0, 500 * MS)))
+        assert found.text == "blocks the event loop 200 ms"
+
+
+class TestBlockedBy:
+    def test_the_culprit_and_its_line_are_named(self) -> None:
+        rows = [BlockedRecord("GET /slow", 7, PRICE, 180 * MS, 0), BlockedRecord("GET /", 8, VIEW, 9 * MS, 0)]
+        [found] = blocked_by(plain(300, blocked=rows))
+        assert found.text == "waits 180 ms while GET /slow holds the event loop"
+        assert (found.where, found.cost_ns) == (PRICE, 180 * MS)
+
+    def test_what_is_not_certain_is_said_to_be_so(self) -> None:
+        [found] = blocked_by(plain(300, blocked=[BlockedRecord("GET /slow", 7, PRICE, 10 * MS, 150 * MS)]))
+        assert found.text == "perhaps waits 160 ms while GET /slow holds the event loop"
+
+    def test_short_waits_are_nothing(self) -> None:
+        assert not blocked_by(plain(300, blocked=[BlockedRecord("GET /slow", 7, PRICE, 20 * MS, 10 * MS)]))
+
+
+def test_a_line_that_only_awaits_is_not_hot() -> None:
+    made = plain(300, samples=samples(VIEW, count=2) + samples(VIEW, PRICE, count=25, at=20, state=WAITING))
+    assert hot_line(made) is None
+
 
 class TestGcPause:
     def test_long_collections(self) -> None:
@@ -209,4 +239,4 @@ def test_a_plain_transaction_has_nothing_to_say() -> None:
 
 
 def test_each_rule_stands_in_the_table_once() -> None:
-    assert len({rule.__name__ for rule in INSIGHTS}) == len(INSIGHTS) == 8
+    assert len({rule.__name__ for rule in INSIGHTS}) == len(INSIGHTS) == 9

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from apm_agent.clock import Clock
 from apm_agent.config import Config
 from apm_agent.insights import INSIGHTS
+from apm_agent.model.blocking import Culprit, Held, charge
 from apm_agent.model.origin import Origin
-from apm_agent.model.profile import RUNNING, WAITING, Sample
-from apm_agent.model.record import Record
+from apm_agent.model.profile import RUNNING, WAITING, Sample, Wait
+from apm_agent.model.record import BlockingRecord, Record
 from apm_agent.model.span import Span
 from apm_agent.model.transaction import Failure, Pause, Transaction
 from apm_agent.recording.digest import OTHER, Digest
@@ -36,6 +37,10 @@ def transaction(name: str = "GET /orders", start: int = 80 * SECOND, ns: int = S
     made = Transaction("web", name, start)
     made.end_ns, made.ended = start + ns, True
     return made
+
+
+#: a stack of one frame
+PLACE = (transaction.__code__, 0)
 
 
 def add_span(of: Transaction, kind: str, begin: int, end: int, parent: Span | None = None) -> Span:
@@ -204,3 +209,39 @@ def test_r22_two_thousand_spans_are_linear() -> None:
     made: Record = digest().digest(of)
     assert made.times["db"] == 2_000 * 500
     assert len(made.spans) == 2_000
+
+
+def test_waits_take_their_place_among_samples_and_never_more_than_there_was() -> None:
+    of = transaction(ns=SECOND)
+    of.samples = [Sample(of.start_ns + 300_000_000, 300_000_000, PLACE, RUNNING)]
+    of.waits = [
+        Wait(of.start_ns + 200_000_000, 400_000_000, PLACE),
+        Wait(of.start_ns + 900_000_000, 600_000_000, PLACE),
+    ]
+    made = digest().digest(of)
+    assert [(s.offset_ns, s.weight_ns, s.state) for s in made.samples] == [
+        (200_000_000, 100_000_000, WAITING),
+        (300_000_000, 300_000_000, RUNNING),
+        (900_000_000, 600_000_000, WAITING),
+    ]
+
+
+def test_who_held_the_loop_is_told_on_both_sides() -> None:
+    slow, fast = transaction("GET /slow"), transaction("GET /fast")
+    slow.blocking = Culprit(slow)
+    held = Held(slow.blocking, PLACE)
+    for _ in range(3):
+        charge(fast, held, 50_000_000, 1_000_000)
+    charge(fast, Held(Culprit(None), PLACE), 20_000_000)
+    slow.blocking.settle(slow.end_ns)
+    made = digest()
+    written = made.digest(slow)
+    assert written.blocking == BlockingRecord(1, 150_000_000, 3_000_000)
+    waited = made.digest(fast)
+    assert [(b.name, b.record_id, b.ns, b.maybe_ns) for b in waited.blocked] == [
+        ("GET /slow", written.id, 150_000_000, 3_000_000),
+        ("(no transaction)", None, 20_000_000, 0),
+    ]
+    assert waited.blocked[0].where is not None
+    assert waited.blocked[0].where.function == "transaction"
+    assert [each.kind for each in waited.insights] == ["blocked_by"]

@@ -1,0 +1,24 @@
+"""Another transaction held the event loop while this one was ready to run."""
+
+from __future__ import annotations
+
+from apm_agent.insights.evidence import MS, duration
+from apm_agent.model.insight import Insight
+from apm_agent.model.record import Record
+
+_LEAST_NS = 50 * MS
+_MOST = 2
+
+
+def blocked_by(record: Record) -> list[Insight]:
+    """Each culprit that cost this transaction at least 50 ms, with the line that held the loop."""
+    found = []
+    for row in record.blocked:
+        if row.ns >= _LEAST_NS:
+            text = f"waits {duration(row.ns)} while {row.name} holds the event loop"
+            found.append(Insight("blocked_by", text, min(row.ns, record.duration_ns), 1, row.where))
+        elif row.ns + row.maybe_ns >= _LEAST_NS:
+            cost = row.ns + row.maybe_ns
+            text = f"perhaps waits {duration(cost)} while {row.name} holds the event loop"
+            found.append(Insight("blocked_by", text, min(cost, record.duration_ns), 1, row.where))
+    return found[:_MOST]
