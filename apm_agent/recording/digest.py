@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from random import getrandbits
 from typing import Any
 
 from apm_agent.clock import Clock, system
@@ -20,6 +19,7 @@ from apm_agent.model.transaction import CAPTURED, LINES, MEMORY, TIMED_KINDS, Tr
 from apm_agent.profiling.frames import frame_of, resolve
 from apm_agent.recording import spending, waited
 from apm_agent.recording.keeping import Keeper
+from apm_agent.tracing.identity import RANDOM_BITS, identity_of
 
 Rule = Callable[[Record], "Insight | list[Insight] | None"]
 
@@ -27,8 +27,7 @@ _LONGEST_NAME = 200
 _MOST_NAMES = 1_000
 _MOST_CACHED = 10_000
 _MOST_INSIGHTS = 20
-_LATEST_START = 2**62
-_RANDOM_BITS = 21
+_DRAWN = (1 << RANDOM_BITS) - 1
 OTHER = "(other)"
 
 _judging = contained("looking for insights")
@@ -54,9 +53,9 @@ class Digest:
     def digest(self, transaction: Transaction) -> Record:
         """The record of a transaction that has ended."""
         started = self._clock.wall() - (self._clock.monotonic() - transaction.start_ns)
-        drawn = getrandbits(_RANDOM_BITS)
+        identity = identity_of(transaction, self._clock)
         record = Record(
-            id=(max(0, min(started, _LATEST_START)) >> 20) << _RANDOM_BITS | drawn,
+            id=identity,
             kind=transaction.kind,
             name=self._name(transaction.kind, transaction.name),
             started_at=started,
@@ -78,7 +77,7 @@ class Digest:
         record.slow = self._keeper.is_slow(record)
         if record.kind in TIMED_KINDS:
             self._judge(record)
-        self._keeper.decide(record, drawn, transaction.end_ns)
+        self._keeper.decide(record, identity & _DRAWN, transaction.end_ns)
         return record
 
     def _fill(self, record: Record, transaction: Transaction) -> None:

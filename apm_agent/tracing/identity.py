@@ -1,0 +1,26 @@
+"""The id a transaction has in the store, for whoever must know it before the transaction is written."""
+
+from __future__ import annotations
+
+from random import getrandbits
+
+from apm_agent.clock import Clock, system
+from apm_agent.model.transaction import Transaction
+
+#: Random bits at the end of an id; those before them are its start, so that ids sort by it.
+RANDOM_BITS = 21
+_LATEST_START = 2**62
+_KEY = "identity"
+
+
+def identity_of(transaction: Transaction, clock: Clock = system) -> int:
+    """The id of its row, the same each time it is asked for: 63 bits, positive."""
+    known = None if transaction.notes is None else transaction.notes.get(_KEY)
+    if known is not None:
+        return int(known)
+    started = clock.wall() - (clock.monotonic() - transaction.start_ns)
+    made = max(0, min(started, _LATEST_START)) >> 20 << RANDOM_BITS | getrandbits(RANDOM_BITS)
+    if transaction.notes is None:
+        transaction.notes = {}
+    transaction.notes[_KEY] = made
+    return made
