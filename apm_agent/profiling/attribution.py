@@ -50,6 +50,8 @@ loops: dict[int, Loop] = {}
 greenlets: dict[Any, tuple[Transaction, int, int]] = {}
 #: thread → the kernel's number for it, where the system has one
 natives: dict[int, int] = {}
+#: asyncio's own answer to which loop runs on a thread, once asyncio is there
+_loop_here: Callable[[], Any] | None = None
 
 
 def begin(transaction: Transaction) -> None:
@@ -71,7 +73,7 @@ def begin(transaction: Transaction) -> None:
 
 
 def _begin_shared(transaction: Transaction, ident: int) -> None:
-    loop = running_loop()
+    loop = (_loop_here or running_loop)()
     if loop is not None:
         here = loops.get(ident)
         if here is None or here.loop is not loop:
@@ -193,7 +195,7 @@ def is_shared(ident: int) -> bool:
 def alone() -> bool:
     """Whether what runs on this thread now is one transaction's work only: no event loop, greenlets or trio."""
     return not (
-        ("asyncio.events" in _modules and running_loop() is not None)
+        (_loop_here or running_loop)() is not None
         or ("greenlet" in _modules and running_greenlet() is not None)
         or ("trio.lowlevel" in _modules and in_trio())
     )
@@ -201,8 +203,11 @@ def alone() -> bool:
 
 def running_loop() -> Any:
     """The asyncio loop (or uvloop) that runs on this thread; None without one."""
+    global _loop_here
     events = _modules.get("asyncio.events")
     get = getattr(events, "_get_running_loop", None)  # missing while another thread imports it
+    if "asyncio.runners" in _modules:  # comes after it; before, `get` may be what C's own takes the place of
+        _loop_here = get
     return get() if get is not None else None
 
 
