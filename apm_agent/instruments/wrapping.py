@@ -45,13 +45,7 @@ def _timed(function: Callable[..., Any], row: Timed, in_class: bool) -> Callable
     if is_plain(function):
         return _timed_plain(function, row, in_class)
     if is_coroutine(function):
-
-        @functools.wraps(function)
-        async def run_async(*args: Any, **kwargs: Any) -> Any:
-            with call_of(args, kwargs) as call:
-                return call.finish(await function(*args, **kwargs))
-
-        return run_async
+        return _timed_coroutine(function, row, in_class)
     return around(call_of, function)
 
 
@@ -78,6 +72,37 @@ def _timed_plain(function: Callable[..., Any], row: Timed, in_class: bool) -> Ca
             return result
         except BaseException as error:
             span.tag(error=type(error).__name__)
+            raise
+        finally:
+            tracing.close_span(span)
+
+    return run
+
+
+def _timed_coroutine(function: Callable[..., Any], row: Timed, in_class: bool) -> Callable[..., Any]:
+    # The same with `await`; written again, because asking which of the two it is would cost each call.
+    kind, leaf, describe, finish = row.kind, row.leaf, row.describe, row.finish
+    name = row.target if row.name is None else row.name
+    skip = row.inside + 1
+
+    @functools.wraps(function)
+    async def run(*args: Any, **kwargs: Any) -> Any:
+        span = tracing.open_span(kind, name, leaf, skip)
+        if span is None:
+            return await function(*args, **kwargs)
+        try:
+            instance, given = (args[0], args[1:]) if in_class and args else (None, args)
+            if describe is not None:
+                with _describing:
+                    describe(span, instance, given, kwargs)
+            result = await function(*args, **kwargs)
+            if finish is not None:
+                with _describing:
+                    finish(span, result, given)
+            return result
+        except BaseException as error:
+            if not isinstance(error, GeneratorExit):  # what is closed before its end is no error
+                span.tag(error=type(error).__name__)
             raise
         finally:
             tracing.close_span(span)
