@@ -12,6 +12,14 @@ INSTRUMENTS: dict[str, str] = {
     "requests": "apm_agent.instruments.requests",
     "urllib3": "apm_agent.instruments.urllib3",
     "httpx": "apm_agent.instruments.httpx",
+    "redis": "apm_agent.instruments.redis",
+    "valkey": "apm_agent.instruments.valkey",
     "asgiref": "apm_agent.instruments.asgiref",
     "threads": "apm_agent.instruments.threads",
+    # Job queues open transactions, so their files lie in integrations; as text they make no arrow that goes up.
+    "celery": "apm_agent.integrations.celery",
+    "bottle": "apm_agent.integrations.bottle",
+    "falcon": "apm_agent.integrations.falcon",
+    "pyramid": "apm_agent.integrations.pyramid",
+    "quart": "apm_agent.integrations.quart",
 }
