@@ -63,13 +63,14 @@ class Blocked:
 
 
 class Held:
-    """Who has a loop's thread at a look or several in a row, and where."""
+    """Who has a loop's thread at a look or several in a row, where, and when it did not have it yet."""
 
-    __slots__ = ("culprit", "stack")
+    __slots__ = ("culprit", "since_ns", "stack")
 
-    def __init__(self, culprit: Culprit, stack: StackKey) -> None:
+    def __init__(self, culprit: Culprit, stack: StackKey, since_ns: int = 0) -> None:
         self.culprit = culprit
         self.stack = stack
+        self.since_ns = since_ns
 
 
 def charge(victim: Transaction, held: Held, ns: int, maybe_ns: int = 0) -> None:

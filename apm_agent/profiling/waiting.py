@@ -158,7 +158,7 @@ class Waiting:
         count = len(opened)
         loop = thread.here.loop
         running = attribution.running_task(loop)
-        held = None if torn or running is not thread.task else self._holder(thread)
+        held = None if torn or running is not thread.task else self._holder(thread, now - gap_ns)
         before = self._held.pop(thread.ident, None)
         if held is not None:
             self._held[thread.ident] = held
@@ -214,7 +214,7 @@ class Waiting:
         known.last_ns, known.running_ns, known.torn_ns = now, 0, self._torn_ns
         return max(0, ns)
 
-    def _holder(self, thread: _Thread) -> Held | None:
+    def _holder(self, thread: _Thread, last_ns: int) -> Held | None:
         """Who has the loop's thread: a task, or a callback if its stack goes beyond the loop's own frames."""
         stack = thread.stack
         if thread.task is None and (not stack or stack[0].co_filename.replace("\\", "/").endswith(_IDLE)):
@@ -222,13 +222,16 @@ class Waiting:
         transaction = attribution.transaction_of_task(thread.task)
         before = self._held.get(thread.ident)
         culprit = None if transaction is None else transaction.blocking
-        if before is not None and before.stack == stack and before.culprit.of(transaction):
-            return before
+        if before is not None and before.culprit.of(transaction):
+            if before.stack == stack:
+                return before
+            if transaction is not None:
+                last_ns = before.since_ns
         if culprit is None:
             culprit = Culprit(transaction)
             if transaction is not None:
                 transaction.blocking = culprit
-        return Held(culprit, stack)
+        return Held(culprit, stack, last_ns)
 
     def _judge(
         self, transaction: Transaction, known: Suspended, held: Held | None, ns: int, clock: float
@@ -245,11 +248,14 @@ class Waiting:
             if known.holds:
                 self._settle(transaction, known, known.last_ns)
             if known.ready is None:  # since when is known of timers alone
+                ns = min(ns, known.last_ns - held.since_ns)
                 ns = ns // 2 if ready_s == inf else min(ns, int(ready_s * 1e9))
             known.ready = held
             charge(transaction, held, ns)
             return
         known.ready = None
+        if known.due is not None or known.source is not None:
+            return  # it is known not to be ready
         holds = known.holds
         if holds and (before < self._looks - self._turns or holds[-1][0].culprit is not held.culprit):
             holds = known.holds = []
