@@ -39,7 +39,9 @@ def wrap(app: Any) -> Any:
         if is_asgi(app):
             from apm_agent.integrations import asgi
 
-            return app if isinstance(app, asgi.Middleware) else asgi.Middleware(app, agent.config())
+            # A Quart application answers through its own `asgi_app`, which is wrapped as it is made.
+            inner = getattr(app, "asgi_app", app)
+            return app if isinstance(inner, asgi.Middleware) else asgi.Middleware(app, agent.config())
         if callable(app):
             from apm_agent.integrations import wsgi
 
@@ -69,6 +71,12 @@ def _after_flask(wrapped: Callable[..., Any], app: Any, args: Any, kwargs: Any) 
     return result
 
 
+def _after_quart(wrapped: Callable[..., Any], app: Any, args: Any, kwargs: Any) -> Any:
+    result = wrapped(*args, **kwargs)
+    app.asgi_app = wrap(app.asgi_app)
+    return result
+
+
 def _around_stack(wrapped: Callable[..., Any], app: Any, args: Any, kwargs: Any) -> Any:
     # Around all of the middlewares: the one that turns exceptions into answers is one of them.
     return wrap(wrapped(*args, **kwargs))
@@ -86,10 +94,6 @@ def _with_django_app(wrapped: Callable[..., Any], registry: Any, args: Any, kwar
 def _is_ours(entry: Any) -> bool:
     name = entry if isinstance(entry, str) else getattr(entry, "name", "")
     return isinstance(name, str) and name.startswith(_APP)
-
-
-def _result(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any) -> Any:
-    return wrap(wrapped(*args, **kwargs))
 
 
 def _gunicorn(wrapped: Callable[..., Any], application: Any, args: Any, kwargs: Any) -> Any:
@@ -118,6 +122,7 @@ def _argument(position: int, name: str) -> Wrapper:
 #: The callables every application of a framework or server comes through.
 DOORS = (
     Returning("flask.app:Flask.__init__", _after_flask),
+    Returning("quart.app:Quart.__init__", _after_quart),
     Returning("starlette.applications:Starlette.build_middleware_stack", _around_stack),
     Returning("fastapi.applications:FastAPI.build_middleware_stack", _around_stack),
     Returning("django.apps.registry:Apps.populate", _with_django_app),
@@ -127,4 +132,8 @@ DOORS = (
     Returning("wsgiref.simple_server:WSGIServer.set_app", _argument(0, "application")),
     Returning("werkzeug.serving:BaseWSGIServer.__init__", _argument(2, "app")),
     Returning("waitress.server:create_server", _argument(0, "application")),
+    # Not where it loads applications: one may speak RSGI, which is not ours to wrap.
+    Returning("granian.asgi:_callback_wrapper", _argument(0, "callback")),
+    Returning("granian.wsgi:_callback_wrapper", _argument(0, "callback")),
+    Returning("tornado.wsgi:WSGIContainer.__init__", _argument(0, "wsgi_application")),
 )

@@ -115,6 +115,8 @@ def name_asgi(transaction: Transaction, scope: Mapping[str, Any]) -> None:
     router = scope.get("router")
     route = scope.get("route")
     if route is None and router is None:
+        if "path_template" in scope:
+            _name_litestar(transaction, scope)
         return
     with _naming:
         endpoint = scope.get("endpoint")
@@ -131,6 +133,13 @@ def name_asgi(transaction: Transaction, scope: Mapping[str, Any]) -> None:
         template = "" if known.is_mount and transaction.status in _UNROUTED else known.template
         priority = FALLBACK if known.is_mount else ROUTE
         _name(transaction, "", Found(template, lambda: view_of(endpoint)), app, priority)
+
+
+def _name_litestar(transaction: Transaction, scope: Mapping[str, Any]) -> None:
+    with _naming:
+        handler = scope.get("route_handler")
+        found = Found(scope["path_template"], lambda: view_of(getattr(handler, "fn", handler)))
+        _name(transaction, "", found, handler)
 
 
 def _is_mount(route: Any) -> bool:
