@@ -259,6 +259,15 @@ export interface TraceDetail extends Omit<TraceRow, 'error' | 'kept'> {
   server: string | null;
 }
 
+/** Who held the event loop while the transaction was ready to run. */
+export interface BlockedBy {
+  name: string;
+  trace: string | null;
+  where: Place | null;
+  ms: number;
+  uncertain_ms: number;
+}
+
 export interface TraceAnswer extends Common {
   trace: TraceDetail;
   histogram: HistogramData;
@@ -269,6 +278,9 @@ export interface TraceAnswer extends Common {
   frames: Frame[];
   samples: Sample[];
   sampled: { interval_ms: number; count: number; sampled_ms: number; uncertain_ms: number; lost: number } | null;
+  blocked_by: BlockedBy[];
+  /** How many waited for the event loop that it held. */
+  blocking: { victims: number; ms: number; uncertain_ms: number } | null;
   gc: { t_ms: number; duration_ms: number; generation: number }[];
   rss_curve: [number, number][];
   callgraph: { functions: CallgraphFunction[]; note: string } | null;

@@ -16,7 +16,10 @@ const FIRST = 15;
 export function Calls({ data }: { data: TraceAnswer }) {
   const lines = useMemo(
     () =>
-      hotLines(data.frames, data.samples)
+      hotLines(
+        data.frames,
+        data.samples.filter((sample) => sample.state !== 'waiting'),
+      )
         .filter((line) => line.own_ms > 0 || line.category === 'app')
         .map((line) => ({ ...line, source: sourceOf(data, line.file, line.line) })),
     [data],

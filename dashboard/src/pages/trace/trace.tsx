@@ -6,6 +6,7 @@ import { typing } from '../../frame/keys.ts';
 import { Loaded } from '../../parts/states.tsx';
 import { go, useQuery } from '../../state/query.ts';
 import * as f from '../../text/format.ts';
+import { Blocked } from './blocked.tsx';
 import { Code } from './code.tsx';
 import { Header } from './header.tsx';
 import { Calls, Data } from './tables.tsx';
@@ -69,6 +70,7 @@ function Content({ data, path }: { data: TraceAnswer; path: string }) {
         </div>
       )}
       {!none && <Timeline data={data} />}
+      <Blocked data={data} />
       {!none && <Code data={data} />}
       <div class="columns two">
         <Calls data={data} />
