@@ -43,8 +43,9 @@ assert apm_agent.flush(10)
 endpoints = json.loads(get("/apm/api/v1/endpoints?range=15m"))
 traces = json.loads(get("/apm/api/v1/traces?range=15m"))
 trace = json.loads(get("/apm/api/v1/trace?id=" + traces["traces"][0]["id"]))
+bytecode = json.loads(get("/apm/api/v1/bytecode?file=walk.py&function=busy&id=" + traces["traces"][0]["id"]))
 server.shutdown()
-print(json.dumps({"body": body, "endpoints": endpoints, "traces": traces, "trace": trace}))
+print(json.dumps({"body": body, "endpoints": endpoints, "traces": traces, "trace": trace, "bytecode": bytecode}))
 """
 
 
@@ -82,6 +83,11 @@ def test_be_one_request(tmp_path: Path) -> None:
     assert trace["samples"], "150 ms of work is sampled"
     hot = trace["frames"][trace["samples"][len(trace["samples"]) // 2]["stack"][-1]]
     assert (hot["function"], hot["file"]) == ("busy", "walk.py")
+    instructions = {
+        one["line"]: [name for _, name, _ in one["instructions"]] for one in seen["bytecode"]["lines"]
+    }
+    assert any(name.startswith("CALL") for name in instructions[slow]), instructions
+    assert seen["bytecode"]["python"] == seen["bytecode"]["ran_on"]
     assert (tmp_path / ".apm-agent" / "apm.db").stat().st_mode & 0o777 == 0o600
     assert b"hunter2" not in b"".join(
         p.read_bytes() for p in (tmp_path / ".apm-agent").iterdir() if p.is_file()

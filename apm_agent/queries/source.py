@@ -55,6 +55,11 @@ class Sources:
             last = min(last, first + _MOST_LINES)
         return [(number + 1, lines[number][:_LONGEST_LINE]) for number in range(first, last)]
 
+    def text(self, frame: Frame) -> str | None:
+        """The whole file of a frame of Python, while it is what ran; None where it cannot be shown."""
+        lines, _ = self._read(frame)
+        return "\n".join(lines) + "\n" if lines is not None and frame.path.endswith(".py") else None
+
     def _read(self, frame: Frame) -> tuple[list[str] | None, bool]:
         if frame.category != "app" or not frame.path:
             return None, False

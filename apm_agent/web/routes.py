@@ -19,6 +19,7 @@ from apm_agent.queries import live as live_queries
 from apm_agent.queries import overview as overview_queries
 from apm_agent.queries import profile as profile_queries
 from apm_agent.queries import trace as trace_queries
+from apm_agent.queries.bytecode import bytecode
 from apm_agent.queries.compare import compare
 from apm_agent.queries.connection import Connection
 from apm_agent.queries.endpoints import Page, endpoints
@@ -114,6 +115,17 @@ def _trace(asked: Asked) -> tuple[Answer, Window | None]:
     return found, found.pop("around")
 
 
+def _bytecode(asked: Asked) -> tuple[Answer, Window | None]:
+    number = parse_id(read.required(asked.given, "id"))
+    file, function = (read.required(asked.given, name) for name in ("file", "function"))
+    found = bytecode(asked.connection, number, file, function)
+    if found is None:
+        raise NotFoundError(
+            f"no samples of {function[:100]!r} in {file[:100]!r} are kept with {hex_id(number)}"
+        )
+    return found, read.given_window(asked.given)
+
+
 def _profile(asked: Asked) -> tuple[Answer, Window | None]:
     given = asked.given
     form = read.text(given, "format") or COLUMNAR
@@ -199,6 +211,7 @@ ROUTES = {
         ("name", "kind", "min_ms", "max_ms", "status", "failed", "kept", "q", "sort", "limit", "cursor"),
     ),
     "trace": Route(_trace, ("id",)),
+    "bytecode": Route(_bytecode, ("id", "file", "function")),
     "profile": Route(_profile, ("name", "kind", "id", "format", "prune", "source")),
     "compare": Route(_compare, ("a", "b", "name", "kind", "prune")),
     "arms": Route(_arms),

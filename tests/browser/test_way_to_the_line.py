@@ -75,6 +75,15 @@ def test_from_the_endpoint_to_the_source_line(
     else:
         assert place in page.locator("#main .insights").inner_text()
         assert f"# planted: {kind}" in page.locator("#main .sourceline").first.inner_text()
+        # The function as source, and then as the bytecode of it, each with the time beside its lines.
+        source = page.locator("#source .block").first
+        assert source.locator(".line.hot .no", has_text=str(planted(kind))).count()
+        source.get_by_role("button", name="Bytecode").click()
+        source.locator("pre[aria-label^='Bytecode']").wait_for()
+        text = source.inner_text()
+        assert "Compiled by Python" in text
+        assert any(name in text for name in ("RETURN_VALUE", "RETURN_CONST"))
+        assert source.locator(".line.hot .no", has_text=str(planted(kind))).count()
 
 
 def test_a_failure_is_told_with_its_line(visit: Callable[..., Window], shop: str) -> None:

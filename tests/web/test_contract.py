@@ -91,6 +91,10 @@ MEMORY = {
 }  # fmt: skip
 
 SHAPES: dict[str, Shape] = {
+    "bytecode?id={id}&file={file}&function={function}": {
+        **COMMON, "file": TEXT, "function": TEXT, "python": TEXT, "ran_on": Maybe(TEXT),
+        "lines": [{"line": WHOLE, "instructions": [[object]]}],
+    },
     "endpoints?range=24h": {
         **COMMON, "endpoints": [ENDPOINT],
         "total": {"count": WHOLE, "errors": WHOLE, "total_ms": NUMBER, "per_min": NUMBER},
@@ -301,7 +305,9 @@ def test_every_key_with_its_type(question: str, ask: Callable[[str], Any]) -> No
         ):
             for kept in ("1", "0"):
                 for row in ask(f"traces?range=24h&limit=1&kept={kept}&name={name}")["traces"]:
-                    check(ask(question.format(id=row["id"])), SHAPES[question], question)
+                    for frame in ask(f"trace?id={row['id']}")["frames"][:1] if "{file}" in question else [{}]:
+                        asked = question.format(id=row["id"], **frame)
+                        check(ask(asked), SHAPES[question], question)
     else:
         check(ask(question), SHAPES[question], question)
 

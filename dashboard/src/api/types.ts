@@ -296,6 +296,12 @@ export interface TraceAnswer extends Common {
   why_none?: string;
 }
 
+export interface BytecodeAnswer {
+  python: string;
+  ran_on: string | null;
+  lines: { line: number; instructions: [offset: number, name: string, argument: string][] }[];
+}
+
 export interface ProfileAnswer {
   frames: { function: string[]; file: string[]; line: number[]; category: string[] };
   nodes: { parent: number[]; frame: number[]; total_ns: number[]; own_ns: number[] };

@@ -8,6 +8,7 @@ import { go, useQuery } from '../../state/query.ts';
 import * as f from '../../text/format.ts';
 import { Blocked } from './blocked.tsx';
 import { Code } from './code.tsx';
+import { Sources } from './sources.tsx';
 import { Header } from './header.tsx';
 import { Calls, Data } from './tables.tsx';
 import { Timeline } from './timeline.tsx';
@@ -69,9 +70,10 @@ function Content({ data, path }: { data: TraceAnswer; path: string }) {
           </p>
         </div>
       )}
-      {!none && <Timeline data={data} />}
       <Blocked data={data} />
+      {!none && <Timeline data={data} />}
       {!none && <Code data={data} />}
+      {!none && <Sources data={data} />}
       <div class="columns two">
         <Calls data={data} />
         <Data data={data} />
