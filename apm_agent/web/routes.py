@@ -123,7 +123,7 @@ def _bytecode(asked: Asked) -> tuple[Answer, Window | None]:
         raise NotFoundError(
             f"no samples of {function[:100]!r} in {file[:100]!r} are kept with {hex_id(number)}"
         )
-    return found, read.given_window(asked.given)
+    return found, read.window(asked.given)
 
 
 def _profile(asked: Asked) -> tuple[Answer, Window | None]:
