@@ -24,4 +24,7 @@ INSTRUMENTS: dict[str, str] = {
     "falcon": "apm_agent.integrations.falcon",
     "pyramid": "apm_agent.integrations.pyramid",
     "quart": "apm_agent.integrations.quart",
+    "aiohttp_server": "apm_agent.integrations.aiohttp",
+    "tornado": "apm_agent.integrations.tornado",
+    "sanic": "apm_agent.integrations.sanic",
 }
