@@ -16,6 +16,7 @@ INSTRUMENTS: dict[str, str] = {
     "httpx": "apm_agent.instruments.httpx",
     "redis": "apm_agent.instruments.redis",
     "valkey": "apm_agent.instruments.valkey",
+    "pymemcache": "apm_agent.instruments.pymemcache",
     "asgiref": "apm_agent.instruments.asgiref",
     "threads": "apm_agent.instruments.threads",
     # Job queues open transactions, so their files lie in integrations; as text they make no arrow that goes up.
