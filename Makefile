@@ -84,7 +84,8 @@ $(VENV)/.tools: $(VENV)/.node tests/exporters/tools/package-lock.json
 packages:
 	@missing=(); \
 	for pair in chromium:chromium callgrind_annotate:valgrind dot:graphviz go:golang-go \
-	    redis-server:redis-server /usr/lib/postgresql:postgresql /usr/sbin/mariadbd:mariadb-server rabbitmqctl:rabbitmq-server memcached:memcached \
+	    redis-server:redis-server rabbitmqctl:rabbitmq-server memcached:memcached \
+	    /usr/lib/postgresql:postgresql /usr/sbin/mariadbd:mariadb-server \
 	    /usr/share/doc/libdevel-nytprof-perl:libdevel-nytprof-perl; do \
 	  command -v "$${pair%%:*}" >/dev/null || test -e "$${pair%%:*}" || missing+=("$${pair#*:}"); \
 	done; \

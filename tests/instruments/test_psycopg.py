@@ -1,0 +1,323 @@
+"""psycopg 3 and a real PostgreSQL: what is seen, and that nothing else changed."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import pickle
+import threading
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import psycopg
+import psycopg_pool
+import pytest
+import sqlalchemy as sa
+from psycopg import sql
+from psycopg.rows import dict_row, namedtuple_row
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from apm_agent.instruments import patching
+from apm_agent.tracing.current import current
+
+pytestmark = pytest.mark.server
+TABLE = "create temporary table item (id integer primary key, name text)"
+
+
+@pytest.fixture
+def conninfo(instruments: None, postgresql: int) -> str:
+    return f"host=127.0.0.1 port={postgresql} user=postgres password=a-password dbname=postgres"
+
+
+@pytest.fixture
+def connection(conninfo: str) -> Iterator[psycopg.Connection[Any]]:
+    with psycopg.connect(conninfo) as opened:
+        opened.execute(TABLE)
+        opened.commit()
+        yield opened
+
+
+@pytest.fixture
+async def async_connection(conninfo: str) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+    async with await psycopg.AsyncConnection.connect(conninfo) as opened:
+        await opened.execute(TABLE)
+        await opened.commit()
+        yield opened
+
+
+def seen(spans: list[Any]) -> list[tuple[str, int | None]]:
+    """What was run, and the rows."""
+    assert {s.tags["system"] for s in spans} <= {"postgresql"}
+    return [(s.statement or s.name, s.tags.get("rows")) for s in spans]
+
+
+def files(spans: list[Any]) -> set[str]:
+    """Whose lines asked for it."""
+    return {s.place[0].co_filename if s.place else "" for s in spans}
+
+
+def test_each_way_to_run_a_statement_is_one_span(
+    traced: Any, conninfo: str, connection: psycopg.Connection[Any]
+) -> None:
+    with traced() as spans:
+        with psycopg.connect(conninfo) as other:
+            other.execute("select 1")
+        cursor = connection.cursor()
+        cursor.executemany("insert into item values (%s, %s)", [(1, "Ada"), (2, "Bob"), (3, "Eve")])
+        connection.commit()
+        connection.commit()  # nothing to commit: nothing is sent
+        assert connection.execute("select name from item order by id").fetchall()[0] == ("Ada",)
+        assert cursor.execute(b"select 2") is cursor
+        assert list(cursor.stream("select id from item where id < 3 order by id")) == [(1,), (2,)]
+        connection.rollback()
+        assert connection.pgconn.transaction_status == 0
+    assert seen(spans) == [
+        ("connect", None), ("select 1", 1), ("COMMIT", None), ("insert into item values (%s, %s)", 3),
+        ("COMMIT", None), ("select name from item order by id", 3), ("select 2", 1),
+        ("select id from item where id < 3 order by id", None), ("ROLLBACK", None),
+    ]  # fmt: skip
+    assert {(s.kind, s.parent) for s in spans} == {("db", None)}
+    assert files(spans) == {__file__}
+
+
+async def test_each_async_way_too(
+    traced: Any, conninfo: str, async_connection: psycopg.AsyncConnection[Any]
+) -> None:
+    with traced() as spans:
+        async with await psycopg.AsyncConnection.connect(conninfo) as other:
+            await other.execute("select 1")
+        cursor = async_connection.cursor()
+        await cursor.executemany("insert into item values (%s, %s)", [(1, "Ada"), (2, "Bob"), (3, "Eve")])
+        await async_connection.commit()
+        await async_connection.commit()
+        assert await cursor.execute("select name from item order by id") is cursor
+        assert await cursor.fetchone() == ("Ada",)
+        assert [row async for row in cursor.stream("select 2")] == [(2,)]
+        await async_connection.rollback()
+    assert seen(spans) == [
+        ("connect", None), ("select 1", 1), ("COMMIT", None), ("insert into item values (%s, %s)", 3),
+        ("COMMIT", None), ("select name from item order by id", 3), ("select 2", None), ("ROLLBACK", None),
+    ]  # fmt: skip
+    assert files(spans) == {__file__}
+
+
+def test_transaction_blocks_say_how_they_ended(traced: Any, connection: psycopg.Connection[Any]) -> None:
+    with traced() as spans:
+        with connection.transaction():
+            connection.execute("insert into item values (1, 'Ada')")
+            with pytest.raises(psycopg.errors.UniqueViolation), connection.transaction():
+                connection.execute("insert into item values (1, 'Ada')")
+        with connection.transaction(force_rollback=True):
+            pass
+    assert [name.partition(" ")[0] for name, _ in seen(spans)] == [
+        "BEGIN", "insert", "SAVEPOINT", "insert", "ROLLBACK", "COMMIT", "BEGIN", "ROLLBACK",
+    ]  # fmt: skip
+    assert [s.tags.get("error") for s in spans][3:5] == ["UniqueViolation", None]
+
+
+def test_r17_copy_notices_and_rows_are_what_they_were(
+    traced: Any, connection: psycopg.Connection[Any]
+) -> None:
+    notices: list[str | None] = []
+    connection.add_notice_handler(lambda notice: notices.append(notice.message_primary))
+    with traced() as spans:
+        cursor = connection.cursor(row_factory=dict_row)
+        with cursor.copy("copy item (id, name) from stdin") as copy:
+            assert isinstance(copy, psycopg.Copy)
+            for row in ((1, "Ada"), (2, "Bob")):
+                copy.write_row(row)
+        assert cursor.rowcount == 2
+        with cursor.copy(sql.SQL("copy {} to stdout").format(sql.Identifier("item"))) as copy:
+            assert list(copy.rows()) == [("1", "Ada"), ("2", "Bob")]
+        assert cursor.execute("select * from item where id = 1").fetchone() == {"id": 1, "name": "Ada"}
+        cursor.row_factory = namedtuple_row  # type: ignore[assignment]
+        assert cursor.execute("select id from item where id = %(id)s", {"id": 2}).fetchone().id == 2  # type: ignore[attr-defined]
+        connection.execute("do $$ begin raise notice 'mind the gap'; end $$")
+        with pytest.raises(ZeroDivisionError), cursor.copy("copy item (id) from stdin") as copy:
+            raise ZeroDivisionError
+    assert notices == ["mind the gap"]
+    assert seen(spans) == [
+        ("copy item (id, name) from stdin", 2), ('copy "item" to stdout', 2),
+        ("select * from item where id = 1", 1), ("select id from item where id = %(id)s", 1),
+        ("do $$ begin raise notice 'mind the gap'; end $$", None), ("copy item (id) from stdin", None),
+    ]  # fmt: skip
+    assert spans[-1].tags["error"] == "ZeroDivisionError"
+
+
+async def test_r17_async_copy(traced: Any, async_connection: psycopg.AsyncConnection[Any]) -> None:
+    with traced() as spans:
+        async with async_connection.cursor() as cursor:
+            async with cursor.copy("copy item from stdin") as copy:
+                await copy.write(b"1\tAda\n")
+                await async_connection_free(cursor)
+            async with cursor.copy("copy item to stdout") as copy:
+                assert [bytes(data) async for data in copy] == [b"1\tAda\n"]
+    assert seen(spans) == [("copy item from stdin", 1), ("copy item to stdout", 1)]
+
+
+async def async_connection_free(cursor: Any) -> None:
+    """The block's own work is inside its span."""
+    assert current.get().statement == "copy item from stdin"  # type: ignore[union-attr]
+
+
+def test_r17_server_side_cursors_stay_on_the_server(traced: Any, connection: psycopg.Connection[Any]) -> None:
+    with traced() as spans:
+        with connection.cursor("far") as cursor:
+            assert isinstance(cursor, psycopg.ServerCursor)
+            cursor.execute("select generate_series(1, 1000)")
+            assert cursor.fetchone() == (1,)
+            assert len(cursor.fetchmany(10)) == 10
+            cursor.itersize = 100
+            assert sum(1 for _ in cursor) == 989
+            assert cursor.fetchall() == []
+        connection.rollback()
+    assert seen(spans) == [
+        ("select generate_series(1, 1000)", None), ("FETCH", 1), ("FETCH", 10), ("FETCH", None),
+        ("ROLLBACK", None),
+    ]  # fmt: skip
+
+
+async def test_r17_async_server_side_cursors(
+    traced: Any, async_connection: psycopg.AsyncConnection[Any]
+) -> None:
+    with traced() as spans:
+        async with async_connection.cursor("far") as cursor:
+            assert isinstance(cursor, psycopg.AsyncServerCursor)
+            await cursor.execute("select generate_series(1, 3)")
+            assert len(await cursor.fetchmany(2)) == 2
+            assert [row async for row in cursor] == [(3,)]
+    assert seen(spans) == [("select generate_series(1, 3)", None), ("FETCH", 2)]
+
+
+def test_r32_composed_values_never_reach_the_span(traced: Any, connection: psycopg.Connection[Any]) -> None:
+    query = sql.SQL("select {fields} from {table} where name = {name} and id = {id}").format(
+        fields=sql.SQL(", ").join(map(sql.Identifier, ("id", 'na"me'))), table=sql.Identifier("a", "b"),
+        name=sql.Literal("canary"), id=sql.Placeholder(),
+    )  # fmt: skip
+    with traced() as spans:
+        with pytest.raises(psycopg.errors.UndefinedTable):
+            connection.execute(query, (1,))
+        connection.rollback()
+        connection.execute(sql.SQL("select 1"))
+    assert spans[0].statement == 'select "id", "na""me" from "a"."b" where name = ? and id = ?'
+    assert spans[0].tags == {"system": "postgresql", "error": "UndefinedTable"}
+    assert spans[2].statement == "select 1"
+
+
+def test_pipelines_send_what_they_sent(traced: Any, connection: psycopg.Connection[Any]) -> None:
+    with traced() as spans, connection.pipeline():
+        cursors = [connection.execute("select %s::int", (n,)) for n in range(3)]
+        assert [c.fetchone() for c in cursors] == [(0,), (1,), (2,)]
+    assert [name for name, _ in seen(spans)][:3] == ["select %s::int"] * 3
+
+
+def test_waiting_for_the_pool_is_a_wait_of_its_own(traced: Any, conninfo: str) -> None:
+    with psycopg_pool.ConnectionPool(conninfo, min_size=1, max_size=1, open=True) as pool:
+        pool.wait()
+        held = pool.getconn()
+        free = threading.Timer(0.05, pool.putconn, [held])
+        with traced() as spans:
+            free.start()
+            with pool.connection() as connection:
+                connection.execute("select 1")
+            with pytest.raises(psycopg_pool.PoolTimeout), pool.connection():
+                pool.getconn(timeout=0.01)
+        free.join()
+    assert [(s.kind, s.statement or s.name) for s in spans] == [
+        ("wait", "connection pool"), ("db", "select 1"), ("db", "COMMIT"), ("wait", "connection pool"),
+        ("wait", "connection pool"),
+    ]  # fmt: skip
+    assert spans[0].end_ns - spans[0].start_ns > 30_000_000
+    assert spans[4].tags == {"system": "postgresql", "error": "PoolTimeout"}
+    assert {s.parent for s in spans} == {None}
+
+
+async def test_waiting_for_the_async_pool_too(traced: Any, conninfo: str) -> None:
+    async with psycopg_pool.AsyncConnectionPool(conninfo, min_size=1, max_size=1, open=False) as pool:
+        await pool.wait()
+        held = await pool.getconn()
+        with traced() as spans:
+            free = asyncio.get_running_loop().call_later(
+                0.05, lambda: tasks.append(asyncio.ensure_future(pool.putconn(held)))
+            )
+            tasks: list[Any] = []
+            async with pool.connection() as connection:
+                await connection.execute("select 1")
+            assert free.when()
+            await asyncio.gather(*tasks)
+    assert [(s.kind, s.statement or s.name) for s in spans] == [
+        ("wait", "connection pool"), ("db", "select 1"), ("db", "COMMIT"),
+    ]  # fmt: skip
+    assert spans[0].end_ns - spans[0].start_ns > 30_000_000
+
+
+async def test_r18_a_cancelled_statement_closes_its_span(
+    traced: Any, conninfo: str, async_connection: psycopg.AsyncConnection[Any]
+) -> None:
+    sleeping = "select 1 from pg_stat_activity where query = 'select pg_sleep(60)' and state = 'active'"
+    with psycopg.connect(conninfo, autocommit=True) as other, traced() as spans:
+        task = asyncio.ensure_future(async_connection.execute("select pg_sleep(60)"))
+        while not await asyncio.to_thread(lambda: other.execute(sleeping).fetchone()):
+            pass
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await async_connection.rollback()
+        ours = [s for s in spans if s.statement != sleeping]
+    assert seen(ours) == [("select pg_sleep(60)", None), ("ROLLBACK", None)]
+    assert [s.tags.get("error") for s in ours] == ["CancelledError", None]
+
+
+def test_sqlalchemy_and_its_driver_are_one_span(traced: Any, conninfo: str, postgresql: int) -> None:
+    engine = sa.create_engine(f"postgresql+psycopg://postgres@127.0.0.1:{postgresql}/postgres")
+    with engine.connect():
+        pass
+    with traced() as spans, engine.begin() as connection:
+        connection.execute(sa.text("select 1"))
+        connection.execute(sa.text("select :n"), [{"n": 1}, {"n": 2}])
+    engine.dispose()
+    assert [(name.partition(" ")[0], rows) for name, rows in seen(spans)] == [
+        ("select", 1), ("select", 2), ("COMMIT", None),
+    ]  # fmt: skip
+
+
+async def test_async_sqlalchemy_and_its_driver_are_one_span(
+    traced: Any, conninfo: str, postgresql: int
+) -> None:
+    engine = create_async_engine(f"postgresql+psycopg_async://postgres@127.0.0.1:{postgresql}/postgres")
+    async with engine.connect():
+        pass
+    with traced() as spans:
+        async with engine.begin() as connection:
+            await connection.execute(sa.text("select 1"))
+    await engine.dispose()
+    assert seen(spans) == [("select 1", 1), ("COMMIT", None)]
+
+
+def test_r12_r43_kinds_are_kept_and_the_very_objects_come_back() -> None:
+    owners = (
+        psycopg.Cursor, psycopg.AsyncCursor, psycopg.Connection, psycopg.AsyncConnection, psycopg.ServerCursor,
+        psycopg.AsyncServerCursor, psycopg.Transaction, psycopg.AsyncTransaction, psycopg,
+        psycopg_pool.ConnectionPool, psycopg_pool.AsyncConnectionPool,
+    )  # fmt: skip
+    before = {owner: dict(vars(owner)) for owner in owners}
+    patching.apply()
+    changed = [
+        (owner, name, was)
+        for owner in owners
+        for name, was in before[owner].items()
+        if vars(owner)[name] is not was
+    ]
+    assert len(changed) == 29
+    assert [state for state in patching.states() if state[0] == "psycopg"] == [("psycopg", "patched", "")]
+    for owner, name, was in changed:
+        now = getattr(owner, name)
+        old = was.__get__(None, owner) if hasattr(was, "__get__") and owner is not psycopg else was
+        for ask in (
+            inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction, inspect.ismethod,
+            inspect.isfunction, inspect.signature,
+        ):  # fmt: skip
+            assert ask(now) == ask(old), (owner, name, ask)
+        assert pickle.loads(pickle.dumps(now)).__name__ == name
+    patching.remove()
+    assert all(vars(owner)[name] is was for owner, name, was in changed)
