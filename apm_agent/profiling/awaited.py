@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import CoroutineType, FunctionType
 from typing import Any, NamedTuple
 from weakref import ref
@@ -38,8 +38,8 @@ _Suspended = tuple[Any, Any]
 class Link(NamedTuple):
     """A task, and the future it awaits; None while it awaits nothing: it is ready, or was never run yet."""
 
-    task: ref[Any]
-    waiter: ref[Any] | None
+    task: Callable[[], Any]
+    waiter: Callable[[], Any] | None
 
 
 class Awaited(NamedTuple):
@@ -78,13 +78,29 @@ def awaited(task: Any) -> Awaited:
     while True:
         waiter = getattr(task, "_fut_waiter", None)
         chain += _chain_of(task)
-        links.append(Link(ref(task), None if waiter is None else ref(waiter)))
+        links.append(_link(task, waiter))
         behind = list(_closures(waiter))
         following = _followed(waiter, behind, chain)
         if following is None or len(links) == _MOST_FOLLOWED or any(each[0]() is following for each in links):
             break
         task = following
     return Awaited(_key(chain), tuple(links), _due(chain), _source(behind))
+
+
+def _link(task: Any, waiter: Any) -> Link:
+    known = ref(task)
+    if waiter is None:
+        return Link(known, None)
+    try:
+        return Link(known, ref(waiter))
+    except TypeError:  # a server's own awaitable, made in Rust
+        number = id(waiter)
+
+        def still() -> Any:
+            now = getattr(known(), "_fut_waiter", None)
+            return now if id(now) == number else None
+
+        return Link(known, still)
 
 
 def _chain_of(task: Any) -> list[_Suspended]:

@@ -27,10 +27,10 @@ from apm_agent.model.statement import normalise, summary
 from apm_agent.model.transaction import DEFAULT, Transaction
 from apm_agent.profiling import attribution
 from apm_agent.profiling.awaited import key_of_task, tasks_of
+from apm_agent.profiling.collector import held
 from apm_agent.profiling.doubt import cpu_of
 from apm_agent.profiling.frames import resolve
 from apm_agent.profiling.keys import key_of
-from apm_agent.profiling.look import current_frames
 
 #: A thread that took less of a processor than this since it was last asked is waiting in a call.
 _AT_WORK = 0.01
@@ -69,7 +69,8 @@ class Flights:
         """What is in flight, the oldest first, and how many more there are."""
         before = self._cpu
         self.note()
-        seen = self._seen(before)
+        with held():
+            seen = self._seen(before)
         now = self._monotonic()
         oldest = sorted(seen, key=lambda transaction: transaction.start_ns)
         return (
@@ -78,7 +79,7 @@ class Flights:
         )
 
     def _seen(self, before: dict[int, tuple[int, int]]) -> dict[Transaction, list[_At]]:
-        frames = current_frames()
+        frames = sys._current_frames()
         wanted = attribution.idents()
         stacks = {ident: key_of(frames[ident]) for ident in wanted if ident in frames}
         frames.clear()  # their locals are not ours to keep
@@ -121,7 +122,9 @@ class Flights:
         )
 
     def _place(self, at: _At) -> Place:
-        stack = resolve(at.key or key_of_task(at.suspended), self._origin)
+        with held():
+            key = at.key or key_of_task(at.suspended)
+        stack = resolve(key, self._origin)
         state = WAITING if at.waits else RUNNING
         cut = max(0, len(stack) - MOST_FRAMES)
         return Place(_clean(at.thread), _clean(at.task), state, stack[cut:], cut)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 from collections.abc import Callable
-from types import FrameType
 
 from apm_agent.model.profile import RUNNING, UNCERTAIN, WAITING, Sample, StackKey
 from apm_agent.model.transaction import Transaction
 from apm_agent.profiling import attribution
+from apm_agent.profiling.collector import held
 from apm_agent.profiling.doubt import LATE_NS, Owed, Sites, cpu_of, is_ready
 from apm_agent.profiling.elsewhere import Elsewhere
 from apm_agent.profiling.keys import key_of
@@ -19,9 +18,6 @@ _MOST_SAMPLES = 2000
 _MOST_STACKS = 5000
 #: Where threads compete for the GIL: as long as one may keep it that is asked for it.
 _CONTESTED_NS = 5_000_000
-#: Before 3.12 a collection inside `sys._current_frames` can deadlock the interpreter (cpython #106883).
-_HOLD_GC = sys.version_info < (3, 12)
-_held = False
 
 
 class Look:
@@ -68,13 +64,14 @@ class Look:
 
     def take(self) -> None:
         """Take all stacks at work; nothing else, for the GIL may be asked back within 100 µs."""
-        frames = current_frames()
-        self._work = list(attribution.at_work(frames))
-        self._stacks = {ident: key_of(frames[ident]) for ident in attribution.idents() if ident in frames}
-        self.waiting.take(self._stacks)
-        self.taken_ns = self._monotonic()
-        # A frame kept past its function's end would have its locals freed here, on our thread.
-        frames.clear()
+        with held():
+            frames = sys._current_frames()
+            self._work = list(attribution.at_work(frames))
+            self._stacks = {ident: key_of(frames[ident]) for ident in attribution.idents() if ident in frames}
+            self.waiting.take(self._stacks)
+            self.taken_ns = self._monotonic()
+            # A frame kept past its function's end would have its locals freed here, on our thread.
+            frames.clear()
 
     def book(self, waited: bool, late_ns: int, planned_ns: int, torn: bool = False) -> None:
         """Book what was taken, `planned_ns` after the look before and `late_ns` after its moment.
@@ -127,7 +124,8 @@ class Look:
                     self._elsewhere.computes(transaction, ident, key, sites.holds(key))
                 self._book(transaction, key, RUNNING, now, weight)
         self._ask(unsure, began)
-        self.waiting.book(now, gap, planned_ns, torn)
+        with held():
+            self.waiting.book(now, gap, planned_ns, torn)
         self._work = []
         self._stacks = {}
 
@@ -187,24 +185,3 @@ class Look:
             weights[key, state] = weights.get((key, state), 0) + weight
         else:
             transaction.lost_samples += 1
-
-
-def current_frames() -> dict[int, FrameType]:
-    """The running frame of every thread, with the collector held off where it could deadlock."""
-    global _held
-    if not _HOLD_GC or not gc.isenabled():
-        return sys._current_frames()
-    _held = True
-    gc.disable()
-    try:
-        return sys._current_frames()
-    finally:
-        release_collector()
-
-
-def release_collector() -> None:
-    """Let the collector go if a look holds it; a forked child does so for the look its parent was taking."""
-    global _held
-    if _held:
-        gc.enable()
-        _held = False

@@ -17,7 +17,8 @@ from apm_agent.model.forked import claim
 from apm_agent.model.transaction import Transaction
 from apm_agent.profiling import attribution
 from apm_agent.profiling.allowance import Allowance
-from apm_agent.profiling.look import Look, release_collector
+from apm_agent.profiling.collector import release
+from apm_agent.profiling.look import Look
 from apm_agent.profiling.moment import Moments
 from apm_agent.profiling.native import at_exit, original, refusal
 
@@ -85,7 +86,7 @@ class Sampler:
     def after_fork(self) -> None:
         """In the child: no thread runs and nothing is open; all begins anew with its first transaction."""
         self._moments.restore()
-        release_collector()
+        release()
         attribution.forget()
         self.looks.waiting.forget()
         self._clear()

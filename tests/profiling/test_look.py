@@ -14,8 +14,9 @@ from apm_agent.model.origin import Origin
 from apm_agent.model.profile import RUNNING, UNCERTAIN
 from apm_agent.model.transaction import Transaction
 from apm_agent.profiling import attribution
+from apm_agent.profiling.collector import held
 from apm_agent.profiling.frames import resolve
-from apm_agent.profiling.look import Look, current_frames
+from apm_agent.profiling.look import Look
 
 MS = 1_000_000
 
@@ -225,15 +226,28 @@ def test_a_look_in_time_is_believed(worker: Worker, clock: Clock) -> None:
     assert {s.state for s in worker.transaction.samples} == {RUNNING}
 
 
-@pytest.mark.parametrize("enabled", [True, False])
-def test_r01_the_collector_is_as_it_was_after_a_look(enabled: bool) -> None:
-    was = gc.isenabled()
+@pytest.mark.parametrize("threshold", [(700, 10, 10), (0, 5, 5)])
+def test_r01_the_collector_is_as_it_was_after_a_look(
+    worker: Worker, clock: Clock, threshold: tuple[int, int, int]
+) -> None:
+    was, enabled = gc.get_threshold(), gc.isenabled()
     try:
-        (gc.enable if enabled else gc.disable)()
-        assert threading.get_ident() in current_frames()
-        assert gc.isenabled() is enabled
+        gc.set_threshold(*threshold)
+        Look(clock).look()
+        assert worker.transaction.samples or not clock.now
+        assert (gc.get_threshold(), gc.isenabled()) == (threshold, enabled)
     finally:
-        (gc.enable if was else gc.disable)()
+        gc.set_threshold(*was)
+
+
+def test_r01_a_threshold_set_while_the_collector_is_held_stays() -> None:
+    was = gc.get_threshold()
+    try:
+        with held():
+            gc.set_threshold(123, 4, 5)
+        assert gc.get_threshold() == (123, 4, 5)
+    finally:
+        gc.set_threshold(*was)
 
 
 def test_r20_a_look_keeps_no_frame_and_no_local(worker: Worker, clock: Clock) -> None:
@@ -242,7 +256,7 @@ def test_r20_a_look_keeps_no_frame_and_no_local(worker: Worker, clock: Clock) ->
     class Canary:
         pass
 
-    held = threading.Event()
+    begun = threading.Event()
     let_go = threading.Event()
     seen: list[weakref.ref[Canary]] = []
 
@@ -251,13 +265,13 @@ def test_r20_a_look_keeps_no_frame_and_no_local(worker: Worker, clock: Clock) ->
         seen.append(weakref.ref(canary))
         transaction = Transaction("web", "x", 0)
         attribution.begin(transaction)
-        held.set()
+        begun.set()
         let_go.wait()
         attribution.end(transaction)
 
     thread = threading.Thread(target=view)
     thread.start()
-    held.wait()
+    begun.wait()
     look = Look(clock)
     clock.now = MS
     look.look()
