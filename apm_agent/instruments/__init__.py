@@ -6,6 +6,7 @@ from __future__ import annotations
 INSTRUMENTS: dict[str, str] = {
     "sqlite3": "apm_agent.instruments.sqlite3",
     "psycopg": "apm_agent.instruments.psycopg",
+    "psycopg2": "apm_agent.instruments.psycopg2",
     "sqlalchemy": "apm_agent.instruments.sqlalchemy",
     "django_orm": "apm_agent.instruments.django_orm",
     "django_templates": "apm_agent.instruments.django_templates",
@@ -21,6 +22,7 @@ INSTRUMENTS: dict[str, str] = {
     "threads": "apm_agent.instruments.threads",
     # Job queues open transactions, so their files lie in integrations; as text they make no arrow that goes up.
     "celery": "apm_agent.integrations.celery",
+    "rq": "apm_agent.integrations.rq",
     "bottle": "apm_agent.integrations.bottle",
     "falcon": "apm_agent.integrations.falcon",
     "pyramid": "apm_agent.integrations.pyramid",

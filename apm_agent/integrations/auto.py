@@ -37,12 +37,14 @@ def wrap(app: Any) -> Any:
     """Any application inside the middleware of its protocol; one that is ours already stays as it is."""
     with _wrapping:
         if is_asgi(app):
+            if not _takes(app, 3):
+                return app
             from apm_agent.integrations import asgi
 
             # A Quart application answers through its own `asgi_app`, which is wrapped as it is made.
             inner = getattr(app, "asgi_app", app)
             return app if isinstance(inner, asgi.Middleware) else asgi.Middleware(app, agent.config())
-        if callable(app):
+        if callable(app) and _takes(app, 2):
             from apm_agent.integrations import wsgi
 
             # A Flask application answers through its own `wsgi_app`, which is wrapped as it is made.
@@ -60,6 +62,17 @@ def is_asgi(app: Any) -> bool:
     if inspect.isclass(app):
         return hasattr(app, "__await__")
     return inspect.iscoroutinefunction(getattr(app, "__call__", None))  # noqa: B004  (which kind, not whether)
+
+
+def _takes(app: Any, count: int) -> bool:
+    # Servers with a protocol of their own, as aiohttp's under gunicorn, are given what is callable in other ways.
+    try:
+        inspect.signature(app).bind(*(None,) * count)
+    except TypeError:
+        return False
+    except ValueError:  # made in C: it does not say
+        pass
+    return True
 
 
 def _after_flask(wrapped: Callable[..., Any], app: Any, args: Any, kwargs: Any) -> Any:
