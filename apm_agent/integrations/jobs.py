@@ -143,3 +143,9 @@ def flush() -> None:
     """Write what waits, in a process that is about to end."""
     with _flushing:
         agent.flush()
+
+
+def prepare_to_fork() -> None:
+    """Load what writing needs, in a process that will never write itself but whose children all do."""
+    with _flushing:
+        from apm_agent.store import sqlite  # noqa: F401
