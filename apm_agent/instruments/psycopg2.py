@@ -1,0 +1,146 @@
+"""psycopg2: statements, COPY, commits and connecting, through the factories the library offers for it.
+
+A connection made by ``psycopg2.connect`` is of a subclass of what it would have been, and so are its cursors, which
+`register_type`, `quote_ident` and all of ``psycopg2.extras`` take for what they are. Rows of a server-side cursor are
+timed where they are fetched; iterating over one is not. A factory that is a function is left alone.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from apm_agent.errors import contained
+from apm_agent.instruments import dbapi
+from apm_agent.instruments.rows import Returning
+from apm_agent.instruments.subclassing import Subclasses, like
+from apm_agent.tracing import tracer as tracing
+
+_SYSTEM = "postgresql"
+_READY = 1  # psycopg2.extensions.STATUS_READY: no transaction is open
+_preparing = contained("preparing a psycopg2 connection")
+
+
+def connect(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """``psycopg2.connect(dsn=None, connection_factory=None, cursor_factory=None, …)``."""
+    with _preparing:
+        base = sys.modules["psycopg2.extensions"].connection
+        if len(args) > 1:
+            args = (args[0], _connections.of(args[1] or base), *args[2:])
+        else:
+            kwargs = {
+                **kwargs,
+                "connection_factory": _connections.of(kwargs.get("connection_factory") or base),
+            }
+    with dbapi.leaf(_SYSTEM, "connect"):
+        return wrapped(*args, **kwargs)
+
+
+def _connection(base: type) -> dict[str, Any] | None:
+    library = sys.modules["psycopg2.extensions"]
+    if base is not library.connection:
+        return None
+    plain, cursor_class = library.connection.cursor, library.cursor
+
+    def cursor(self: Any, *args: Any, **kwargs: Any) -> Any:
+        # cursor(name=None, cursor_factory=None, withhold=False, scrollable=None)
+        with _preparing:
+            classes = _cursors if (args[0] if args else kwargs.get("name")) is None else _server_cursors
+            given = args[1] if len(args) > 1 else kwargs.get("cursor_factory")
+            made = classes.of(given or self.cursor_factory or cursor_class)
+            if len(args) > 1:
+                args = (args[0], made, *args[2:])
+            else:
+                kwargs["cursor_factory"] = made
+        return plain(self, *args, **kwargs)
+
+    return {
+        "cursor": like(cursor, plain),
+        "commit": _finishing("COMMIT", library.connection.commit),
+        "rollback": _finishing("ROLLBACK", library.connection.rollback),
+    }
+
+
+def _cursor(base: Any) -> dict[str, Any] | None:
+    if base is not sys.modules["psycopg2.extensions"].cursor:
+        return None
+    return {
+        "execute": _executing(base.execute),
+        "executemany": _executing(base.executemany),
+        "callproc": _calling("CALL", base.callproc),
+        "copy_expert": _executing(base.copy_expert),
+        "copy_from": _calling("COPY", base.copy_from, 1),
+        "copy_to": _calling("COPY", base.copy_to, 1),
+    }
+
+
+def _server_cursor(base: Any) -> dict[str, Any] | None:
+    methods = _cursor(base)
+    if methods is not None:
+        for name in ("fetchone", "fetchmany", "fetchall"):
+            methods[name] = _fetching(getattr(base, name))
+    return methods
+
+
+_connections = Subclasses(_connection)
+_cursors = Subclasses(_cursor)
+_server_cursors = Subclasses(_server_cursor)
+
+
+def _executing(plain: Callable[..., Any]) -> Any:
+    def execute(self: Any, *args: Any, **kwargs: Any) -> Any:
+        span = tracing.open_span("db", "", True)
+        if span is None:
+            return plain(self, *args, **kwargs)
+        tags: dict[str, Any] = {"system": _SYSTEM}
+        span.tags = tags
+        try:
+            with _preparing:
+                query = args[0] if args else kwargs.get("query", kwargs.get("sql"))
+                span.statement = query if type(query) is str else dbapi.text_of(query)
+            result = plain(self, *args, **kwargs)
+            rows = self.rowcount
+            if rows > 0:
+                tags["rows"] = rows
+            return result
+        except BaseException as error:
+            tags["error"] = type(error).__name__
+            raise
+        finally:
+            tracing.close_span(span)
+
+    return like(execute, plain)
+
+
+def _calling(verb: str, plain: Callable[..., Any], position: int = 0) -> Any:
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        what = args[position] if len(args) > position else kwargs.get("procname", kwargs.get("table"))
+        with dbapi.leaf(_SYSTEM, f"{verb} {what}"[:200] if isinstance(what, str) else verb, cursor=self):
+            return plain(self, *args, **kwargs)
+
+    return like(call, plain)
+
+
+def _fetching(plain: Callable[..., Any]) -> Any:
+    def fetch(self: Any, *args: Any, **kwargs: Any) -> Any:
+        with dbapi.leaf(_SYSTEM, "FETCH") as span:
+            found = plain(self, *args, **kwargs)
+            if span is not None:
+                dbapi.rows_fetched(span, found, ())
+            return found
+
+    return like(fetch, plain)
+
+
+def _finishing(name: str, plain: Callable[..., Any]) -> Any:
+    def finish(self: Any) -> Any:
+        if self.status == _READY:
+            return plain(self)
+        with dbapi.leaf(_SYSTEM, name):
+            return plain(self)
+
+    return like(finish, plain)
+
+
+PATCHES = (Returning("psycopg2:connect", connect),)
