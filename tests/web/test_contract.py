@@ -164,6 +164,10 @@ SHAPES: dict[str, Shape] = {
             "interval_ms": Maybe(NUMBER), "count": WHOLE, "sampled_ms": NUMBER, "uncertain_ms": NUMBER,
             "lost": WHOLE,
         },
+        "blocked_by": [
+            {"name": TEXT, "trace": Maybe(TEXT), "where": Maybe(SOURCED), "ms": NUMBER, "uncertain_ms": NUMBER},
+        ],
+        "blocking": Maybe({"victims": WHOLE, "ms": NUMBER, "uncertain_ms": NUMBER}),
         "gc": [{"t_ms": NUMBER, "duration_ms": NUMBER, "generation": WHOLE}], "rss_curve": [[NUMBER]],
         "callgraph": Maybe({
             "functions": [{**FRAME, "calls": WHOLE, "own_ms": NUMBER, "total_ms": NUMBER}], "note": TEXT,
