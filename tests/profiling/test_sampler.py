@@ -20,6 +20,7 @@ import pytest
 from apm_agent.model.profile import RUNNING
 from apm_agent.model.transaction import Transaction
 from apm_agent.profiling import attribution, native
+from apm_agent.profiling.memory import Memory
 from apm_agent.profiling.sampler import Sampler
 from apm_agent.tracing.tracer import Tracer
 
@@ -140,6 +141,22 @@ def test_what_a_short_transaction_does_first_counts_as_much_as_what_it_does_last
                 {c.co_name: sample.weight_ns for c in sample.stack[::2] if c.co_name in ("first", "last")}
             )
     assert 0.38 < seen["first"] / (seen["first"] + seen["last"]) < 0.62
+
+
+def test_transactions_shorter_than_a_wait_for_the_gil_are_seen(traced: Turned, make_sampler: Made) -> None:
+    # What begins and ends one reads memory and so gives the GIL up: between two of them, when none is open.
+    sampler = make_sampler(0.002, 0.5)
+    tracer, finished = traced(Memory(), sampler)
+    until = time.monotonic() + 20
+    while sum(len(transaction.samples) for transaction in finished) < 50 and time.monotonic() < until:
+        for _ in range(100):
+            transaction = tracer.begin("web", "GET /")
+            in_python(0.0005)
+            tracer.end(transaction)
+    sampler.close()
+    seen = [sample.stack for transaction in finished for sample in transaction.samples]
+    assert len(seen) >= 50
+    assert sum(in_python.__code__ in stack for stack in seen) >= 0.9 * len(seen)
 
 
 # ------------------------------------------------------------------------------------------- manners
