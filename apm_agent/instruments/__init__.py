@@ -7,6 +7,7 @@ INSTRUMENTS: dict[str, str] = {
     "sqlite3": "apm_agent.instruments.sqlite3",
     "psycopg": "apm_agent.instruments.psycopg",
     "psycopg2": "apm_agent.instruments.psycopg2",
+    "pymysql": "apm_agent.instruments.pymysql",
     "sqlalchemy": "apm_agent.instruments.sqlalchemy",
     "django_orm": "apm_agent.instruments.django_orm",
     "django_templates": "apm_agent.instruments.django_templates",
@@ -23,6 +24,7 @@ INSTRUMENTS: dict[str, str] = {
     # Job queues open transactions, so their files lie in integrations; as text they make no arrow that goes up.
     "celery": "apm_agent.integrations.celery",
     "rq": "apm_agent.integrations.rq",
+    "huey": "apm_agent.integrations.huey",
     "bottle": "apm_agent.integrations.bottle",
     "falcon": "apm_agent.integrations.falcon",
     "pyramid": "apm_agent.integrations.pyramid",

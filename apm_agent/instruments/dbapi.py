@@ -12,7 +12,8 @@ from apm_agent.model.span import Span
 from apm_agent.tracing import tracer as tracing
 
 _describing = contained("describing a statement")
-_LONGEST = 100_000
+_UNKNOWN = 1 << 62
+_LONGEST = 20_000  # as much as is read of a statement, and some
 
 
 class leaf:
@@ -77,10 +78,26 @@ def rows_fetched(span: Span, result: Any, args: tuple[Any, ...]) -> None:
     count_rows(span, len(result) if isinstance(result, list) else int(result is not None))
 
 
+def rows_returned(span: Span, result: Any, args: tuple[Any, ...]) -> None:
+    """For calls that return how many rows they changed or found."""
+    count_rows(span, result)
+
+
 def count_rows(span: Span, count: Any) -> None:
-    """Keep a number of rows; drivers say -1 or 0 where they do not know."""
-    if isinstance(count, int) and count > 0:
+    """Keep a number of rows; drivers say -1, 0 or the largest of their numbers where they do not know."""
+    if isinstance(count, int) and 0 < count < _UNKNOWN:
         span.tag(rows=count)
+
+
+def procedure(system: str) -> Describe:
+    """Describes ``cursor.callproc(procname, …)``; its arguments are not kept."""
+
+    def describe(span: Span, cursor: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        name = args[0] if args else kwargs.get("procname")
+        span.name = f"CALL {name}"[:200] if isinstance(name, str) else "CALL"
+        span.tags = {"system": system}
+
+    return describe
 
 
 def many(system: str) -> Wrapper:
@@ -142,6 +159,11 @@ def _said(is_open: Callable[[Any], bool], connection: Any) -> bool:
 def connecting(target: str, system: str) -> Timed:
     """A row for what opens a connection; where to and who as is not kept."""
     return Timed(target, named(system), kind="db", leaf=True, name="connect")
+
+
+def command(target: str, system: str, name: str) -> Timed:
+    """A row for what always sends the same."""
+    return Timed(target, named(system), kind="db", leaf=True, name=name)
 
 
 def waiting(target: str, system: str) -> Timed:

@@ -37,7 +37,7 @@ def connect(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], k
         return wrapped(*args, **kwargs)
 
 
-def _connection(base: type) -> dict[str, Any] | None:
+def _connection(base: Any) -> dict[str, Any] | None:
     library = sys.modules["psycopg2.extensions"]
     if base is not library.connection:
         return None

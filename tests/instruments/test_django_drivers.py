@@ -83,3 +83,12 @@ def test_postgresql(postgresql: int, driver: str) -> None:
     # The ORM's own hook sees its statements; what is fetched from a cursor on the server only the driver's does.
     names = ("CONNECT", "INSERT", "INSERT", "UPDATE", "SELECT", "FETCH", "FETCH", "FETCH", "COMMIT", "SELECT")
     assert found == [[name, "postgresql", True] for name in names]
+
+
+@pytest.mark.parametrize("driver", ["pymysql"])
+def test_mariadb(mariadb: int, driver: str) -> None:
+    found = spans_of(driver, "mysql", PORT=mariadb, NAME="shop", USER="apm", PASSWORD="a-password")
+    assert [name for name, _, _ in found if name != "SET"] == [
+        "CONNECT", "INSERT", "INSERT", "UPDATE", "SELECT", "COMMIT", "SELECT",
+    ]  # fmt: skip
+    assert {(system, outermost) for _, system, outermost in found} == {("mysql", True)}
