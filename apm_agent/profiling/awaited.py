@@ -6,7 +6,7 @@ import gc
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from types import CoroutineType, FunctionType
+from types import CellType, CoroutineType, FunctionType
 from typing import Any, NamedTuple
 from weakref import ref
 
@@ -172,7 +172,10 @@ def _locals_of(coroutine: Any) -> list[Any]:
     """What a suspended coroutine's variables hold, without making the dictionary that would keep them alive."""
     held = gc.get_referents(coroutine)
     frame = _one_of(coroutine, _FRAMES)
-    return held if frame is None else held + gc.get_referents(frame)
+    if frame is not None:
+        held += gc.get_referents(frame)
+    cells = [each for each in held if type(each) is CellType]  # variables that functions inside it use
+    return held + gc.get_referents(*cells) if cells else held
 
 
 def _oldest(tasks: Iterable[Any]) -> Any:

@@ -465,3 +465,43 @@ def test_a_greenlet_that_waits_shows_where() -> None:
             assert 0.7 < own == everything <= 1.1
         else:
             assert everything < 0.1
+
+
+def test_behind_middleware_the_view_shows(looker: Looker, traced: Turned) -> None:
+    """A middleware of Starlette awaits a stream that a task of its own fills: that one tells what is waited for."""
+    pytest.importorskip("starlette")
+    from starlette.applications import Starlette
+    from starlette.middleware import Middleware
+    from starlette.middleware.base import BaseHTTPMiddleware
+    from starlette.responses import PlainTextResponse
+    from starlette.routing import Route
+
+    tracer, finished = traced(looker)
+
+    class Passing(BaseHTTPMiddleware):
+        async def dispatch(self, request: Any, call_next: Any) -> Any:
+            return await call_next(request)
+
+    async def view(request: Any) -> PlainTextResponse:
+        await slower(0.3)
+        return PlainTextResponse("ok")
+
+    app = Starlette(routes=[Route("/", view)], middleware=[Middleware(Passing), Middleware(Passing)])
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "query_string": b""}
+
+    async def receive() -> dict[str, Any]:
+        await asyncio.sleep(5)
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        pass
+
+    async def request() -> None:
+        transaction = tracer.begin("web", "x")
+        await app(scope, receive, send)
+        tracer.end(transaction)
+
+    asyncio.run(request())
+    [transaction] = finished
+    found = functions(transaction)
+    assert found["view"] == found["slower"] > 0.8 * waited(transaction)
