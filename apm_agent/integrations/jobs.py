@@ -61,11 +61,16 @@ class Job:
         elif self.span is not None and error is not None:
             self.span.tag(error=type(error).__name__)
 
-    def retry(self, reason: Any) -> None:
-        """It will be tried again, which is no failure; the reason is kept beside it."""
+    def retry(self, reason: Any = None) -> None:
+        """It will be tried again, which is no failure; the reason, or what it failed with, is kept beside it."""
+        transaction = self.transaction
         text = (
             f"{type(reason).__name__}: {reason}" if isinstance(reason, BaseException) else str(reason or "")
         )
+        if transaction is not None and transaction.failure is not None:
+            kind, message, _ = transaction.failure
+            text = text or f"{kind}: {message}"
+            transaction.failure = None
         self.note(outcome="retry", reason=scrub_text(text))
 
     def end(self, error: BaseException | None = None) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -74,6 +75,11 @@ class Site:
         first = PYTHON if command[0] == "python" else script(command[0])
         return running([*before, first, *command[1:]], env=self.env, cwd=self.folder)
 
+    @staticmethod
+    def where(command: str) -> str:
+        """Where a command lies, for those that run it as a script."""
+        return script(command)
+
     def run(self, *command: str, watched: bool = True) -> str:
         """A command to its end, which must be a good one; gives what it printed."""
         with self.program(*command, watched=watched) as program:
@@ -84,7 +90,9 @@ class Site:
         """All transactions there are, once there are so many."""
         deadline = time.monotonic() + patience
         while True:
-            found = [self._ran(row) for row in rows(self.store, _RAN)] if self.store.exists() else []
+            found = []
+            with suppress(sqlite3.OperationalError):  # the file, or its tables, are not there yet
+                found = [self._ran(row) for row in rows(self.store, _RAN)]
             if len(found) >= least:
                 return found
             assert time.monotonic() < deadline, f"{len(found)} of {least}: {found}"
