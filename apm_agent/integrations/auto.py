@@ -12,6 +12,7 @@ from apm_agent import agent
 from apm_agent.errors import contained
 from apm_agent.instruments import patching
 from apm_agent.instruments.rows import Returning, Wrapper
+from apm_agent.integrations import uwsgi
 
 _wrapping = contained("wrapping an application")
 _APP = "apm_agent.integrations.django"
@@ -31,6 +32,7 @@ def install() -> None:
     if agent.config() is None:
         return
     patching.place(DOORS)
+    uwsgi.watch(wrap)
 
 
 def wrap(app: Any) -> Any:

@@ -1,0 +1,77 @@
+"""uWSGI, whose workers are forked in C, with no edit: whether it loads the application before or after the fork."""
+
+from __future__ import annotations
+
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from frameworks import RUN, ask, recorded
+from servers import ROOT, environment, free_port, running, script
+
+pytestmark = pytest.mark.server
+
+SITE = """
+import sqlite3
+
+def app(environ, start_response):
+    with sqlite3.connect(":memory:") as connection:
+        connection.execute("SELECT 1").fetchall()
+    if environ["PATH_INFO"] == "/fail":
+        raise LookupError("no such price")
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return (part for part in (b"one", b"two"))
+"""
+FLASK = """
+from flask import Flask
+app = Flask(__name__)
+
+@app.get("/users/<int:number>")
+def user(number):
+    return f"user {number}"
+"""
+ASKED = [("GET", "/users/7", b""), ("GET", "/users/8", b""), ("GET", "/users/9", b"")]
+MODES = {
+    "preforked": (),
+    "lazy apps": ("--lazy-apps",),
+    "threads": ("--threads", "2"),
+    "no threads": ("--no-threads-wait", "--single-interpreter"),
+}
+
+
+def uwsgi(port: int, app: str, *options: str) -> list[str]:
+    python = str(Path(script("python")).parent.parent)
+    return [
+        script("uwsgi"), "--http-socket", f"127.0.0.1:{port}", "--home", python, "--module", app, "--master",
+        "--processes", "2", "--die-on-term", "--need-app", *options,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_r05_workers_forked_in_c_record(mode: str, tmp_path: Path) -> None:
+    (tmp_path / "site_.py").write_text(SITE)
+    port = free_port()
+    command = uwsgi(port, "site_:app", *MODES[mode])
+    store = tmp_path / ".apm-agent" / "apm.db"
+    env = environment(PYTHONPATH=f"{tmp_path}:{ROOT}")
+    with running(command, port=port, env=env, cwd=tmp_path):
+        bare = [ask(port, request) for request in ASKED]
+    with running([*RUN, *command], port=port, env=env, cwd=tmp_path) as program:
+        assert [ask(port, request) for request in ASKED] == bare
+        found = recorded(store, len(ASKED))
+        assert [(seen.name, seen.status, seen.queries) for seen in found] == [
+            ("GET /users/{id}", 200, 1)
+        ] * 3, program.output
+
+
+def test_a_framework_is_named_by_its_routes(tmp_path: Path) -> None:
+    (tmp_path / "site_.py").write_text(FLASK)
+    port = free_port()
+    env = environment(PYTHONPATH=f"{tmp_path}:{ROOT}")
+    with running(
+        [*RUN, *uwsgi(port, "site_", "--callable", "app")], port=port, env=env, cwd=tmp_path
+    ) as program:
+        assert urllib.request.urlopen(f"{program.url}/users/7", timeout=20).read() == b"user 7"
+        found = recorded(tmp_path / ".apm-agent" / "apm.db", 1)
+    assert [(seen.name, seen.status) for seen in found] == [("GET /users/<int:number>", 200)]
