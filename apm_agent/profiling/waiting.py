@@ -231,6 +231,8 @@ class Waiting:
             culprit = Culprit(transaction)
             if transaction is not None:
                 transaction.blocking = culprit
+        if transaction is not None:
+            last_ns = max(last_ns, transaction.start_ns)
         return Held(culprit, stack, last_ns)
 
     def _judge(
@@ -248,7 +250,7 @@ class Waiting:
             if known.holds:
                 self._settle(transaction, known, known.last_ns)
             if known.ready is None:  # since when is known of timers alone
-                ns = min(ns, known.last_ns - held.since_ns)
+                ns = max(0, min(ns, known.last_ns - held.since_ns))
                 ns = ns // 2 if ready_s == inf else min(ns, int(ready_s * 1e9))
             known.ready = held
             charge(transaction, held, ns)
