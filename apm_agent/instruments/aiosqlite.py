@@ -1,0 +1,48 @@
+"""aiosqlite: statements, commits and rollbacks, where they are handed to the connection's thread.
+
+Its `execute` and kin return an object that is awaited or entered; all come together in one coroutine below, which is
+what is watched. The span is the time until the result is back, the thread's queue included; fetching rows is not timed,
+as it is not for sqlite3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from apm_agent.errors import contained
+from apm_agent.instruments import dbapi
+from apm_agent.instruments.rows import Returning
+
+_SYSTEM = "sqlite"
+#: What is handed over, by its name, whose first argument is a statement.
+_STATEMENTS = frozenset(("execute", "executemany", "executescript", "_execute_fetchall", "_execute_insert"))
+_FINISHING = {"commit": "COMMIT", "rollback": "ROLLBACK"}
+_reading = contained("reading what aiosqlite is to do")
+
+
+async def execute(
+    wrapped: Callable[..., Awaitable[Any]], connection: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """``Connection._execute(fn, *args, **kwargs)``."""
+    task = getattr(args[0], "__name__", "") if args else ""
+    query = None
+    with _reading:
+        if task in _STATEMENTS:
+            query = args[1]
+        elif task not in _FINISHING or not connection.in_transaction:
+            task = ""
+    if not task:
+        return await wrapped(*args, **kwargs)
+    with dbapi.leaf(_SYSTEM, _FINISHING.get(task, ""), query) as span:
+        result = await wrapped(*args, **kwargs)
+        if (
+            span is not None and task != "executescript"
+        ):  # a cursor still has the number of the statement before
+            dbapi.count_rows(
+                span, len(result) if isinstance(result, list) else getattr(result, "rowcount", 0)
+            )
+        return result
+
+
+PATCHES = (Returning("aiosqlite.core:Connection._execute", execute),)
