@@ -107,11 +107,14 @@ def begin(
     return job
 
 
-def ticket() -> str:
-    """What a message being enqueued is to carry: the time, and the transaction this code runs in."""
+def ticket(before: Any = None) -> str:
+    """What a message being enqueued is to carry: the time, and the transaction this code runs in.
+
+    Outside of one it keeps who enqueued it `before`: a worker moves on what was delayed.
+    """
     here = current_transaction()
-    by = "" if here is None else f" by={identity_of(here):016x}"
-    return f"at={system.wall()}{by}"
+    by = read(before)[1] if here is None else f"{identity_of(here):016x}"
+    return f"at={system.wall()} by={by}" if by else f"at={system.wall()}"
 
 
 def read(text: Any) -> tuple[int | None, str | None]:

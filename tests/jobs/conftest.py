@@ -113,6 +113,16 @@ class Site:
         (found,) = self.named(name, 1)
         return found
 
+    def drained(self, *keys: str, patience: float = 20.0) -> None:
+        """Returns once none of these is in Redis: all work is taken and done."""
+        import redis
+
+        deadline = time.monotonic() + patience
+        with redis.Redis.from_url(self.env["BROKER"]) as client:
+            while client.exists(*keys):
+                assert time.monotonic() < deadline, client.keys()
+                time.sleep(0.05)
+
     def keeps_no_secret(self) -> None:
         """No canary in any file of the store."""
         for path in self.folder.glob("apm.db*"):
