@@ -77,12 +77,13 @@ def test_nearly_all_of_the_wait_is_told_with_the_line_that_caused_it(tmp_path: P
     with connect(store) as connection:
         kept = [row[0] for row in connection.rows("SELECT transaction_id FROM traces", ())]
         answers = [answer for each in kept if (answer := trace(connection, each, of_range("1h")))]
-    [culprit] = [each for each in answers if each["blocking"]]
+    [culprit] = [each for each in answers if each["trace"]["path"] == "/slow"]
     rows = [(row, each) for each in answers for row in each["blocked_by"]]
     right = [
         row
         for row, _ in rows
-        if row["trace"] == culprit["trace"]["id"]
+        if row["where"]
+        and row["trace"] == culprit["trace"]["id"]
         and (row["where"]["function"], row["where"]["line"]) == ("hold", LINE)
     ]
     whole = sum(truth) * 1000
@@ -91,7 +92,7 @@ def test_nearly_all_of_the_wait_is_told_with_the_line_that_caused_it(tmp_path: P
     assert 0.95 * whole < told < 1.1 * whole, (told, whole)
     assert max(row["ms"] for row in right) < 300
     assert culprit["blocking"]["victims"] == len(right)
-    assert [each["kind"] for each in culprit["insights"]] == ["blocked_loop"]
+    assert culprit["insights"][0]["kind"] == "blocked_loop"
     assert f"{len(right)} others wait" in culprit["insights"][0]["why"]
     for row, each in rows:
         if row["ms"] > 100:
