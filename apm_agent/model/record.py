@@ -103,6 +103,8 @@ class Record:
     samples: list[SampleRecord] = field(default_factory=list)
     #: samples past the limit, without their time: (stack, state) → ns
     weights: dict[tuple[Stack, int], int] = field(default_factory=dict)
+    #: what its only sample stands for beyond it: the time of others as short that no look fell into
+    beyond_ns: int = 0
     lost_samples: int = 0
     blocked: list[BlockedRecord] = field(default_factory=list)
     blocking: BlockingRecord | None = None

@@ -65,8 +65,14 @@ class Look:
     def take(self) -> None:
         """Take all stacks at work; nothing else, for the GIL may be asked back within 100 µs."""
         with held():
+            before = dict(attribution.threads)
             frames = sys._current_frames()
-            self._work = list(attribution.at_work(frames))
+            # Whoever took a thread over while the frames were taken has none of its own in them.
+            self._work = [
+                work
+                for work in attribution.at_work(frames)
+                if attribution.is_shared(work[2]) or ((then := before.get(work[2])) and then[0] is work[0])
+            ]
             self._stacks = {ident: key_of(frames[ident]) for ident in attribution.idents() if ident in frames}
             self.waiting.take(self._stacks)
             self.taken_ns = self._monotonic()

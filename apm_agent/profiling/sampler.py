@@ -79,9 +79,6 @@ class Sampler:
         """Take the transaction off its thread or task."""
         attribution.end(transaction)
         self.looks.waiting.stop(transaction)
-        samples = transaction.samples
-        if samples and samples[0].weight_ns > transaction.end_ns - transaction.start_ns:
-            samples[0] = samples[0]._replace(weight_ns=transaction.end_ns - transaction.start_ns)
 
     def after_fork(self) -> None:
         """In the child: no thread runs and nothing is open; all begins anew with its first transaction."""

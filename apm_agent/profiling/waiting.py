@@ -92,10 +92,6 @@ class Waiting:
                 self._settle(transaction, known, transaction.end_ns)
             if known.missed:
                 transaction.lost_samples += 1
-        waits = transaction.waits
-        whole = transaction.end_ns - transaction.start_ns
-        if waits and waits[0].weight_ns > whole:
-            waits[0].weight_ns = whole
         if transaction.blocking is not None:
             transaction.blocking.settle(transaction.end_ns)
 

@@ -11,7 +11,7 @@ from apm_agent.errors import contained
 from apm_agent.model.insight import Insight
 from apm_agent.model.origin import Origin
 from apm_agent.model.profile import Stack, StackKey
-from apm_agent.model.record import FailureRecord, Record, SampleRecord, SpanRecord
+from apm_agent.model.record import FailureRecord, Record, SpanRecord
 from apm_agent.model.scrub import scrub_mapping, scrub_text
 from apm_agent.model.span import Span
 from apm_agent.model.statement import normalise, summary
@@ -86,16 +86,8 @@ class Digest:
         if pauses:
             record.gc_pauses = [(p.start_ns - start, p.duration_ns, p.generation) for p in pauses]
         self._add_spans(record, transaction)
-        if transaction.samples:
-            stack = self._stack
-            record.samples = [
-                SampleRecord(s.at_ns - start, s.weight_ns, stack(s.stack), s.state)
-                for s in transaction.samples
-            ]
-        if transaction.waits:
-            record.samples = waited.with_waits(
-                record.samples, transaction.waits, start, record.duration_ns, self._stack
-            )
+        if transaction.samples or transaction.waits:
+            waited.sampled(record, transaction, self._stack)
         if transaction.blocked:
             record.blocked = waited.blocked_by(transaction.blocked, self._stack)
         if transaction.blocking is not None:

@@ -1,4 +1,4 @@
-"""Makes records of what a transaction waited for, and of who held its event loop meanwhile."""
+"""Makes records of where a transaction was seen, what it waited for, and who held its event loop meanwhile."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from apm_agent.model.blocking import Blocked, Culprit
 from apm_agent.model.origin import APP
-from apm_agent.model.profile import WAITING, Frame, Stack, StackKey, Wait
-from apm_agent.model.record import BlockedRecord, BlockingRecord, SampleRecord
+from apm_agent.model.profile import WAITING, Frame, Stack, StackKey
+from apm_agent.model.record import BlockedRecord, BlockingRecord, Record, SampleRecord
+from apm_agent.model.transaction import Transaction
 
 _MOST_ROWS = 20
 #: The name of what is no transaction's work: a callback, a task of the application's own.
@@ -17,18 +18,27 @@ OTHERS = "(others)"
 _Resolve = Callable[[StackKey], Stack]
 
 
-def with_waits(
-    samples: list[SampleRecord], waits: list[Wait], start: int, duration: int, resolve: _Resolve
-) -> list[SampleRecord]:
-    """Samples and waits in the order of time; a wait is never worth more than what nothing else took."""
-    excess = sum(s.weight_ns for s in samples) + sum(w.weight_ns for w in waits) - duration
-    made = list(samples)
+def sampled(record: Record, transaction: Transaction, resolve: _Resolve) -> None:
+    """Fill in samples and waits in the order of time, which together are worth no more than the time there was.
+
+    Of transactions shorter than the time between two looks most are never seen, and the one look at another stands
+    for them too. What it is worth beyond its own transaction counts where many are summed up.
+    """
+    start, duration = transaction.start_ns, record.duration_ns
+    made = [SampleRecord(s.at_ns - start, s.weight_ns, resolve(s.stack), s.state) for s in transaction.samples]
+    waits = [SampleRecord(w.at_ns - start, w.weight_ns, resolve(w.stack), WAITING) for w in transaction.waits]
+    every = made + waits
+    if len(every) == 1 and every[0].weight_ns > duration:
+        record.beyond_ns = every[0].weight_ns - duration
+    if made and made[0].weight_ns > duration:
+        made[0] = made[0]._replace(weight_ns=duration)
+    excess = sum(sample.weight_ns for sample in made) + sum(wait.weight_ns for wait in waits) - duration
     for wait in waits:
         cut = min(max(excess, 0), wait.weight_ns)
         excess -= cut
         if wait.weight_ns > cut:
-            made.append(SampleRecord(wait.at_ns - start, wait.weight_ns - cut, resolve(wait.stack), WAITING))
-    return sorted(made, key=lambda sample: sample.offset_ns)
+            made.append(wait._replace(weight_ns=wait.weight_ns - cut))
+    record.samples = sorted(made, key=lambda sample: sample.offset_ns) if waits else made
 
 
 def blocked_by(rows: list[Blocked], resolve: _Resolve) -> list[BlockedRecord]:

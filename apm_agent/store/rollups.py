@@ -157,10 +157,9 @@ class Tally:
             key = (window, endpoint, stack(sample.stack), sample.state)
             cell = cells.get(key)
             if cell is None:
-                cells[key] = [1, sample.weight_ns]
-            else:
-                cell[0] += 1
-                cell[1] += sample.weight_ns
+                cell = cells[key] = [0, 0]
+            cell[0] += 1
+            cell[1] += sample.weight_ns + record.beyond_ns
         for (seen, state), ns in record.weights.items():
             cell = cells.setdefault((window, endpoint, stack(seen), state), [0, 0])
             cell[1] += ns

@@ -113,7 +113,6 @@ def test_the_weights_of_a_transaction_sum_to_its_duration_on_average(
     sampler.close()
     whole = sum(t.duration_ns for t in finished)
     assert 0.85 * whole < sum(s.weight_ns for t in finished for s in t.samples) < 1.15 * whole
-    assert all(s.weight_ns <= t.duration_ns for t in finished for s in t.samples[:1])
 
 
 def test_what_a_short_transaction_does_first_counts_as_much_as_what_it_does_last(

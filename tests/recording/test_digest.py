@@ -226,6 +226,21 @@ def test_waits_take_their_place_among_samples_and_never_more_than_there_was() ->
     ]
 
 
+def test_the_one_look_at_a_short_transaction_stands_for_those_no_look_fell_into() -> None:
+    ms = 1_000_000
+    short, awaiting, longer = transaction(ns=ms), transaction(ns=ms), transaction(ns=12 * ms)
+    short.samples = [Sample(short.start_ns + ms // 2, 10 * ms, PLACE, RUNNING)]
+    awaiting.waits = [Wait(awaiting.start_ns + ms // 2, 10 * ms, PLACE)]
+    longer.samples = [
+        Sample(longer.start_ns + ms, 15 * ms, PLACE, RUNNING),
+        Sample(longer.start_ns + 11 * ms, 10 * ms, PLACE, RUNNING),
+    ]
+    for of, beyond in ((short, 9 * ms), (awaiting, 9 * ms), (longer, 0)):
+        made = digest().digest(of)
+        assert made.beyond_ns == beyond
+        assert all(sample.weight_ns <= made.duration_ns for sample in made.samples)
+
+
 def test_who_held_the_loop_is_told_on_both_sides() -> None:
     slow, fast = transaction("GET /slow"), transaction("GET /fast")
     slow.blocking = Culprit(slow)
