@@ -21,7 +21,7 @@ PAGES := $(shell find dashboard/src dashboard/build.mjs dashboard/build.py dashb
 demo: $(VENV)/.demo
 	@exec $(BIN)/apm-agent demo $(ARGS)
 
-test: $(VENV)/.dev $(VENV)/.tools packages
+test: $(VENV)/.dev $(VENV)/.tools packages $(VENV)/.drivers
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest $(ARGS)
 
 lint: $(VENV)/.dev $(VENV)/.node
@@ -63,6 +63,7 @@ $(VENV)/.demo: $(VENV)/.made pyproject.toml $(PAGES)
 $(VENV)/.dev: $(VENV)/.made pyproject.toml $(PAGES)
 	@echo "make: installing what the tests need and building the pages"
 	@$(PIP) -e '.[dev]'
+	@$(PIP) --no-deps 'arq>=0.26'  # MIT; by itself, for it asks for a redis older than what is tested
 	@touch $@ $(VENV)/.demo
 
 $(VENV)/.bench: $(VENV)/.dev
@@ -80,12 +81,18 @@ $(VENV)/.tools: $(VENV)/.node tests/exporters/tools/package-lock.json
 	@PATH="$(CURDIR)/$(BIN):$$PATH"; npm ci --prefix tests/exporters/tools --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
+# Database drivers that are built here, after the packages that takes.
+$(VENV)/.drivers: $(VENV)/.dev | packages
+	@$(PIP) -e '.[drivers]' && touch $@ \
+	  || echo "make: the tests of mysqlclient are skipped; cure: apt-get install gcc pkg-config python3-dev libmariadb-dev"
+
 # What the tests start or open, by the command they look for and Debian's name of its package.
 packages:
 	@missing=(); \
 	for pair in chromium:chromium callgrind_annotate:valgrind dot:graphviz go:golang-go \
 	    redis-server:redis-server rabbitmqctl:rabbitmq-server memcached:memcached \
 	    /usr/lib/postgresql:postgresql /usr/sbin/mariadbd:mariadb-server \
+	    mariadb_config:libmariadb-dev gcc:gcc pkg-config:pkg-config python3-config:python3-dev \
 	    /usr/share/doc/libdevel-nytprof-perl:libdevel-nytprof-perl; do \
 	  command -v "$${pair%%:*}" >/dev/null || test -e "$${pair%%:*}" || missing+=("$${pair#*:}"); \
 	done; \

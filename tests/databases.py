@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import importlib
 import os
 import pwd
 import shutil
@@ -12,6 +13,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -71,6 +73,14 @@ def mariadb() -> Iterator[int]:
         )  # fmt: skip
         with running(command, port=port, cwd=folder):
             yield port
+
+
+def built(name: str) -> Any:
+    """A driver that must be compiled as it is installed; without it the tests are skipped, with the cure."""
+    if os.environ.get("CI"):
+        return importlib.import_module(name)
+    cure = "apt-get install gcc pkg-config python3-dev libmariadb-dev, then make test"
+    return pytest.importorskip(name, reason=f"{name} is not here; cure: {cure}")
 
 
 @contextmanager

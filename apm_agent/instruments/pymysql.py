@@ -19,7 +19,7 @@ def _executing(method: str) -> Timed:
 
 def _fetching(method: str) -> Timed:
     target = f"pymysql.cursors:SSCursor.{method}"
-    return Timed(target, dbapi.named(_SYSTEM), kind="db", leaf=True, name="FETCH", finish=dbapi.rows_fetched)
+    return Timed(target, dbapi.named(_SYSTEM), kind="db", leaf=True, name="FETCH", finish=dbapi.batch_fetched)
 
 
 PATCHES = (

@@ -248,4 +248,6 @@ class _BindingDouble(Double):
     """One for a descriptor, such as a method of a class made in C."""
 
     def __get__(self, instance: Any, owner: Any = None) -> Double:
-        return Double(self.__wrapped__.__get__(instance, owner), self._apm_agent[0], instance)
+        bound = self.__wrapped__.__get__(instance, owner)
+        # Asked of the class, a method made in C is the descriptor itself.
+        return self if bound is self.__wrapped__ else Double(bound, self._apm_agent[0], instance)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from databases import built
 from servers import environment
 
 pytestmark = pytest.mark.server
@@ -85,8 +86,10 @@ def test_postgresql(postgresql: int, driver: str) -> None:
     assert found == [[name, "postgresql", True] for name in names]
 
 
-@pytest.mark.parametrize("driver", ["pymysql"])
+@pytest.mark.parametrize("driver", ["pymysql", "MySQLdb"])
 def test_mariadb(mariadb: int, driver: str) -> None:
+    if driver == "MySQLdb":
+        built(driver)
     found = spans_of(driver, "mysql", PORT=mariadb, NAME="shop", USER="apm", PASSWORD="a-password")
     assert [name for name, _, _ in found if name != "SET"] == [
         "CONNECT", "INSERT", "INSERT", "UPDATE", "SELECT", "COMMIT", "SELECT",

@@ -1,0 +1,56 @@
+"""mysqlclient (MySQLdb): statements, procedures, commits and connecting.
+
+Rows of an unbuffered cursor are timed where many are fetched at once, not one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from apm_agent.errors import contained
+from apm_agent.instruments import dbapi
+from apm_agent.instruments.rows import Returning, Timed
+
+_SYSTEM = "mysql"
+_CURSOR = "MySQLdb.cursors:BaseCursor"
+_CONNECTION = "MySQLdb.connections:Connection"
+_statement = dbapi.statement(_SYSTEM)
+_looking = contained("looking at a connection's autocommit")
+
+
+def autocommit(
+    wrapped: Callable[..., Any], connection: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """``Connection.autocommit(on)``, which asks the server only when that changes something."""
+    changes = False
+    with _looking:
+        changes = bool(connection.get_autocommit()) is not bool(args[0] if args else kwargs["on"])
+    if not changes:
+        return wrapped(*args, **kwargs)
+    with dbapi.leaf(_SYSTEM, "SET AUTOCOMMIT"):
+        return wrapped(*args, **kwargs)
+
+
+def _executing(method: str) -> Timed:
+    return Timed(f"{_CURSOR}.{method}", _statement, kind="db", leaf=True, name="", finish=dbapi.rows_returned)
+
+
+def _fetching(method: str) -> Timed:
+    target = f"MySQLdb.cursors:CursorUseResultMixIn.{method}"
+    return Timed(target, dbapi.named(_SYSTEM), kind="db", leaf=True, name="FETCH", finish=dbapi.batch_fetched)
+
+
+PATCHES = (
+    _executing("execute"),
+    _executing("executemany"),
+    Timed(f"{_CURSOR}.callproc", dbapi.procedure(_SYSTEM), kind="db", leaf=True, name="CALL"),
+    _fetching("fetchmany"),
+    _fetching("fetchall"),
+    dbapi.command(f"{_CONNECTION}.begin", _SYSTEM, "BEGIN"),
+    # Inherited from the class made in C; each is a question to the server.
+    dbapi.command(f"{_CONNECTION}.commit", _SYSTEM, "COMMIT"),
+    dbapi.command(f"{_CONNECTION}.rollback", _SYSTEM, "ROLLBACK"),
+    Returning(f"{_CONNECTION}.autocommit", autocommit),
+    dbapi.connecting(f"{_CONNECTION}.__init__", _SYSTEM),
+)
