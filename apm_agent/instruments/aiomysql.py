@@ -1,0 +1,39 @@
+"""aiomysql: statements, procedures, commits, connecting, and waiting for its pool.
+
+Rows of an unbuffered cursor are timed where many are fetched at once, not one by one.
+"""
+
+from __future__ import annotations
+
+from apm_agent.instruments import dbapi
+from apm_agent.instruments.rows import Timed
+
+_SYSTEM = "mysql"
+_CONNECTION = "aiomysql.connection:Connection"
+_statement = dbapi.statement(_SYSTEM)
+
+
+def _executing(method: str) -> Timed:
+    target = f"aiomysql.cursors:Cursor.{method}"
+    return Timed(target, _statement, kind="db", leaf=True, name="", finish=dbapi.rows_returned)
+
+
+def _fetching(method: str) -> Timed:
+    target = f"aiomysql.cursors:SSCursor.{method}"
+    return Timed(target, dbapi.named(_SYSTEM), kind="db", leaf=True, name="FETCH", finish=dbapi.batch_fetched)
+
+
+PATCHES = (
+    _executing("execute"),
+    _executing("executemany"),
+    Timed("aiomysql.cursors:Cursor.callproc", dbapi.procedure(_SYSTEM), kind="db", leaf=True, name="CALL"),
+    _fetching("fetchmany"),
+    _fetching("fetchall"),
+    # Each of these is a question to the server, whether or not there is something to finish.
+    dbapi.command(f"{_CONNECTION}.begin", _SYSTEM, "BEGIN"),
+    dbapi.command(f"{_CONNECTION}.commit", _SYSTEM, "COMMIT"),
+    dbapi.command(f"{_CONNECTION}.rollback", _SYSTEM, "ROLLBACK"),
+    dbapi.command(f"{_CONNECTION}._send_autocommit_mode", _SYSTEM, "SET AUTOCOMMIT"),
+    dbapi.connecting(f"{_CONNECTION}._connect", _SYSTEM),
+    dbapi.waiting("aiomysql.pool:Pool._acquire", _SYSTEM),
+)
