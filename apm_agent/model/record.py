@@ -118,6 +118,8 @@ class Record:
     memory: dict[str, Any] | None = None
     #: (path, function, first line) → line → [hits, ns], exact
     lines: dict[tuple[str, str, int], dict[int, list[int]]] | None = None
+    #: of a failed one, the last lines it logged, scrubbed: (offset, level, logger, text)
+    log: list[tuple[int, str, str, str]] = field(default_factory=list)
     insights: list[Insight] = field(default_factory=list)
     #: at least as long as the setting `slow`, or above the running p95 of its endpoint
     slow: bool = False

@@ -56,6 +56,10 @@ def trace(connection: Connection, number: int, window: Window | None = None) -> 
             for offset, ns, generation in document.get("gc") or ()
         ],
         "rss_curve": [[millis(offset), kb(size)] for offset, size in document.get("rss") or ()],
+        "log": [
+            {"t_ms": millis(offset), "level": level, "logger": logger, "text": text}
+            for offset, level, logger, text in document.get("log") or ()
+        ],
         "callgraph": written.callgraph(document, row[29]),
         "captured": captured.captured(document),
         "lines": captured.lines(document, known.sources, row[29]),

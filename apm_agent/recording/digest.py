@@ -20,6 +20,7 @@ from apm_agent.profiling.frames import frame_of, resolve
 from apm_agent.recording import spending, waited
 from apm_agent.recording.keeping import Keeper
 from apm_agent.tracing.identity import RANDOM_BITS, identity_of
+from apm_agent.tracing.lines import KEY as LOG
 
 Rule = Callable[[Record], "Insight | list[Insight] | None"]
 
@@ -106,6 +107,11 @@ class Digest:
             record.captured = transaction.notes.get(CAPTURED)
             record.memory = transaction.notes.get(MEMORY)
             record.lines = transaction.notes.get(LINES)
+            if record.failed:
+                record.log = [
+                    (line.at_ns - start, line.level, _clean(line.logger, _LONGEST_NAME), scrub_text(line.text))
+                    for line in transaction.notes.get(LOG, ())
+                ]
         if transaction.rss_curve:
             record.rss_curve = [(at - start, size) for at, size in transaction.rss_curve]
 

@@ -16,6 +16,7 @@ nanoseconds and offsets count from the transaction's start. Readers know it from
      "lines": [[path, function, first line, [[line, hits, ns]]]],
      "blocked": [[endpoint's name, transaction id|null, frame|null, ns, ns more that are uncertain]],
      "blocking": [how many waited for it, ns, ns more that are uncertain]|null,
+     "log": [[offset, level, logger, text]],
      "memory": null|{"kept": bytes, "peak": bytes|null, "lines": [[path, line, bytes, blocks]],
                      "types": [[type, how many more, [path, line]|null]], "holders": [[type, [[text, count]]]],
                      "objects": how many there were, "took": ns}}
@@ -81,6 +82,7 @@ def plain(record: Record, ids: Dictionaries) -> dict[str, Any]:
         "callgraph": None if record.callgraph is None else _callgraph(record.callgraph),
         "captured": record.captured,
         "memory": record.memory,
+        "log": record.log,
         "blocked": [(b.name, b.record_id, frame(b.where) or None, b.ns, b.maybe_ns) for b in record.blocked],
         "blocking": record.blocking,
         "lines": [

@@ -13,6 +13,7 @@ from apm_agent.errors import QuestionError
 from apm_agent.exporters import EXPORTERS, write
 from apm_agent.queries import arms as arms_queries
 from apm_agent.queries import endpoint as endpoint_queries
+from apm_agent.queries import errors as error_queries
 from apm_agent.queries import health as health_queries
 from apm_agent.queries import leaks as leak_queries
 from apm_agent.queries import live as live_queries
@@ -181,6 +182,11 @@ def _prune(given: Given) -> float:
     return profile_queries.check_prune(profile_queries.PRUNE if prune is None else prune)
 
 
+def _errors(asked: Asked) -> tuple[Answer, Window | None]:
+    window = read.window(asked.given)
+    return error_queries.errors(asked.connection, window, **_narrowed(asked.given)), window
+
+
 def _health(asked: Asked) -> tuple[Answer, Window | None]:
     return health_queries.health(asked.connection, asked.store_url, asked.version), read.window(asked.given)
 
@@ -216,6 +222,7 @@ ROUTES = {
     "compare": Route(_compare, ("a", "b", "name", "kind", "prune")),
     "arms": Route(_arms),
     "memory": Route(_memory),
+    "errors": Route(_errors),
     "live": Route(_live),
     "health": Route(_health),
 }

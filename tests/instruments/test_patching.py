@@ -424,7 +424,9 @@ def test_no_instrument_imports_its_library() -> None:
                       "redis", "valkey", "pymemcache",
                       "anyio", "asyncio", "ssl", "socket", "concurrent.futures.thread"):
             assert guest not in sys.modules, guest
-        assert {state for _, state, _ in patching.states()} == {"waiting"}, patching.states()
+        # multiprocessing, which the agent asks when its process ends, has loaded logging
+        states = {state for name, state, _ in patching.states() if name != "logging"}
+        assert states == {"waiting"}, patching.states()
         import sqlite3
         patching.remove()
     """

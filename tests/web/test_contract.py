@@ -169,6 +169,7 @@ SHAPES: dict[str, Shape] = {
         ],
         "blocking": Maybe({"victims": WHOLE, "ms": NUMBER, "uncertain_ms": NUMBER}),
         "gc": [{"t_ms": NUMBER, "duration_ms": NUMBER, "generation": WHOLE}], "rss_curve": [[NUMBER]],
+        "log": [{"t_ms": NUMBER, "level": TEXT, "logger": TEXT, "text": TEXT}],
         "callgraph": Maybe({
             "functions": [{**FRAME, "calls": WHOLE, "own_ms": NUMBER, "total_ms": NUMBER}], "note": TEXT,
         }),
@@ -230,6 +231,14 @@ SHAPES: dict[str, Shape] = {
             },
             "calls": {"before": WHOLE, "after": WHOLE}, "samples": {"before": WHOLE, "after": WHOLE},
         },
+    },
+    "errors?range=24h": {
+        **COMMON, "failed": WHOLE, "more": YES,
+        "errors": [{
+            "type": TEXT, "message": Maybe(TEXT), "file": Maybe(TEXT), "line": Maybe(WHOLE), "function": Maybe(TEXT),
+            "count": WHOLE, "first": NUMBER, "last": NUMBER, "endpoints": [{"name": TEXT, "count": WHOLE}],
+            "releases": [{"release": Maybe(TEXT), "count": WHOLE}], "traces": [TEXT],
+        }],
     },
     "live": {
         **COMMON, "asked_until": Maybe(NUMBER),
