@@ -73,6 +73,11 @@ class Job:
             transaction.failure = None
         self.note(outcome="retry", reason=scrub_text(text))
 
+    def drop(self) -> None:
+        """It did not run at all."""
+        if self.transaction is not None:
+            self.transaction.ignored = True
+
     def lasted(self) -> int:
         """Nanoseconds since it began."""
         begun = self.transaction or self.span
