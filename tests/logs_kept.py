@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -40,6 +40,18 @@ class Kept(NamedTuple):
         with connect(self.url) as connection:
             found: list[dict[str, Any]] = errors(connection, of_range("15m"))["errors"]
             return found
+
+
+def failing(name: str, say: Callable[[], object]) -> None:
+    """A transaction that says something, and then fails."""
+
+    @apm_agent.background_transaction(name)
+    def job() -> None:
+        say()
+        raise LookupError("no such price")
+
+    with pytest.raises(LookupError):
+        job()
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ def watch(wrap: Wrap) -> None:
     # A program that has Python inside has no command line of Python's own; the wheel `pyuwsgi` has one with its name.
     words = getattr(sys, "orig_argv", ())
     if not words or any("uwsgi" in word for word in words[:3]):
-        sys.meta_path.insert(0, _Finder(wrap))  # type: ignore[arg-type]
+        sys.meta_path.insert(0, _Finder(wrap))
 
 
 class _Finder:
