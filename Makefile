@@ -84,7 +84,7 @@ $(VENV)/.tools: $(VENV)/.node tests/exporters/tools/package-lock.json
 # Database drivers that are built here, after the packages that takes.
 $(VENV)/.drivers: $(VENV)/.dev | packages
 	@$(PIP) -e '.[drivers]' && touch $@ \
-	  || echo "make: the tests of mysqlclient are skipped; cure: apt-get install gcc pkg-config python3-dev libmariadb-dev"
+	  || echo "make: the tests of mysqlclient and mariadb are skipped; cure: apt-get install gcc pkg-config python3-dev libmariadb-dev"
 
 # What the tests start or open, by the command they look for and Debian's name of its package.
 packages:

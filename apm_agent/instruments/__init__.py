@@ -10,6 +10,7 @@ INSTRUMENTS: dict[str, str] = {
     "pymysql": "apm_agent.instruments.pymysql",
     "mysqlclient": "apm_agent.instruments.mysqlclient",
     "aiomysql": "apm_agent.instruments.aiomysql",
+    "mariadb": "apm_agent.instruments.mariadb",
     "asyncpg": "apm_agent.instruments.asyncpg",
     "aiosqlite": "apm_agent.instruments.aiosqlite",
     "sqlalchemy": "apm_agent.instruments.sqlalchemy",

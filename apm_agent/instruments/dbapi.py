@@ -98,7 +98,7 @@ def procedure(system: str) -> Describe:
     """Describes ``cursor.callproc(procname, …)``; its arguments are not kept."""
 
     def describe(span: Span, cursor: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        name = args[0] if args else kwargs.get("procname")
+        name = args[0] if args else kwargs.get("procname", kwargs.get("sp"))
         span.name = f"CALL {name}"[:200] if isinstance(name, str) else "CALL"
         span.tags = {"system": system}
 
@@ -106,10 +106,10 @@ def procedure(system: str) -> Describe:
 
 
 def many(system: str) -> Wrapper:
-    """Runs ``cursor.executemany(query, …)`` as one span."""
+    """Runs ``cursor.executemany(query, …)``, or another call of which only the cursor knows the rows, as one span."""
 
     def run(wrapped: Callable[..., Any], cursor: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        with leaf(system, "", args[0] if args else kwargs.get("query"), cursor):
+        with leaf(system, "", args[0] if args else kwargs.get("query", kwargs.get("statement")), cursor):
             return wrapped(*args, **kwargs)
 
     return run
@@ -121,7 +121,7 @@ def many_async(system: str) -> Wrapper:
     async def run(
         wrapped: Callable[..., Awaitable[Any]], cursor: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        with leaf(system, "", args[0] if args else kwargs.get("query"), cursor):
+        with leaf(system, "", args[0] if args else kwargs.get("query", kwargs.get("statement")), cursor):
             return await wrapped(*args, **kwargs)
 
     return run

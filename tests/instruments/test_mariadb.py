@@ -1,0 +1,129 @@
+"""MariaDB Connector/Python and a real MariaDB: what is seen, and that nothing else changed."""
+
+from __future__ import annotations
+
+import inspect
+import pickle
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from apm_agent.instruments import patching
+from databases import built
+
+connector = built("mariadb")
+pytestmark = pytest.mark.server
+
+
+@pytest.fixture
+def address(instruments: None, mariadb: int) -> dict[str, Any]:
+    return {"host": "127.0.0.1", "port": mariadb, "user": "apm", "password": "a-password", "database": "shop"}
+
+
+@pytest.fixture
+def connection(address: dict[str, Any]) -> Iterator[Any]:
+    with connector.connect(**address) as opened:
+        opened.cursor().execute("create temporary table item (id integer primary key, name varchar(20))")
+        yield opened
+
+
+def seen(spans: list[Any]) -> list[tuple[str, int | None]]:
+    """What was run, and the rows."""
+    assert {(s.kind, s.parent) for s in spans} <= {("db", None)}
+    assert {s.place[0].co_filename if s.place else "" for s in spans} <= {__file__}
+    return [(s.statement or s.name, s.tags.get("rows")) for s in spans]
+
+
+def test_each_way_to_run_a_statement_is_one_span(
+    traced: Any, address: dict[str, Any], connection: Any
+) -> None:
+    connection.cursor().execute("create or replace procedure twice_more(n int) select n * 2")
+    with traced() as spans:
+        connector.connect(**address).close()
+        with connection.cursor() as cursor:
+            cursor.executemany("insert into item values (?, ?)", [(1, "Ada"), (2, "Bob")])
+            connection.commit()
+            cursor.execute("select name from item where id = ?", (1,))
+            assert cursor.fetchone() == ("Ada",)
+            cursor.execute(statement="select 2")
+            assert cursor.fetchall() == [(2,)]
+        connection.begin()
+        connection.rollback()
+        with connection.cursor(dictionary=True, buffered=False) as cursor:
+            cursor.execute("select seq from seq_1_to_1000")
+            assert cursor.fetchone() == {"seq": 1}
+            assert len(cursor.fetchmany(10)) == 10
+            assert sum(1 for _ in cursor) == 989
+        with connection.cursor() as cursor:
+            cursor.callproc("twice_more", (21,))
+            assert cursor.fetchone() == (42,)
+    assert seen(spans) == [
+        ("connect", None), ("insert into item values (?, ?)", 2), ("COMMIT", None),
+        ("select name from item where id = ?", 1), ("select 2", 1), ("BEGIN", None), ("ROLLBACK", None),
+        ("select seq from seq_1_to_1000", None), ("CALL twice_more", None),
+    ]  # fmt: skip
+    assert {s.tags["system"] for s in spans} == {"mariadb"}
+
+
+def test_r17_users_classes_and_the_pool_work_on(traced: Any, address: dict[str, Any]) -> None:
+    class Account(connector.Connection):  # type: ignore[misc, name-defined]
+        pass
+
+    with traced() as spans:
+        account = connector.connect(**address, connectionclass=Account)
+        assert isinstance(account, connector.Connection)
+        assert type(account) is Account
+        account.close()
+        pool = connector.ConnectionPool(pool_name="one", pool_size=1, **address)
+        connection = pool.get_connection()
+        connection.cursor().execute("select 1")
+        with pytest.raises(connector.PoolError):
+            pool.get_connection()
+        connection.close()
+        pool.close()
+    assert [s.statement or s.name for s in spans if s.name != "ROLLBACK"] == [
+        "connect",
+        "connect",
+        "select 1",
+    ]
+
+
+def test_r18_errors_close_spans_and_pass_through(
+    traced: Any, address: dict[str, Any], connection: Any
+) -> None:
+    with traced() as spans:
+        cursor = connection.cursor()
+        with pytest.raises(connector.ProgrammingError, match="nowhere"):
+            cursor.execute("select * from nowhere")
+        with pytest.raises(TypeError):
+            cursor.execute()
+        with pytest.raises(connector.OperationalError):
+            connector.connect(**{**address, "password": "canary"})
+    assert [s.tags.get("error") for s in spans] == ["ProgrammingError", "TypeError", "OperationalError"]
+    assert "canary" not in repr([(s.name, s.tags) for s in spans])
+
+
+def test_sqlalchemy_and_its_driver_are_one_span(traced: Any, address: dict[str, Any], mariadb: int) -> None:
+    engine = sa.create_engine(f"mariadb+mariadbconnector://apm:a-password@127.0.0.1:{mariadb}/shop")
+    with engine.connect():
+        pass
+    with traced() as spans, engine.begin() as connection:
+        assert connection.execute(sa.text("select :n"), {"n": 1}).scalar() == 1
+    engine.dispose()
+    assert seen(spans) == [("select ?", 1), ("COMMIT", None), ("ROLLBACK", None)]
+
+
+def test_r12_r43_signatures_are_kept_and_the_very_objects_come_back() -> None:
+    owners = (connector.Cursor, connector.Connection)
+    before = {owner: dict(vars(owner)) for owner in owners}
+    patching.apply()
+    changed = [(o, name, was) for o in owners for name, was in before[o].items() if vars(o)[name] is not was]
+    assert len(changed) == 7
+    for owner, name, was in changed:
+        assert inspect.isfunction(getattr(owner, name))
+        assert inspect.signature(getattr(owner, name)) == inspect.signature(was)
+        assert pickle.loads(pickle.dumps(getattr(owner, name))) is getattr(owner, name)
+    patching.remove()
+    assert all(vars(owner)[name] is was for owner, name, was in changed)
