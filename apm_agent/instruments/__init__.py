@@ -38,6 +38,7 @@ INSTRUMENTS: dict[str, str] = {
     "dramatiq": "apm_agent.integrations.dramatiq",
     "arq": "apm_agent.integrations.arq",
     "apscheduler": "apm_agent.integrations.apscheduler",
+    "starlette_tasks": "apm_agent.integrations.starlette_tasks",
     "bottle": "apm_agent.integrations.bottle",
     "falcon": "apm_agent.integrations.falcon",
     "pyramid": "apm_agent.integrations.pyramid",

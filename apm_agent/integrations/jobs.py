@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from datetime import datetime, timezone
 from typing import Any
@@ -131,6 +132,14 @@ def read(text: Any) -> tuple[int | None, str | None]:
     """When and by whom, of a ticket; two times None of anything else."""
     match = _TICKET.fullmatch(text) if isinstance(text, str) and len(text) < 60 else None
     return (int(match[1]), match[2]) if match is not None else (None, None)
+
+
+def name_of(function: Any) -> str:
+    """What a job is called of which only the function is known; never an address, which is another each time."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    named = function if hasattr(function, "__qualname__") else type(function)
+    return f"{named.__module__}.{named.__qualname__}"
 
 
 def waited(enqueued: int | None, due: int | None = None, now: int | None = None) -> int | None:

@@ -69,11 +69,13 @@ class Site:
         """A file of the application."""
         (self.folder / name).write_text(text)
 
-    def program(self, *command: str, watched: bool = True) -> AbstractContextManager[Program]:
+    def program(
+        self, *command: str, watched: bool = True, port: int | None = None
+    ) -> AbstractContextManager[Program]:
         """A command for the length of a block: under `apm-agent run`, or as it is."""
         before = [script("apm-agent"), "run", "--no-dashboard"] if watched else []
         first = PYTHON if command[0] == "python" else script(command[0])
-        return running([*before, first, *command[1:]], env=self.env, cwd=self.folder)
+        return running([*before, first, *command[1:]], env=self.env, cwd=self.folder, port=port)
 
     @staticmethod
     def where(command: str) -> str:
