@@ -86,8 +86,8 @@ def _begin_shared(transaction: Transaction, ident: int) -> None:
         greenlets[greenlet] = (transaction, transaction.start_ns, ident)
 
 
-def end(transaction: Transaction) -> None:
-    """Take `transaction` off wherever it was put, from whichever thread it ends on."""
+def end(transaction: Transaction) -> bool:
+    """Take `transaction` off wherever it was put, from whichever thread it ends on; False if it had one for itself."""
     ident = transaction.thread_id
     here = threads.get(ident)
     if here is not None and here[0] is transaction:
@@ -96,17 +96,17 @@ def end(transaction: Transaction) -> None:
             threads[ident] = before
         else:
             threads.pop(ident, None)
-        return
+        return False
     loop = loops.get(ident)
     if loop is not None and transaction in loop.open:
         loop.open.pop(transaction, None)
         if not loop.open:
             loops.pop(ident, None)
-        return
-    if greenlets:
+    elif greenlets:
         for greenlet, (other, _, _) in list(greenlets.items()):
             if other is transaction:
                 greenlets.pop(greenlet, None)
+    return True
 
 
 def lend(transaction: Transaction) -> Work | None:
@@ -147,11 +147,6 @@ def open_now(most: int) -> list[Transaction]:
         found.update(dict.fromkeys(list(loop.open)[:most]))
     found.update(dict.fromkeys(entry[0] for entry in list(greenlets.values())))
     return [transaction for transaction in list(found)[:most] if not transaction.ended]
-
-
-def few() -> bool:
-    """Whether at most one thread is at work: nobody then competes for the GIL on behalf of a transaction."""
-    return len(idents()) < 2
 
 
 def idents() -> set[int]:

@@ -77,8 +77,8 @@ class Sampler:
 
     def stop(self, transaction: Transaction) -> None:
         """Take the transaction off its thread or task."""
-        attribution.end(transaction)
-        self.looks.waiting.stop(transaction)
+        if attribution.end(transaction):
+            self.looks.waiting.stop(transaction)
 
     def after_fork(self) -> None:
         """In the child: no thread runs and nothing is open; all begins anew with its first transaction."""
