@@ -39,6 +39,7 @@ INSTRUMENTS: dict[str, str] = {
     "arq": "apm_agent.integrations.arq",
     "apscheduler": "apm_agent.integrations.apscheduler",
     "starlette_tasks": "apm_agent.integrations.starlette_tasks",
+    "django_commands": "apm_agent.integrations.django.commands",
     "bottle": "apm_agent.integrations.bottle",
     "falcon": "apm_agent.integrations.falcon",
     "pyramid": "apm_agent.integrations.pyramid",
