@@ -53,7 +53,10 @@ def statement(system: str) -> Describe:
 
     def describe(span: Span, cursor: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         query = args[0] if args else kwargs.get("query") or kwargs.get("operation") or kwargs.get("sql")
-        span.statement = query if type(query) is str else text_of(query)
+        if not query:
+            span.name = "ping"  # how pools ask whether the server is still there
+        else:
+            span.statement = query if type(query) is str else text_of(query)
         span.tags = {"system": system}
 
     return describe
