@@ -41,7 +41,7 @@ from apm_agent.recording.writer import Writer
 from apm_agent.store import absolute, open_store
 from apm_agent.store.base import Store
 from apm_agent.store.location import path_of, prepare
-from apm_agent.tracing import caller
+from apm_agent.tracing import caller, propagation
 from apm_agent.tracing import tracer as tracing
 from apm_agent.tracing.tracer import Profiler, Tracer
 
@@ -137,6 +137,7 @@ class Agent:
         self.profilers = tuple(p for p in given if p is not None)
         # First, because it refuses a library it does not know, and nothing may be hooked by then.
         patching.apply(config.instruments_off)
+        propagation.configure(config.propagate_to)
         if self.collections is not None:
             self.collections.hook()
         decorated.watch()

@@ -121,6 +121,9 @@ class Config:
         (), _texts, "Endpoints and path prefixes of which nothing is kept, like /health."
     )
     instruments_off: tuple[str, ...] = _setting((), _texts, "Libraries to leave alone: sqlalchemy,httpx.")
+    propagate_to: tuple[str, ...] = _setting(
+        (), _texts, "Hosts of your own that calls tell their trace to: orders.internal,*.example.com."
+    )
     sampler: bool = _setting(True, _boolean, "Look at the stacks of running transactions.")
     sample_interval: float = _setting(0.01, _duration, "Time between two looks.")
     sampler_budget: float = _setting(

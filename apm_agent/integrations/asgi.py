@@ -15,6 +15,7 @@ from apm_agent.integrations.naming import UNNAMED, method_of, path_of
 from apm_agent.model.transaction import Transaction
 from apm_agent.tracing import tracer as tracing
 from apm_agent.tracing.current import current, transaction_of
+from apm_agent.tracing.propagation import accept
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -66,8 +67,8 @@ class Middleware:
         transaction = active.begin(kind, UNNAMED, notes, method, path_of(path))
         # The scope itself, not a copy: routers leave the route in it, and servers read it afterwards.
         scope[KEY] = transaction
-        if b"x-request-start" in known or b"x-queue-start" in known:
-            _note_queue(transaction, known.get(b"x-request-start"), known.get(b"x-queue-start"))
+        if b"x-request-start" in known or b"x-queue-start" in known or b"traceparent" in known:
+            _note(transaction, known)
         exchange = Exchange(active, transaction, scope, send)
         try:
             await self.app(scope, receive, exchange)
@@ -90,6 +91,8 @@ class APMMiddleware(Middleware):
         super().__init__(app, agent.config())
 
 
-def _note_queue(transaction: Transaction, *values: bytes | None) -> None:
+def _note(transaction: Transaction, headers: dict[bytes, bytes]) -> None:
+    values = headers.get(b"x-request-start"), headers.get(b"x-queue-start")
     texts: Iterable[str | None] = (None if v is None else v.decode("latin-1") for v in values)
     transaction.queue_ns = queue_ns(*texts)
+    accept(transaction, headers.get(b"traceparent"))

@@ -16,6 +16,7 @@ from apm_agent.integrations.wsgi_exchange import Exchange, note_failure, number_
 from apm_agent.model.transaction import Transaction
 from apm_agent.tracing import tracer as tracing
 from apm_agent.tracing.current import current, transaction_of
+from apm_agent.tracing.propagation import accept
 
 #: Where a request carries its transaction, so that a second middleware knows it is being timed.
 KEY = "apm_agent.transaction"
@@ -64,6 +65,8 @@ class Middleware:
             transaction.queue_ns = queue_ns(
                 environ.get("HTTP_X_REQUEST_START"), environ.get("HTTP_X_QUEUE_START")
             )
+        if "HTTP_TRACEPARENT" in environ:
+            accept(transaction, environ["HTTP_TRACEPARENT"])
         exchange = Exchange(active, transaction, environ, start_response, self.framework)
         try:
             body = self.app(environ, exchange)

@@ -20,6 +20,8 @@ DEFAULT, FALLBACK, ROUTE, VIEW, USER = range(5)
 
 #: Keys of `notes` that are results: what was measured on demand and for which arm, line timings, memory.
 CAPTURED, LINES, MEMORY = "captured", "lines", "memory"
+#: The key of `notes` with the trace it belongs to, across services.
+TRACE = "trace"
 
 
 class Failure(NamedTuple):

@@ -15,7 +15,7 @@ from apm_agent.model.record import FailureRecord, Record, SpanRecord
 from apm_agent.model.scrub import scrub_mapping, scrub_text
 from apm_agent.model.span import Span
 from apm_agent.model.statement import normalise, summary
-from apm_agent.model.transaction import CAPTURED, LINES, MEMORY, TIMED_KINDS, Transaction
+from apm_agent.model.transaction import CAPTURED, LINES, MEMORY, TIMED_KINDS, TRACE, Transaction
 from apm_agent.profiling.frames import frame_of, resolve
 from apm_agent.recording import spending, waited
 from apm_agent.recording.keeping import Keeper
@@ -104,6 +104,9 @@ class Digest:
         if transaction.context:
             record.context = scrub_mapping(transaction.context)
         if transaction.notes:
+            trace = transaction.notes.get(TRACE)
+            if trace is not None:  # past the scrubbing, which takes such an id for a secret
+                record.context = {**_trace(trace), **(record.context or {})}
             record.captured = transaction.notes.get(CAPTURED)
             record.memory = transaction.notes.get(MEMORY)
             record.lines = transaction.notes.get(LINES)
@@ -138,6 +141,9 @@ class Digest:
         if span.kind == "db" and span.statement is not None:
             statement = normalise(span.statement)
             name = summary(statement)
+        kept = scrub_mapping(tags) if tags else None
+        if kept is not None and span.kind == "http" and isinstance(kept.get("url"), str):
+            kept["url"] = self._url(kept["url"])
         return SpanRecord(
             interval.parent,
             span.kind,
@@ -147,7 +153,7 @@ class Digest:
             own,
             statement,
             None if span.place is None else frame_of(span.place, self._origin),
-            scrub_mapping(tags) if tags else None,
+            kept,
             not span.end_ns,
         )
 
@@ -192,6 +198,12 @@ class Digest:
             names.add((kind, clean))
         return clean
 
+    def _url(self, url: str) -> str:
+        # The host stays: names of machines are often as long and mixed as keys.
+        scheme, mark, rest = url.partition("://")
+        host, slash, path = rest.partition("/")
+        return f"{scheme}{mark}{host}{slash}{self._path(path)}"
+
     def _path(self, path: str | None) -> str | None:
         if path is None:
             return None
@@ -203,6 +215,10 @@ class Digest:
             if len(path) < _LONGEST_NAME:
                 self._paths[path] = known
         return known
+
+
+def _trace(trace: Any) -> dict[str, Any]:
+    return {"trace_id": trace.id, "called_by": trace.parent} if trace.parent else {"trace_id": trace.id}
 
 
 def _intervals(spans: list[Span], start: int, duration: int) -> list[spending.Interval]:

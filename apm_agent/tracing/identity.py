@@ -22,5 +22,5 @@ def identity_of(transaction: Transaction, clock: Clock = system) -> int:
     made = max(0, min(started, _LATEST_START)) >> 20 << RANDOM_BITS | getrandbits(RANDOM_BITS)
     if transaction.notes is None:
         transaction.notes = {}
-    transaction.notes[_KEY] = made
-    return made
+    # Several threads may work for one transaction, and all must say the same.
+    return int(transaction.notes.setdefault(_KEY, made))

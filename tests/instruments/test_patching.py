@@ -421,7 +421,7 @@ def test_no_instrument_imports_its_library() -> None:
         from apm_agent.instruments import INSTRUMENTS, patching
         patching.apply()
         for guest in ("sqlite3", "sqlalchemy", "django", "jinja2", "requests", "urllib3", "httpx", "asgiref",
-                      "redis", "valkey", "pymemcache",
+                      "redis", "valkey", "pymemcache", "aiohttp",
                       "anyio", "asyncio", "ssl", "socket", "concurrent.futures.thread"):
             assert guest not in sys.modules, guest
         # multiprocessing, which the agent asks when its process ends, has loaded logging
