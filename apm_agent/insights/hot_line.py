@@ -9,7 +9,7 @@ from apm_agent.model.record import Record
 
 _FEWEST_SAMPLES = 5
 _SHARE = 0.5
-#: With less CPU than this share of the time, the line waits rather than works.
+#: With less CPU than this share of the time it is said how much: the line waits, or had to wait for a processor.
 _WORKING = 0.3
 
 
@@ -30,8 +30,7 @@ def hot_line(record: Record) -> Insight | None:
     if seen[name] < _FEWEST_SAMPLES or cost < _SHARE * total or _is_told(record, where):
         return None
     function = where.function.rpartition(".")[2]
-    verb = "waiting in" if _waits(record, cost) else "in"
-    text = f"{percent(cost / total)} of the time {verb} {function}()"
+    text = f"{percent(cost / total)} of the time {_processor(record, cost)}in {function}()"
     return Insight("hot_line", text, min(cost, record.duration_ns), seen[name], where)
 
 
@@ -67,5 +66,7 @@ def _by_function(
     return functions, total, seen
 
 
-def _waits(record: Record, cost: int) -> bool:
-    return record.cpu_ns is not None and record.cpu_ns < _WORKING * cost
+def _processor(record: Record, cost: int) -> str:
+    if record.cpu_ns is None or record.cpu_ns >= _WORKING * cost:
+        return ""
+    return f"({percent(record.cpu_ns / cost)} of it CPU) "

@@ -119,10 +119,10 @@ class TestHotLine:
         assert found is not None
         assert found.where == PRICE
 
-    def test_waiting_is_called_waiting(self) -> None:
+    def test_how_little_of_it_a_processor_took_is_said(self) -> None:
         found = hot_line(plain(samples=samples(VIEW, PRICE), cpu_ns=2 * MS))
         assert found is not None
-        assert found.text == "100 % of the time waiting in price()"
+        assert found.text == "100 % of the time (2 % of it CPU) in price()"
         working = hot_line(plain(samples=samples(VIEW, PRICE), cpu_ns=95 * MS))
         assert working is not None
         assert working.text == "100 % of the time in price()"
