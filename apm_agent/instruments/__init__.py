@@ -42,6 +42,7 @@ INSTRUMENTS: dict[str, str] = {
     "apscheduler": "apm_agent.integrations.apscheduler",
     "starlette_tasks": "apm_agent.integrations.starlette_tasks",
     "django_commands": "apm_agent.integrations.django.commands",
+    "django_tasks": "apm_agent.integrations.django.tasks",
     "bottle": "apm_agent.integrations.bottle",
     "falcon": "apm_agent.integrations.falcon",
     "pyramid": "apm_agent.integrations.pyramid",
