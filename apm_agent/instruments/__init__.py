@@ -26,6 +26,7 @@ INSTRUMENTS: dict[str, str] = {
     "urllib3": "apm_agent.instruments.urllib3",
     "http_client": "apm_agent.instruments.http_client",
     "aiohttp": "apm_agent.instruments.aiohttp",
+    "botocore": "apm_agent.instruments.botocore",
     "httpx": "apm_agent.instruments.httpx",
     "redis": "apm_agent.instruments.redis",
     "valkey": "apm_agent.instruments.valkey",
