@@ -23,6 +23,7 @@ COMMANDS = {
     "compare": "apm_agent.cli.compare",
     "arm": "apm_agent.cli.arm",
     "export": "apm_agent.cli.export",
+    "ship": "apm_agent.cli.ship",
     "dis": "apm_agent.cli.dis",
     "doctor": "apm_agent.cli.doctor",
 }
