@@ -25,13 +25,23 @@ def sampled(record: Record, transaction: Transaction, resolve: _Resolve) -> None
     for them too. What it is worth beyond its own transaction counts where many are summed up.
     """
     start, duration = transaction.start_ns, record.duration_ns
-    made = [SampleRecord(s.at_ns - start, s.weight_ns, resolve(s.stack), s.state) for s in transaction.samples]
-    waits = [SampleRecord(w.at_ns - start, w.weight_ns, resolve(w.stack), WAITING) for w in transaction.waits]
+    made = [
+        SampleRecord(s.at_ns - start, s.weight_ns, resolve(s.stack), s.state, s.cpu_ns)
+        for s in transaction.samples
+    ]
+    # What is suspended uses no processor.
+    waits = [
+        SampleRecord(w.at_ns - start, w.weight_ns, resolve(w.stack), WAITING, 0) for w in transaction.waits
+    ]
     every = made + waits
     if len(every) == 1 and every[0].weight_ns > duration:
         record.beyond_ns = every[0].weight_ns - duration
     if made and made[0].weight_ns > duration:
-        made[0] = made[0]._replace(weight_ns=duration)
+        weight, cpu = made[0].weight_ns, made[0].cpu_ns
+        within = None if cpu is None else cpu * duration // weight
+        if record.beyond_ns:
+            record.beyond_cpu_ns = (cpu or 0) - (within or 0)
+        made[0] = made[0]._replace(weight_ns=duration, cpu_ns=within)
     excess = sum(sample.weight_ns for sample in made) + sum(wait.weight_ns for wait in waits) - duration
     for wait in waits:
         cut = min(max(excess, 0), wait.weight_ns)
