@@ -118,6 +118,32 @@ def begin(
     return job
 
 
+def killed(
+    name: str,
+    lasted: int,
+    error: BaseException | None,
+    ticket: Any = None,
+    *,
+    due: int | None = None,
+    **context: Any,
+) -> None:
+    """Record a job whose process was killed `lasted` ns after it began, in the process that saw it die."""
+    active = tracing.tracer
+    if active is None:
+        return
+    at, by = read(ticket)
+    now = active.monotonic()
+    # Not begun and ended: no profiler of this process has anything to say of it.
+    transaction = Transaction("background", name, now - lasted)
+    transaction.name_priority = ROUTE
+    transaction.queue_ns = waited(at, due, system.wall() - lasted)
+    transaction.end_ns, transaction.ended = now, True
+    job = Job(active, transaction, None)
+    job.note(**context, enqueued_by=by)
+    job.fail(error)
+    active.sink(transaction)
+
+
 def ticket(before: Any = None) -> str:
     """What a message being enqueued is to carry: the time, and the transaction this code runs in.
 

@@ -52,6 +52,18 @@ def flaky(self):
 def parent():
     return add.delay(1, 2).id
 
+@app.task(time_limit=1)
+def endless():
+    time.sleep(60)
+
+@app.task(track_started=True)
+def forever():
+    time.sleep(60)
+
+@app.task
+def killed():
+    os.kill(os.getpid(), 9)
+
 @app.task
 def skipped():
     raise Ignore()
@@ -116,32 +128,43 @@ def test_a_run_of_a_task_is_a_transaction(site: Any, pool: tuple[str, ...]) -> N
 
 
 def test_r25_children_that_live_for_one_task_lose_nothing(site: Any) -> None:
-    site.write("shop.py", APP)
+    # And the application installs the agent itself.
+    site.write("shop.py", "import apm_agent\napm_agent.install(service='shop')\n" + APP)
     site.write(
         "many.py",
-        "from shop import add\n"
-        "for result in [add.delay(number, 1) for number in range(10)]:\n"
-        "    result.get(timeout=30)\n",
+        "from shop import add, app, endless, forever, killed\n"
+        "results = [add.delay(number, 1) for number in range(10)]\n"
+        "dying = [endless.delay(), killed.delay()]\n"
+        "stopped = forever.delay()\n"
+        "for result in results:\n"
+        "    result.get(timeout=30)\n"
+        "for result in dying:\n"
+        "    result.get(timeout=30, propagate=False)\n"
+        "while stopped.state != 'STARTED':\n"
+        "    pass\n"
+        "stopped.revoke(terminate=True)\n"
+        "stopped.get(timeout=30, propagate=False)\n",
     )
-    with site.program(*WORKER, "-P", "prefork", "-c", "5", "--max-tasks-per-child", "1") as worker:
+    with site.program(
+        *WORKER, "-P", "prefork", "-c", "5", "--max-tasks-per-child", "1", watched=False
+    ) as worker:
         site.run("python", "many.py", watched=False)
         assert worker.stop() == 0, worker.output
     jobs = site.named("shop.add", 10)
     assert len(jobs) == 10
-    assert all("enqueued_by" not in ran.context for ran in jobs), "whoever enqueued them was not watched"
-
-
-def test_the_application_installs_the_agent_itself(site: Any) -> None:
-    site.write("shop.py", "import apm_agent\napm_agent.install(service='shop')\n" + APP)
-    site.write("one.py", "from shop import add\nassert add.delay(1, 2).get(timeout=20) == 3\n")
-    with site.program(*WORKER, "-P", "solo", watched=False) as worker:
-        site.run("python", "one.py", watched=False)
-        assert worker.stop() == 0, worker.output
-    assert site.one("shop.add").queue_ns is not None
-
-
-def double(number: int) -> int:
-    return number * 2
+    assert all("enqueued_by" not in ran.context for ran in jobs), (
+        "whoever enqueued them was in no transaction"
+    )
+    assert all(ran.queue_ns is not None for ran in jobs)
+    for name, error in (("shop.endless", "TimeLimitExceeded"), ("shop.killed", "WorkerLostError")):
+        dead = site.one(name)
+        assert dead.failed
+        assert dead.error == f"billiard.exceptions.{error}"
+        assert dead.context["outcome"] == "killed"
+    assert site.one("shop.endless").duration_ns >= 900_000_000
+    stopped = site.one("shop.forever")
+    assert not stopped.failed
+    assert stopped.context["outcome"] == "revoked"
 
 
 def test_over_rabbitmq(site: Any, rabbit_port: int) -> None:
@@ -160,6 +183,10 @@ def test_over_rabbitmq(site: Any, rabbit_port: int) -> None:
     assert job.context["enqueued_by"] == parent.hex
     assert parent.context["enqueued_by"] == site.one("enqueuer").hex
     assert parent.queue_ns is not None
+
+
+def double(number: int) -> int:
+    return number * 2
 
 
 class TestEager:
