@@ -23,6 +23,7 @@ INSTRUMENTS: dict[str, str] = {
     "jinja2": "apm_agent.instruments.jinja2",
     "mako": "apm_agent.instruments.mako",
     "subprocess": "apm_agent.instruments.subprocess",
+    "locks": "apm_agent.instruments.locks",
     "requests": "apm_agent.instruments.requests",
     "urllib3": "apm_agent.instruments.urllib3",
     "http_client": "apm_agent.instruments.http_client",
