@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from apm_agent.clock import system
 from apm_agent.instruments.rows import Returning
 from apm_agent.integrations import jobs
 from apm_agent.integrations.jobs import KEY, Job
@@ -73,6 +74,28 @@ def perform_job(
             jobs.flush()
 
 
+def horse_killed(
+    wrapped: Callable[..., Any], worker: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """``Worker.handle_work_horse_killed(job, pid, status, usage)``: what died left nothing of its own."""
+    with jobs.ending:
+        job, status = args[0], args[2]
+        begun = jobs.wall_ns(
+            getattr(getattr(worker, "execution", None), "created_at", None) or job.started_at
+        )
+        jobs.killed(
+            job.func_name,
+            0 if begun is None else max(0, system.wall() - begun),
+            ChildProcessError(f"its process ended with status {status}"),
+            (job.meta or {}).get(KEY),
+            due=jobs.wall_ns(job.enqueued_at),
+            job=f"rq {job.id}",
+            queue=job.origin,
+            outcome="killed",
+        )
+    return wrapped(*args, **kwargs)
+
+
 def fork(wrapped: Callable[..., Any], worker: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """``Worker.fork_work_horse(…)``: what each of its children needs is loaded once, before the first."""
     jobs.prepare_to_fork()
@@ -83,5 +106,6 @@ PATCHES = (
     Returning("rq.job:Job.create", create),
     Returning("rq.job:Job.perform", perform),
     Returning("rq.worker:Worker.fork_work_horse", fork),
+    Returning("rq.worker:Worker.handle_work_horse_killed", horse_killed),
     Returning("rq.worker:Worker.perform_job", perform_job),
 )

@@ -16,7 +16,11 @@ from apm_agent.tracing import tracer as tracing
 pytestmark = pytest.mark.server
 
 APP = """
+import os
 from rq import Retry
+
+def killed():
+    os.kill(os.getpid(), 9)
 
 def add(a, b):
     return a + b
@@ -50,6 +54,7 @@ with apm_agent.background_transaction("enqueuer"):
     queue.enqueue(shop.broken)
     queue.enqueue(shop.flaky, retry=Retry(max=1))
     queue.enqueue(shop.again)
+    queue.enqueue(shop.killed)
 assert shared == {"mine": 1}
 assert all(job.meta["mine"] == 1 for job in jobs)
 queue.enqueue("shop.add", 1, 1)
@@ -80,6 +85,10 @@ def test_r25_each_job_in_a_process_of_its_own_is_kept(site: Any) -> None:
     assert [(ran.failed, ran.context.get("outcome")) for ran in tries] == [(False, "retry"), (True, None)]
     assert tries[0].context["reason"].startswith("ConnectionError: ")
     assert [ran.context.get("outcome") for ran in site.named("shop.again")] == ["retry", "retry"]
+    killed = site.one("shop.killed")
+    assert killed.failed
+    assert killed.context["outcome"] == "killed"
+    assert killed.context["enqueued_by"] == enqueuer.hex
     site.keeps_no_secret()
     assert "apm-agent failed" not in worker
 
