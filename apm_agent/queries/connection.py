@@ -7,6 +7,7 @@ import os
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import quote
@@ -128,10 +129,8 @@ class Pool:
     def __init__(self, url: str) -> None:
         self.url = url
         self.path = os.path.abspath(path_of(url))
-        self._idle: list[Connection] = []
         self._foreign: list[Connection] = []
-        self._lock = threading.Lock()
-        self._pid = os.getpid()
+        self._begin()
 
     @contextlib.contextmanager
     def session(self) -> Iterator[Connection]:
@@ -150,16 +149,20 @@ class Pool:
     def close(self) -> None:
         """Close what is idle."""
         with self._lock:
-            idle, self._idle = self._idle, []
-        for connection in idle:
-            connection.close()
+            _close(self._idle, self._pid)
+
+    def _begin(self) -> None:
+        self._idle: list[Connection] = []
+        self._pid, self._lock = os.getpid(), threading.Lock()
+        # Nobody closes a dashboard, and Python 3.13 warns of a connection that is only dropped.
+        weakref.finalize(self, _close, self._idle, self._pid)
 
     def _take(self) -> Connection:
         if (
             os.getpid() != self._pid
         ):  # after a fork the parent's connections are not ours to use, nor to close
             self._foreign.extend(self._idle)
-            self._idle, self._pid, self._lock = [], os.getpid(), threading.Lock()
+            self._begin()
         with self._lock:
             connection = self._idle.pop() if self._idle else None
         if connection is not None and connection.current():
@@ -181,6 +184,12 @@ class Pool:
 def connect(url: str) -> Connection:
     """A connection to the store `url` names; close it, or use it in a with-block."""
     return Connection(os.path.abspath(path_of(url)))
+
+
+def _close(connections: list[Connection], pid: int) -> None:
+    """Close them all in the process that opened them."""
+    while connections and os.getpid() == pid:
+        connections.pop().close()
 
 
 def _text(data: bytes) -> str:

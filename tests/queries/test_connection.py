@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import sqlite3
@@ -102,6 +103,18 @@ def test_a_store_deleted_and_made_anew_is_seen(tmp_path: Path) -> None:
     make(path, 8, hours=1)
     assert count() == 8
     pool.close()
+
+
+def test_a_pool_that_nobody_holds_lets_go_of_the_file(day: Path) -> None:
+    """On Python 3.13 and later, dropped and not closed would be a warning, which fails this."""
+    pool = Pool(f"sqlite:///{day}")
+    with pool.session() as connection:
+        raw = connection._raw
+    assert raw is not None
+    del pool, connection
+    gc.collect()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        raw.execute("SELECT 1")
 
 
 def test_a_store_in_a_folder_one_may_not_write_is_read(day: Path, tmp_path: Path) -> None:
