@@ -165,7 +165,8 @@ def name_of(function: Any) -> str:
     while isinstance(function, functools.partial):
         function = function.func
     named = function if hasattr(function, "__qualname__") else type(function)
-    return f"{named.__module__}.{named.__qualname__}"
+    module = getattr(named, "__module__", None)  # methods of objects made in C have none
+    return f"{module}.{named.__qualname__}" if module else str(named.__qualname__)
 
 
 def waited(enqueued: int | None, due: int | None = None, now: int | None = None) -> int | None:
