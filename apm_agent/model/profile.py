@@ -19,12 +19,16 @@ STATES = ("running", "uncertain", "waiting")
 
 
 class Sample(NamedTuple):
-    """One look at a stack: when (monotonic ns), worth how many ns, which stack, in which state."""
+    """One look at a stack: when (monotonic ns), worth how many ns, which stack, in which state.
+
+    `cpu_ns` is the processor time its thread used meanwhile; None where that is not known.
+    """
 
     at_ns: int
     weight_ns: int
     stack: StackKey
     state: int
+    cpu_ns: int | None = None
 
 
 class Wait:

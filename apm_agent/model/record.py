@@ -36,12 +36,13 @@ class SpanRecord(NamedTuple):
 
 
 class SampleRecord(NamedTuple):
-    """A look at a stack: offset, weight, the stack outermost first, and its state (see `model.profile`)."""
+    """A look at a stack: offset, weight, the stack outermost first, its state and cpu (see `model.profile`)."""
 
     offset_ns: int
     weight_ns: int
     stack: Stack
     state: int
+    cpu_ns: int | None = None
 
 
 class FailureRecord(NamedTuple):
@@ -103,8 +104,11 @@ class Record:
     samples: list[SampleRecord] = field(default_factory=list)
     #: samples past the limit, without their time: (stack, state) → ns
     weights: dict[tuple[Stack, int], int] = field(default_factory=dict)
+    #: of these: (stack, state) → [processor time, of how much of the time it is known]
+    clocked: dict[tuple[Stack, int], list[int]] = field(default_factory=dict)
     #: what its only sample stands for beyond it: the time of others as short that no look fell into
     beyond_ns: int = 0
+    beyond_cpu_ns: int = 0
     lost_samples: int = 0
     blocked: list[BlockedRecord] = field(default_factory=list)
     blocking: BlockingRecord | None = None

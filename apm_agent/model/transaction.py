@@ -50,10 +50,10 @@ class Transaction:
     """
 
     __slots__ = (
-        "blocked", "blocking", "callgraph", "context", "cpu_ns", "end_ns", "ended", "failure", "first_byte_ns",
-        "gc_pauses", "id", "ignored", "kind", "lost_samples", "method", "name", "name_priority", "notes", "overflow",
-        "overlap", "path", "queue_ns", "rss_after", "rss_before", "rss_curve", "samples", "spans", "start_ns",
-        "status", "thread_id", "view", "waits", "weights",
+        "blocked", "blocking", "callgraph", "clocked", "context", "cpu_ns", "end_ns", "ended", "failure",
+        "first_byte_ns", "gc_pauses", "id", "ignored", "kind", "lost_samples", "method", "name", "name_priority",
+        "notes", "overflow", "overlap", "path", "queue_ns", "rss_after", "rss_before", "rss_curve", "samples", "spans",
+        "start_ns", "status", "thread_id", "view", "waits", "weights",
     )  # fmt: skip
 
     def __init__(self, kind: str, name: str, start_ns: int) -> None:
@@ -91,6 +91,8 @@ class Transaction:
         self.blocking: Culprit | None = None
         #: samples past the limit, summed: (stack, state) → ns
         self.weights: dict[tuple[StackKey, int], int] | None = None
+        #: of these: (stack, state) → [processor time, of how many ns it is known]
+        self.clocked: dict[tuple[StackKey, int], list[int]] | None = None
         self.lost_samples = 0
         self.callgraph: Callgraph | None = None
         #: what profilers carry from start to stop, by their own key

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from apm_agent.model.profile import RUNNING, UNCERTAIN, WAITING, Sample, StackKey
 from apm_agent.model.transaction import Transaction
 from apm_agent.profiling import attribution
+from apm_agent.profiling.clocked import Clocked
 from apm_agent.profiling.collector import held
 from apm_agent.profiling.doubt import LATE_NS, Owed, Sites, cpu_of, is_ready
 from apm_agent.profiling.elsewhere import Elsewhere
@@ -30,8 +31,8 @@ class Look:
     """
 
     __slots__ = (
-        "_cpu", "_elsewhere", "_last_ns", "_monotonic", "_owed", "_sites", "_stacks", "_work", "booked_ns", "count",
-        "heard", "taken_ns", "uncertain_ns", "waiting",
+        "_clocked", "_cpu", "_elsewhere", "_last_ns", "_monotonic", "_owed", "_sites", "_stacks", "_work", "booked_ns",
+        "count", "heard", "taken_ns", "uncertain_ns", "waiting",
     )  # fmt: skip
 
     def __init__(self, monotonic: Callable[[], int]) -> None:
@@ -48,6 +49,7 @@ class Look:
         self._stacks: dict[int, StackKey] = {}
         #: thread → its processor time at the last look
         self._cpu: dict[int, int] = {}
+        self._clocked = Clocked()
         self._owed: dict[int, Owed] = {}
         self._elsewhere = Elsewhere()
         #: what does not run is booked there
@@ -106,6 +108,7 @@ class Look:
         doubtful = waited or late_ns > LATE_NS
         # One of those that wait had the GIL until now; nothing tells which.
         wait = UNCERTAIN if waited and late_ns > _CONTESTED_NS and len(work) > 1 else RUNNING
+        clocked = self._clocked
         for transaction, ident, weight in work:
             key, cpu = stacks[ident], spent.get(ident, 0)
             owed = self._owed.get(ident)
@@ -118,17 +121,17 @@ class Look:
                 if due:
                     owed.seen(due)
                     there = self._elsewhere.where(transaction, ident, key)
-                    self._book(transaction, there, UNCERTAIN, now, due)
-                self._book(transaction, key, wait, now, weight - due)
+                    self._book(transaction, there, UNCERTAIN, now, due, cpu=clocked.computes(ident, due))
+                self._book(transaction, key, wait, now, weight - due, cpu=clocked.waits(ident))
             elif given_up and together and owed.takes_turn(cpu / together):
                 owed.seen(weight)
                 there = self._elsewhere.where(transaction, ident, key, holding=True)
-                self._book(transaction, there, UNCERTAIN, now, weight)
+                self._book(transaction, there, UNCERTAIN, now, weight, cpu=clocked.computes(ident, weight))
             else:
                 if sites.computes(key, waited):
                     owed.seen(weight)
                     self._elsewhere.computes(transaction, ident, key, sites.holds(key))
-                self._book(transaction, key, RUNNING, now, weight)
+                self._book(transaction, key, RUNNING, now, weight, cpu=clocked.computes(ident, weight))
         self._ask(unsure, began)
         with held():
             self.waiting.book(now, gap, planned_ns, torn)
@@ -140,19 +143,23 @@ class Look:
         spent = {}
         natives, before = attribution.natives, self._cpu
         now = self._cpu = {}
-        for transaction, ident, _ in work:
+        self._clocked.begin(self._stacks)
+        for transaction, ident, weight in work:
             cpu = cpu_of(natives.get(ident, 0))
             if cpu is None:
                 # The number was that of a thread long gone; the next start on this one asks again.
                 natives.pop(ident, None)
                 continue
             now[ident] = cpu
+            self._clocked.work(transaction, ident, cpu, self.taken_ns, weight)
             last = before.get(ident)
             if last is None:
                 # Negative while the transaction is open on the thread it began on: what the clock said then.
                 begun = transaction.cpu_ns
                 last = -begun if begun is not None and begun < 0 and transaction.thread_id == ident else cpu
             spent[ident] = max(cpu - last, 0)
+        for ident in self._stacks.keys() - now.keys():
+            self._clocked.idle(ident, cpu_of(natives.get(ident, 0)))
         for ident in self._owed.keys() - now.keys():
             del self._owed[ident]
         return spent
@@ -170,7 +177,9 @@ class Look:
                     site.running += running
                     site.ready += running or is_ready(native)
 
-    def _book(self, transaction: Transaction, key: StackKey, state: int, now: int, weight: int) -> None:
+    def _book(
+        self, transaction: Transaction, key: StackKey, state: int, now: int, weight: int, *, cpu: int | None
+    ) -> None:
         if not weight:
             return
         self.booked_ns += weight
@@ -182,12 +191,19 @@ class Look:
         if len(samples) < _MOST_SAMPLES:
             if samples and samples[-1].stack == key:
                 key = samples[-1].stack
-            samples.append(Sample(now, weight, key, state))
+            samples.append(Sample(now, weight, key, state, cpu))
             return
         weights = transaction.weights
         if weights is None:
             weights = transaction.weights = {}
         if (key, state) in weights or len(weights) < _MOST_STACKS:
             weights[key, state] = weights.get((key, state), 0) + weight
+            if cpu is not None:
+                clocked = transaction.clocked
+                if clocked is None:
+                    clocked = transaction.clocked = {}
+                sums = clocked.setdefault((key, state), [0, 0])
+                sums[0] += cpu
+                sums[1] += weight
         else:
             transaction.lost_samples += 1

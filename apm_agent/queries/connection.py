@@ -15,7 +15,7 @@ from urllib.parse import quote
 from apm_agent.errors import QuestionError, StoreError
 
 #: The newest schema these queries were written for (`PRAGMA user_version`).
-SCHEMA = 1
+SCHEMA = 2
 
 #: Longest time one request may keep the store busy.
 PATIENCE = 5.0
@@ -80,6 +80,11 @@ class Connection:
         """The first row, or None."""
         found = self.rows(sql, parameters)
         return found[0] if found else None
+
+    def schema(self) -> int:
+        """The schema of the file as it is now: a writer may have brought it up since it was opened."""
+        found = self.row("PRAGMA user_version")
+        return int(found[0]) if found else SCHEMA
 
     def function(self, name: str, arguments: int, call: Any) -> None:
         """Make a Python function known to SQL."""

@@ -117,6 +117,7 @@ def hot_lines(profiled: Profiled, sources: Sources) -> list[dict[str, Any]]:
                 "category": line.frame.category,
                 "own_ms": millis(line.own_ns),
                 "total_ms": millis(line.total_ns),
+                "cpu_ms": None if line.cpu_ns is None else millis(line.cpu_ns),
                 "share": round(line.own_ns / whole, 6) if whole else 0.0,
                 "source": text.text,
                 "changed": text.changed,

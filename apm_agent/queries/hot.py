@@ -20,6 +20,8 @@ class HotLine(NamedTuple):
     total_ns: int
     answers_ns: int
     """own code: time in which it is the innermost of the user's own lines, what it calls included"""
+    cpu_ns: int | None = None
+    """processor time with it innermost; None where it is not known of any of that time"""
 
 
 def lines(profiled: Profiled) -> list[HotLine]:
@@ -27,16 +29,22 @@ def lines(profiled: Profiled) -> list[HotLine]:
     own: dict[Frame, int] = defaultdict(int)
     total: dict[Frame, int] = defaultdict(int)
     answers: dict[Frame, int] = defaultdict(int)
+    cpu: dict[Frame, int] = {}
     for weighed in profiled.stacks:
         if weighed.state == WAITING:
             continue
         for frame in set(weighed.stack):
             total[frame] += weighed.weight_ns
         if weighed.stack:
-            own[weighed.stack[-1]] += weighed.weight_ns
+            frame = weighed.stack[-1]
+            own[frame] += weighed.weight_ns
+            if weighed.clocked_ns:
+                cpu[frame] = cpu.get(frame, 0) + weighed.cpu_ns
     for frame, weight in _answering(profiled.stacks).items():
         answers[frame] += weight
-    found = [HotLine(frame, own[frame], weight, answers[frame]) for frame, weight in total.items()]
+    found = [
+        HotLine(frame, own[frame], weight, answers[frame], cpu.get(frame)) for frame, weight in total.items()
+    ]
     hot = [line for line in found if line.own_ns or line.answers_ns]
     return sorted(hot, key=lambda line: (-max(line.own_ns, line.answers_ns), -line.total_ns, line.frame))
 

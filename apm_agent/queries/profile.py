@@ -21,20 +21,31 @@ OTHER = (Frame("(other stacks)", "", 0, "lib", ""),)
 #: Innermost in stacks that were suspended there, so that no page or format takes them for running.
 WAITED = Frame("(waiting)", "", 0, "lib", "")
 
+#: The schema since which processor time is kept beside time.
+_CLOCKED = 2
+
 #: How long profiles of ten minutes are kept, nearly: a window from before then begins at a full hour.
 _FINE = 2 * 86400 - 7200
+
+#: Clocks a profile is told by: time that passed, and processor time.
+WALL, CPU = CLOCKS = ("wall", "cpu")
 
 #: Leave out what is narrower than a pixel of a wide screen.
 PRUNE = 0.0005
 
 
 class Weighed(NamedTuple):
-    """A stack in a state, how many samples it had and what they are worth."""
+    """A stack in a state, how many samples it had and what they are worth.
+
+    `cpu_ns` is the processor time used in `clocked_ns` of that; of the rest it is not known.
+    """
 
     stack: Stack
     state: int
     samples: int
     weight_ns: int
+    cpu_ns: int = 0
+    clocked_ns: int = 0
 
 
 class Profiled(NamedTuple):
@@ -50,6 +61,18 @@ class Profiled(NamedTuple):
     @property
     def samples(self) -> int:
         return sum(weighed.samples for weighed in self.stacks)
+
+    @property
+    def unclocked_ns(self) -> int:
+        """Time whose processor time is not known; what is suspended uses none, whoever wrote it."""
+        return sum(max(0, each.weight_ns - each.clocked_ns) for each in self.stacks if each.state != WAITING)
+
+    def on(self, clock: str) -> Profiled:
+        """The same by that clock: stacks that used no processor are not there on `CPU`."""
+        if clock == WALL:
+            return self
+        spent = [each._replace(weight_ns=each.cpu_ns) for each in self.stacks if each.cpu_ns > 0]
+        return Profiled(spent, self.transactions)
 
     def profile(self) -> Profile:
         """Nanoseconds by stack, states together: what an exporter takes."""
@@ -80,9 +103,9 @@ def by_endpoint(
     rows.sort(key=lambda row: -row[4])
     stacks = names.stacks(connection, {row[1] for row in rows[:_MOST_STACKS]})
     found: dict[int, list[Weighed]] = defaultdict(list)
-    for number, (endpoint, stack, state, count, ns) in enumerate(rows):
+    for number, (endpoint, stack, state, *sums) in enumerate(rows):
         name = stacks.get(stack, (names.UNKNOWN,)) if number < _MOST_STACKS else OTHER
-        found[endpoint].append(Weighed(told(name, state), state, count, ns))
+        found[endpoint].append(Weighed(told(name, state), state, *sums))
     return found
 
 
@@ -97,23 +120,23 @@ def of_transaction(connection: Connection, number: int) -> Profiled | None:
     if row is None:
         return None
     document = detail.unpack(row[0])
-    sums: dict[tuple[int, int], list[int]] = defaultdict(lambda: [0, 0])
-    for _, weight, stack, state in document.get("samples") or ():
-        sums[stack, state][0] += 1
-        sums[stack, state][1] += weight
-    for stack, state, weight in document.get("weights") or ():
-        sums[stack, state][1] += weight
-    return Profiled(
-        named(connection, [(stack, state, count, ns) for (stack, state), (count, ns) in sums.items()]), 1
-    )
+    sums: dict[tuple[int, int], list[int]] = defaultdict(lambda: [0, 0, 0, 0])
+    for stack, state, *figures in detail.weighed(document):
+        _add(sums[stack, state], figures)
+    return Profiled(named(connection, [(*key, *figures) for key, figures in sums.items()]), 1)
 
 
-def columnar(profiled: Profiled, prune: float = PRUNE) -> dict[str, Any]:
+def columnar(profiled: Profiled, prune: float = PRUNE, clock: str = WALL) -> dict[str, Any]:
     """The profile as a tree in columns, parents first; branches under the share `prune` are cut."""
     tree = _Tree()
-    for weighed in profiled.stacks:
+    for weighed in profiled.on(clock).stacks:
         tree.add(weighed)
-    return tree.answer(prune) | {"count": profiled.samples, "transactions": profiled.transactions}
+    return tree.answer(prune) | {
+        "count": profiled.samples,
+        "transactions": profiled.transactions,
+        "clock": clock,
+        "unclocked_ns": profiled.unclocked_ns,
+    }
 
 
 class _Tree:
@@ -191,18 +214,29 @@ def check_prune(value: float) -> float:
     return value
 
 
+def check_clock(value: str) -> str:
+    """Refuse a clock there is not; none means `WALL`."""
+    if value and value not in CLOCKS:
+        raise QuestionError(f"clock={value[:40]!r} is not one of {', '.join(CLOCKS)}")
+    return value or WALL
+
+
 def _sums(
     connection: Connection,
     pieces: list[Piece],
     releases: tuple[int, ...] | None,
     only: int | None,
     wanted: set[int],
-) -> list[tuple[int, int, int, int]]:
-    sums: dict[tuple[int, int], list[int]] = defaultdict(lambda: [0, 0])
-    for _, stack, state, count, weight in _by_endpoint(connection, pieces, releases, only, wanted):
-        sums[stack, state][0] += count
-        sums[stack, state][1] += weight
-    return [(stack, state, count, weight) for (stack, state), (count, weight) in sums.items()]
+) -> list[tuple[int, ...]]:
+    sums: dict[tuple[int, int], list[int]] = defaultdict(lambda: [0, 0, 0, 0])
+    for _, stack, state, *figures in _by_endpoint(connection, pieces, releases, only, wanted):
+        _add(sums[stack, state], figures)
+    return [(*key, *figures) for key, figures in sums.items()]
+
+
+def _add(sums: list[int], figures: list[int]) -> None:
+    for at, figure in enumerate(figures):
+        sums[at] += figure
 
 
 def _by_endpoint(
@@ -211,28 +245,29 @@ def _by_endpoint(
     releases: tuple[int, ...] | None,
     only: int | None,
     wanted: set[int],
-) -> list[tuple[int, int, int, int, int]]:
-    """Endpoint, stack, state, samples and nanoseconds."""
+) -> list[tuple[int, ...]]:
+    """Endpoint, stack, state, samples, nanoseconds, processor time and of how many ns it is known."""
+    spent = "cpu_ns, clocked_ns" if connection.schema() >= _CLOCKED else "0 AS cpu_ns, 0 AS clocked_ns"
     sql, parameters = select(
-        "profiles", "endpoint_id, stack_id, state, count, weight_ns", pieces, releases, only
+        "profiles", f"endpoint_id, stack_id, state, count, weight_ns, {spent}", pieces, releases, only
     )
     rows = connection.rows(
-        f"SELECT endpoint_id, stack_id, state, sum(count), sum(weight_ns) FROM ({sql})"
-        " GROUP BY endpoint_id, stack_id, state",
+        "SELECT endpoint_id, stack_id, state, sum(count), sum(weight_ns), sum(cpu_ns), sum(clocked_ns)"
+        f" FROM ({sql}) GROUP BY endpoint_id, stack_id, state",
         parameters,
     )
     return [(*row,) for row in rows if row[0] in wanted]
 
 
-def named(connection: Connection, rows: Sequence[tuple[int, int, int, int]]) -> list[Weighed]:
-    """Stacks with names instead of ids; rows are stack, state, samples, nanoseconds."""
+def named(connection: Connection, rows: Sequence[tuple[int, ...]]) -> list[Weighed]:
+    """Stacks with names instead of ids; rows are stack, state and the figures of `Weighed`."""
     heaviest = sorted(rows, key=lambda row: (-row[3], row[0], row[1]))
     kept, rest = heaviest[:_MOST_STACKS], heaviest[_MOST_STACKS:]
     stacks = names.stacks(connection, [row[0] for row in kept])
     found = [
-        Weighed(told(stacks.get(stack, (names.UNKNOWN,)), state), state, count, ns)
-        for stack, state, count, ns in kept
+        Weighed(told(stacks.get(stack, (names.UNKNOWN,)), state), state, *figures)
+        for stack, state, *figures in kept
     ]
     if rest:
-        found.append(Weighed(OTHER, 0, sum(row[2] for row in rest), sum(row[3] for row in rest)))
+        found.append(Weighed(OTHER, 0, *map(sum, zip(*(row[2:] for row in rest), strict=True))))
     return found

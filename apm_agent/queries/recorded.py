@@ -37,10 +37,16 @@ def record(connection: Connection, number: int) -> Record | None:
         )
         for parent, kind, name, at, ns, own, text, where, tags, still_open in spans
     ]
-    made.samples = [SampleRecord(at, ns, stacks.get(key, unknown), state) for at, ns, key, state in samples]
-    for key, state, ns in weights:
-        known = (stacks.get(key, unknown), state)
-        made.weights[known] = made.weights.get(known, 0) + ns
+    made.samples = [
+        SampleRecord(at, ns, stacks.get(key, unknown), state, cpu)
+        for (at, ns, key, state), cpu in zip(samples, detail.clocked(document), strict=True)
+    ]
+    for (key, state, ns), (cpu, clocked) in zip(weights, detail.summed(document), strict=True):
+        place = (stacks.get(key, unknown), state)
+        made.weights[place] = made.weights.get(place, 0) + ns
+        sums = made.clocked.setdefault(place, [0, 0])
+        sums[0] += cpu
+        sums[1] += clocked
     made.lost_samples = document.get("lost_samples") or 0
     made.gc_pauses = [(at, ns, generation) for at, ns, generation in document.get("gc") or ()]
     made.rss_curve = [(at, size) for at, size in document.get("rss") or ()]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from apm_agent.model.origin import Origin
 from apm_agent.model.profile import STATES, UNCERTAIN, WAITING, Frame, Stack
-from apm_agent.queries import names, phrases
+from apm_agent.queries import detail, names, phrases
 from apm_agent.queries.connection import Connection, Row
 from apm_agent.queries.profile import WAITED, Profiled, Weighed, told
 from apm_agent.queries.source import Sources
@@ -168,7 +168,7 @@ def samples(document: dict[str, Any], known: Names, state: str | None) -> dict[s
     chains: dict[int, list[int]] = {}
     for key, stack in known.stacks.items():
         chains[key] = [index.setdefault(frame, len(index)) for frame in stack]
-    timed = document.get("samples") or []
+    timed, spent = document.get("samples") or [], detail.clocked(document)
     waits = [index.setdefault(WAITED, len(index))] if any(each[3] == WAITING for each in timed) else []
     summed = document.get("weights") or []
     return {
@@ -180,10 +180,11 @@ def samples(document: dict[str, Any], known: Names, state: str | None) -> dict[s
             {
                 "t_ms": millis(offset),
                 "weight_ms": millis(weight),
+                "cpu_ms": None if cpu is None else millis(cpu),
                 "stack": chains.get(stack, []) + (waits if sample_state == WAITING else []),
                 "state": STATES[sample_state] if 0 <= sample_state < len(STATES) else STATES[UNCERTAIN],
             }
-            for offset, weight, stack, sample_state in timed
+            for (offset, weight, stack, sample_state), cpu in zip(timed, spent, strict=True)
         ],
         "sampled": {
             "interval_ms": _interval(state),
@@ -210,12 +211,8 @@ def _interval(state: str | None) -> float | None:
 
 def profiled(document: dict[str, Any], known: Names) -> Profiled:
     stacks = [
-        Weighed(told(known.stacks.get(stack, ()), state), state, 1, weight)
-        for _, weight, stack, state in document.get("samples") or ()
-    ]
-    stacks += [
-        Weighed(told(known.stacks.get(stack, ()), state), state, 0, weight)
-        for stack, state, weight in document.get("weights") or ()
+        Weighed(told(known.stacks.get(stack, ()), state), state, *figures)
+        for stack, state, *figures in detail.weighed(document)
     ]
     return Profiled(stacks, 1)
 

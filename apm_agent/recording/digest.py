@@ -94,9 +94,7 @@ class Digest:
         if transaction.blocking is not None:
             record.blocking = waited.blocking(transaction.blocking, record.id)
         if transaction.weights:
-            for (key, state), ns in transaction.weights.items():
-                place = (self._stack(key), state)
-                record.weights[place] = record.weights.get(place, 0) + ns
+            waited.summed(record, transaction.weights, transaction.clocked or {}, self._stack)
         if transaction.failure is not None:
             kind, message, place_of_failure = transaction.failure
             where = None if place_of_failure is None else frame_of(place_of_failure, self._origin)

@@ -51,6 +51,25 @@ def sampled(record: Record, transaction: Transaction, resolve: _Resolve) -> None
     record.samples = sorted(made, key=lambda sample: sample.offset_ns) if waits else made
 
 
+def summed(
+    record: Record,
+    weights: dict[tuple[StackKey, int], int],
+    clocked: dict[tuple[StackKey, int], list[int]],
+    resolve: _Resolve,
+) -> None:
+    """Fill in the samples past the limit, and what is known of their processor time."""
+    for (key, state), ns in weights.items():
+        place = (resolve(key), state)
+        record.weights[place] = record.weights.get(place, 0) + ns
+        spent = clocked.get((key, state))
+        # What is suspended uses no processor.
+        cpu, known = (0, ns) if state == WAITING else spent or (0, 0)
+        if known:
+            cell = record.clocked.setdefault(place, [0, 0])
+            cell[0] += cpu
+            cell[1] += known
+
+
 def blocked_by(rows: list[Blocked], resolve: _Resolve) -> list[BlockedRecord]:
     """Who held the loop where, by culprit and line of own code; those first that held it longest."""
     sums: dict[tuple[Culprit, Frame | None], list[int]] = {}

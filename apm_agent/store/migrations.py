@@ -6,7 +6,7 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 from apm_agent.errors import StoreError
-from apm_agent.store.schema import FIRST, VERSION
+from apm_agent.store.schema import CLOCKED, FIRST, VERSION
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -14,14 +14,23 @@ if TYPE_CHECKING:
 
 def first(db: Database) -> None:
     """Create all tables."""
+    _run(db, FIRST)
+
+
+def clocked(db: Database) -> None:
+    """Keep the processor time of samples beside their time."""
+    _run(db, CLOCKED)
+
+
+def _run(db: Database, script: str) -> None:
     # One by one, because `executescript` would commit the transaction that keeps other processes out.
-    for statement in FIRST.split(";"):
+    for statement in script.split(";"):
         if statement.strip():
             db.conn.execute(statement)
 
 
 #: Every migration there ever was, oldest first; the number of them is `schema.VERSION`. Only ever add.
-MIGRATIONS = (first,)
+MIGRATIONS = (first, clocked)
 
 
 def version_of(connection: sqlite3.Connection) -> int:

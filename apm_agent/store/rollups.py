@@ -63,7 +63,9 @@ _INSIGHT = _upsert(
         "cost_max_ns": "max(cost_max_ns, excluded.cost_max_ns)",
     },
 )
-_PROFILE = _upsert("profiles", f"{_PLACE}, stack_id, state", ("count", "weight_ns"), {})
+_PROFILE = _upsert(
+    "profiles", f"{_PLACE}, stack_id, state", ("count", "weight_ns", "cpu_ns", "clocked_ns"), {}
+)
 
 
 class Tally:
@@ -157,12 +159,19 @@ class Tally:
             key = (window, endpoint, stack(sample.stack), sample.state)
             cell = cells.get(key)
             if cell is None:
-                cell = cells[key] = [0, 0]
+                cell = cells[key] = [0, 0, 0, 0]
+            weight = sample.weight_ns + record.beyond_ns
             cell[0] += 1
-            cell[1] += sample.weight_ns + record.beyond_ns
+            cell[1] += weight
+            if sample.cpu_ns is not None:
+                cell[2] += sample.cpu_ns + record.beyond_cpu_ns
+                cell[3] += weight
         for (seen, state), ns in record.weights.items():
-            cell = cells.setdefault((window, endpoint, stack(seen), state), [0, 0])
+            cell = cells.setdefault((window, endpoint, stack(seen), state), [0, 0, 0, 0])
+            cpu, known = record.clocked.get((seen, state), (0, 0))
             cell[1] += ns
+            cell[2] += cpu
+            cell[3] += known
 
     def write(self, connection: sqlite3.Connection, endpoints: dict[Endpoint, int], release: int) -> None:
         """Add the sums to the file, inside the caller's transaction."""

@@ -9,13 +9,16 @@ durations nanoseconds, sizes bytes. Ids of statements, frames and stacks are 63-
 the same on every machine. A transaction's id is 63 bits, its start (in units of 2^20 ns) above 21 random
 bits: new rows go to the end of the table, not to a random page each.
 
+In `profiles`, `clocked_ns` is the part of `weight_ns` whose processor time is known, and `cpu_ns` that time; of the
+rest, as of all rows older than these columns, it is not known.
+
 Ids 0 in `statement_id` and `frame_id` mean none. `traces.data` is what `store.detail` packs; `context` is
 JSON.
 """
 
 from __future__ import annotations
 
-VERSION = 1
+VERSION = 2
 
 #: Seconds of the three rollup levels: minute, hour, day. Profiles are kept by ten minutes, hour and day.
 ROLLUPS = (60, 3600, 86400)
@@ -83,4 +86,10 @@ CREATE TABLE profiles (
   stack_id INTEGER NOT NULL, state INTEGER NOT NULL, count INTEGER NOT NULL, weight_ns INTEGER NOT NULL,
   PRIMARY KEY (resolution, t, endpoint_id, release_id, stack_id, state)) WITHOUT ROWID;
 CREATE TABLE leases (name TEXT PRIMARY KEY, owner TEXT NOT NULL, until INTEGER NOT NULL) WITHOUT ROWID;
+"""
+
+#: The second migration.
+CLOCKED = """
+ALTER TABLE profiles ADD COLUMN cpu_ns INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE profiles ADD COLUMN clocked_ns INTEGER NOT NULL DEFAULT 0;
 """

@@ -132,10 +132,14 @@ def _profile(asked: Asked) -> tuple[Answer, Window | None]:
     form = read.text(given, "format") or COLUMNAR
     if form != COLUMNAR and form not in EXPORTERS:
         raise QuestionError(f"format={form[:40]!r} is not one of {', '.join((COLUMNAR, *EXPORTERS))}")
-    least = _prune(given)
+    least, clock = _prune(given), profile_queries.check_clock(read.text(given, "clock"))
+    if form != COLUMNAR and clock != profile_queries.WALL:
+        raise QuestionError(
+            f"clock={clock} is answered in format={COLUMNAR}: exports tell the time that passed"
+        )
     subject, name, window = _subject(asked)
     if form == COLUMNAR:
-        return profile_queries.columnar(subject.profiled(), least), window
+        return profile_queries.columnar(subject.profiled(), least, clock), window
     return _download(form, subject, name, read.text(given, "source")), window
 
 
@@ -218,7 +222,7 @@ ROUTES = {
     ),
     "trace": Route(_trace, ("id",)),
     "bytecode": Route(_bytecode, ("id", "file", "function")),
-    "profile": Route(_profile, ("name", "kind", "id", "format", "prune", "source")),
+    "profile": Route(_profile, ("name", "kind", "id", "format", "prune", "source", "clock")),
     "compare": Route(_compare, ("a", "b", "name", "kind", "prune")),
     "arms": Route(_arms),
     "memory": Route(_memory),

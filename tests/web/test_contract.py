@@ -119,7 +119,8 @@ SHAPES: dict[str, Shape] = {
         "histogram": HISTOGRAM, "bands": dict.fromkeys(("fast", "typical", "slow"), BAND),
         "insights": [INSIGHT],
         "hot_lines": [{
-            **FRAME, "own_ms": NUMBER, "total_ms": NUMBER, "share": NUMBER, "source": Maybe(TEXT),
+            **FRAME, "own_ms": NUMBER, "total_ms": NUMBER, "cpu_ms": Maybe(NUMBER), "share": NUMBER,
+            "source": Maybe(TEXT),
             "changed": YES,
         }],
         "source": [SOURCE],
@@ -159,7 +160,9 @@ SHAPES: dict[str, Shape] = {
         }],
         "lost": [{"kind": TEXT, "name": TEXT, "count": WHOLE, "total_ms": NUMBER}],
         "statements": [{**STATEMENT, "where": Maybe(SOURCED)}], "frames": [FRAME],
-        "samples": [{"t_ms": NUMBER, "weight_ms": NUMBER, "stack": [WHOLE], "state": TEXT}],
+        "samples": [{
+            "t_ms": NUMBER, "weight_ms": NUMBER, "cpu_ms": Maybe(NUMBER), "stack": [WHOLE], "state": TEXT,
+        }],
         "sampled": {
             "interval_ms": Maybe(NUMBER), "count": WHOLE, "sampled_ms": NUMBER, "uncertain_ms": NUMBER,
             "lost": WHOLE,
@@ -187,6 +190,7 @@ SHAPES: dict[str, Shape] = {
         "nodes": {"parent": [WHOLE], "frame": [WHOLE], "total_ns": [WHOLE], "own_ns": [WHOLE],
         "samples": [WHOLE]},
         "total_ns": WHOLE, "count": WHOLE, "transactions": WHOLE, "pruned_ns": WHOLE,
+        "clock": TEXT, "unclocked_ns": WHOLE,
     },
     "memory?range=24h": {
         **COMMON,
