@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from sqlite_utils import Database
 
 from apm_agent.errors import StoreError
-from apm_agent.store.migrations import MIGRATIONS
+from apm_agent.store.migrations import MIGRATIONS, first
 from apm_agent.store.schema import VERSION
 from apm_agent.store.sqlite import SQLiteStore
 from records import process, record, rows
@@ -67,3 +68,19 @@ store.close()
 sys.exit("sqlite_utils" in sys.modules)
 """
     subprocess.run([sys.executable, "-c", script], check=True, timeout=30)
+
+
+def test_r44_a_file_of_the_first_schema_is_brought_up_and_keeps_what_it_had(tmp_path: Path) -> None:
+    path = tmp_path / "apm.db"
+    old = sqlite3.connect(path, isolation_level=None)
+    first(Database(old))
+    old.execute("CREATE TABLE _sqlite_migrations (migration_set TEXT, name TEXT, applied_at TEXT)")
+    old.execute("INSERT INTO _sqlite_migrations VALUES ('apm_agent', 'first', '2026-01-01')")
+    old.execute("PRAGMA user_version = 1")
+    old.execute("INSERT INTO profiles VALUES (600, 0, 1, 1, 5, 0, 2, 20)")
+    old.close()
+    store = SQLiteStore(str(path), process())
+    store.write([record()])
+    store.close()
+    assert rows(path, "PRAGMA user_version") == [(VERSION,)]
+    assert rows(path, "SELECT weight_ns, cpu_ns, clocked_ns FROM profiles WHERE t = 0") == [(20, 0, 0)]
