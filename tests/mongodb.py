@@ -42,7 +42,7 @@ class _Server(socketserver.ThreadingTCPServer):
         self.collections: dict[str, list[dict[str, Any]]] = {}
         self.cursors: dict[int, list[dict[str, Any]]] = {}
         self.numbers = itertools.count(1)
-        #: A command that waits for this to be set: ``{"sleep": 1}``.
+        #: The command ``sleep`` waits for this, ``wake`` sets it.
         self.wake = threading.Event()
 
 
@@ -113,6 +113,9 @@ class _Handler(socketserver.BaseRequestHandler):
             return {"ok": 1, "n": len(matching)}
         if name == "sleep":
             self.server.wake.wait(10)
+            self.server.wake.clear()
+        if name == "wake":
+            self.server.wake.set()
         if name == "fail":
             return {"ok": 0, "errmsg": "canary: no such command", "code": 59, "codeName": "CommandNotFound"}
         return {"ok": 1}

@@ -14,6 +14,7 @@ INSTRUMENTS: dict[str, str] = {
     "asyncpg": "apm_agent.instruments.asyncpg",
     "aiosqlite": "apm_agent.instruments.aiosqlite",
     "sqlalchemy": "apm_agent.instruments.sqlalchemy",
+    "sqlalchemy_pool": "apm_agent.instruments.sqlalchemy_pool",
     "peewee": "apm_agent.instruments.peewee",
     "pymongo": "apm_agent.instruments.pymongo",
     "elasticsearch": "apm_agent.instruments.elasticsearch",

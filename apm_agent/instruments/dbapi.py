@@ -28,7 +28,8 @@ class leaf:
         if span is not None:
             span.tags = {"system": system}
             if query is not None:
-                span.statement = text_of(query)
+                with _describing:  # or the span would stay open
+                    span.statement = text_of(query)
 
     def __enter__(self) -> Span | None:
         return self.span

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from apm_agent.instruments import patching
+from pools import AsyncHolder
 
 pytestmark = pytest.mark.server
 
@@ -85,16 +86,18 @@ async def test_r17_unbuffered_cursors_stay_so(traced: Any, connection: Any) -> N
 async def test_waiting_for_the_pool_is_a_wait_of_its_own(traced: Any, address: dict[str, Any]) -> None:
     async with aiomysql.create_pool(**address, minsize=1, maxsize=1) as pool:
         held = await pool.acquire()
-        asyncio.get_running_loop().call_later(0.05, pool.release, held)
+        holder = AsyncHolder(lambda: pool.release(held))
         with traced() as spans:
+            holder.watch(spans)
             async with pool.acquire() as connection, connection.cursor() as cursor:
                 await cursor.execute("select 1")
+            released_ns = await holder.done()
         pool.terminate()
     assert [(s.kind, s.statement or s.name) for s in spans] == [
         ("wait", "connection pool"),
         ("db", "select 1"),
     ]
-    assert spans[0].end_ns - spans[0].start_ns > 30_000_000
+    assert spans[0].start_ns < released_ns < spans[0].end_ns
     assert seen(spans)
 
 

@@ -12,6 +12,8 @@ import playhouse.pool
 import playhouse.postgres_ext
 import pytest
 
+from pools import Holder
+
 pytestmark = pytest.mark.server
 
 
@@ -81,16 +83,17 @@ def test_waiting_for_its_pool_is_a_wait(traced: Any, tmp_path: Path) -> None:
     other = threading.Thread(target=hold)
     other.start()
     holding.wait(10)
-    free = threading.Timer(0.05, let_go.set)
+    holder = Holder(let_go.set)
     with traced() as spans:
-        free.start()
+        holder.watch(spans)
         database.connect()
         database.execute_sql("select 1")
         database.close()
+    released_ns = holder.done()
     other.join()
     database.close_all()
     assert [(s.kind, s.statement or s.name) for s in spans] == [
         ("wait", "connection pool"),
         ("db", "select 1"),
     ]
-    assert spans[0].end_ns - spans[0].start_ns > 30_000_000
+    assert spans[0].start_ns < released_ns < spans[0].end_ns

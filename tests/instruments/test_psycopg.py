@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import inspect
 import pickle
-import threading
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -19,6 +18,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from apm_agent.instruments import patching
 from apm_agent.tracing.current import current
+from pools import AsyncHolder, Holder
 
 pytestmark = pytest.mark.server
 TABLE = "create temporary table item (id integer primary key, name text)"
@@ -215,19 +215,19 @@ def test_waiting_for_the_pool_is_a_wait_of_its_own(traced: Any, conninfo: str) -
     with psycopg_pool.ConnectionPool(conninfo, min_size=1, max_size=1, open=True) as pool:
         pool.wait()
         held = pool.getconn()
-        free = threading.Timer(0.05, pool.putconn, [held])
+        holder = Holder(lambda: pool.putconn(held))
         with traced() as spans:
-            free.start()
+            holder.watch(spans)
             with pool.connection() as connection:
                 connection.execute("select 1")
             with pytest.raises(psycopg_pool.PoolTimeout), pool.connection():
                 pool.getconn(timeout=0.01)
-        free.join()
+        released_ns = holder.done()
     assert [(s.kind, s.statement or s.name) for s in spans] == [
         ("wait", "connection pool"), ("db", "select 1"), ("db", "COMMIT"), ("wait", "connection pool"),
         ("wait", "connection pool"),
     ]  # fmt: skip
-    assert spans[0].end_ns - spans[0].start_ns > 30_000_000
+    assert spans[0].start_ns < released_ns < spans[0].end_ns
     assert spans[4].tags == {"system": "postgresql", "error": "PoolTimeout"}
     assert {s.parent for s in spans} == {None}
 
@@ -236,19 +236,16 @@ async def test_waiting_for_the_async_pool_too(traced: Any, conninfo: str) -> Non
     async with psycopg_pool.AsyncConnectionPool(conninfo, min_size=1, max_size=1, open=False) as pool:
         await pool.wait()
         held = await pool.getconn()
+        holder = AsyncHolder(lambda: pool.putconn(held))
         with traced() as spans:
-            free = asyncio.get_running_loop().call_later(
-                0.05, lambda: tasks.append(asyncio.ensure_future(pool.putconn(held)))
-            )
-            tasks: list[Any] = []
+            holder.watch(spans)
             async with pool.connection() as connection:
                 await connection.execute("select 1")
-            assert free.when()
-            await asyncio.gather(*tasks)
+            released_ns = await holder.done()
     assert [(s.kind, s.statement or s.name) for s in spans] == [
         ("wait", "connection pool"), ("db", "select 1"), ("db", "COMMIT"),
     ]  # fmt: skip
-    assert spans[0].end_ns - spans[0].start_ns > 30_000_000
+    assert spans[0].start_ns < released_ns < spans[0].end_ns
 
 
 async def test_r18_a_cancelled_statement_closes_its_span(
