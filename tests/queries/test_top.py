@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,11 @@ Tell = Callable[..., None]
 
 
 @pytest.fixture
-def keeping(tmp_path: Path) -> SQLiteStore:
+def keeping(tmp_path: Path) -> Iterator[SQLiteStore]:
     made = SQLiteStore(str(tmp_path / "apm.db"), process())
     made.write([record("GET /old"), record("GET /orders", duration_ns=900 * 1_000_000)])
-    return made
+    yield made
+    made.close()
 
 
 @pytest.fixture
