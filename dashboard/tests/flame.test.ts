@@ -42,6 +42,8 @@ test("the API's columns become the same tree, in milliseconds", () => {
     count: 1,
     transactions: 1,
     pruned_ns: 0,
+    clock: 'wall',
+    unclocked_ns: 0,
   });
   assert.deepEqual(tree.label, ['all samples', 'main']);
   assert.deepEqual([tree.place[1], tree.total[1]], ['a/b/main.py:7', 5]);
@@ -135,4 +137,11 @@ test('twelve thousand frames are laid out in a blink', () => {
   const start = performance.now();
   boxes(layout(tree), 0, 1200, 19);
   assert.ok(performance.now() - start < 150);
+});
+
+test('on the CPU clock a flame graph holds what used the processor', () => {
+  const timed = SAMPLES.map((each, i) => ({ ...each, cpu_ms: i === 0 ? 4 : i === 1 ? null : 0 }));
+  const tree = sampleTree(FRAMES, timed, 'cpu');
+  assert.equal(tree.total[0], 4);
+  assert.equal(tree.label.length, 1 + timed[0]!.stack.length);
 });

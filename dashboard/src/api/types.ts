@@ -104,6 +104,8 @@ export interface HotLine {
   category: string;
   own_ms: number;
   total_ms: number;
+  /** processor time of its own time; null or missing: not known */
+  cpu_ms?: number | null;
   share: number;
   source?: string | null;
   changed?: boolean;
@@ -197,6 +199,7 @@ export interface Frame {
 export interface Sample {
   t_ms: number;
   weight_ms: number;
+  cpu_ms?: number | null;
   stack: number[];
   state: 'running' | 'uncertain' | 'waiting';
 }
@@ -309,7 +312,13 @@ export interface ProfileAnswer {
   count: number;
   transactions: number;
   pruned_ns: number;
+  clock: Clock;
+  /** of the time, how much has a processor time that is not known */
+  unclocked_ns: number;
 }
+
+/** Time that passed, or processor time. */
+export type Clock = 'wall' | 'cpu';
 
 export interface Process {
   host: string;

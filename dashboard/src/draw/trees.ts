@@ -1,5 +1,5 @@
 /** Profiles and samples as the trees and tables that pages draw. */
-import type { Frame, HotLine, ProfileAnswer, Sample } from '../api/types.ts';
+import type { Clock, Frame, HotLine, ProfileAnswer, Sample } from '../api/types.ts';
 import { shortPath, tame } from '../text/format.ts';
 import type { FlameTree } from './flame-layout.ts';
 
@@ -25,8 +25,8 @@ export function profileTree({ frames, nodes }: ProfileAnswer): FlameTree {
   return tree;
 }
 
-/** Samples merged by stack: one node a distinct path of frames. */
-export function sampleTree(frames: Frame[], samples: Sample[]): FlameTree {
+/** Samples merged by stack: one node a distinct path of frames. On the CPU clock those that used none are left out. */
+export function sampleTree(frames: Frame[], samples: Sample[], clock: Clock = 'wall'): FlameTree {
   const tree: FlameTree = {
     label: [ROOT.label],
     place: [ROOT.place],
@@ -36,7 +36,9 @@ export function sampleTree(frames: Frame[], samples: Sample[]): FlameTree {
     own: [0],
   };
   const kids: Map<number, number>[] = [new Map()];
-  for (const { stack, weight_ms: weight } of samples) {
+  for (const { stack, weight_ms, cpu_ms } of samples) {
+    const weight = clock === 'cpu' ? (cpu_ms ?? 0) : weight_ms;
+    if (!weight) continue;
     let node = 0;
     tree.total[0]! += weight;
     for (const index of stack) {

@@ -23,6 +23,9 @@ export function HotLines({ lines, rows = 20 }: { lines: HotLine[]; rows?: number
       ),
     },
     { id: 'share', title: 'Share', tip: 'Own time ÷ time of all samples', right: true, cell: (line) => f.percent(line.share) },
+    ...(lines.some((line) => line.cpu_ms != null)
+      ? [{ id: 'cpu', title: 'CPU', tip: 'Processor time of it', right: true, cell: (line: HotLine) => f.ms(line.cpu_ms) }]
+      : []),
     { id: 'total', title: 'Total', formula: 'total', right: true, cell: (line) => f.ms(line.total_ms) },
   ];
   return (

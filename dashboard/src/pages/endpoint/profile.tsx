@@ -1,9 +1,10 @@
 /** Which code takes the time: hot lines with their source beside a flame graph of all samples. */
-import { useMemo } from 'preact/hooks';
-import type { EndpointAnswer, ProfileAnswer } from '../../api/types.ts';
+import { useMemo, useState } from 'preact/hooks';
+import type { Clock, EndpointAnswer, ProfileAnswer } from '../../api/types.ts';
 import { useAnswer } from '../../api/use.ts';
 import { Flame } from '../../draw/flame.tsx';
 import { profileTree } from '../../draw/trees.ts';
+import { Clocks } from '../../parts/clocks.tsx';
 import { HotLines } from '../../parts/hotlines.tsx';
 import { Panel } from '../../parts/panel.tsx';
 import { Source } from '../../parts/source.tsx';
@@ -14,7 +15,8 @@ import * as f from '../../text/format.ts';
 
 export function Profile({ data, identity }: { data: EndpointAnswer; identity: Changes }) {
   const query = useQuery();
-  const answer = useAnswer<ProfileAnswer>('profile', { ...identity, format: 'columnar' });
+  const [clock, choose] = useState<Clock>('wall');
+  const answer = useAnswer<ProfileAnswer>('profile', { ...identity, format: 'columnar', clock });
   const tree = useMemo(() => answer.data && profileTree(answer.data), [answer.data]);
   const exported = (format: string) => `api/v1/profile${apiQuery(query.search, { ...identity, format })}`;
   const known = answer.data && answer.data.count > 0;
@@ -57,8 +59,9 @@ export function Profile({ data, identity }: { data: EndpointAnswer; identity: Ch
           known ? `${f.plural(answer.data!.count, 'sample')} of ${f.plural(answer.data!.transactions, 'transaction')}` : undefined
         }
         tools={
-          known && (
+          (known || clock === 'cpu') && (
             <>
+              <Clocks clock={clock} choose={choose} />
               <a class="button" download href={exported('speedscope')}>
                 speedscope
               </a>
@@ -73,7 +76,12 @@ export function Profile({ data, identity }: { data: EndpointAnswer; identity: Ch
         {tree && known ? (
           <Flame
             tree={tree}
-            note={answer.data!.pruned_ns > 0 ? `${f.ms(answer.data!.pruned_ns / 1e6)} in frames too small to draw.` : ''}
+            note={[
+              clock === 'cpu' && answer.data!.unclocked_ns > 0 && `Not known of ${f.ms(answer.data!.unclocked_ns / 1e6)}.`,
+              answer.data!.pruned_ns > 0 && `${f.ms(answer.data!.pruned_ns / 1e6)} in frames too small to draw.`,
+            ]
+              .filter(Boolean)
+              .join(' ')}
           />
         ) : (
           !answer.error && answer.data && <p class="empty-line">No samples in this range.</p>
