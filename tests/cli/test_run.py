@@ -225,6 +225,14 @@ SERVERS = {
         script("gunicorn"), "--workers", "2", "--threads", "2", "--preload",
         "--bind", "127.0.0.1:{port}", "shop:app",
     ],
+    "gunicorn gevent": [
+        script("gunicorn"), "--worker-class", "gevent", "--workers", "2", "--bind", "127.0.0.1:{port}", "shop:app",
+    ],
+    "waitress": [script("waitress-serve"), "--listen", "127.0.0.1:{port}", "shop:app"],
+    "granian workers": [
+        script("granian"), "--interface", "asgi", "--workers", "2", "--port", "{port}", "feed:app",
+    ],
+    "granian wsgi": [script("granian"), "--interface", "wsgi", "--port", "{port}", "shop:app"],
     "uvicorn": [script("uvicorn"), "--port", "{port}", "feed:app"],
     "uvicorn workers": [script("uvicorn"), "--workers", "2", "--port", "{port}", "feed:app"],
     "uvicorn reload": [script("uvicorn"), "--reload", "--port", "{port}", "feed:app"],
