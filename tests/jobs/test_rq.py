@@ -84,7 +84,8 @@ def test_r25_each_job_in_a_process_of_its_own_is_kept(site: Any) -> None:
     tries = site.named("shop.flaky")
     assert [(ran.failed, ran.context.get("outcome")) for ran in tries] == [(False, "retry"), (True, None)]
     assert tries[0].context["reason"].startswith("ConnectionError: ")
-    assert [ran.context.get("outcome") for ran in site.named("shop.again")] == ["retry", "retry"]
+    # Versions differ in how often it comes again.
+    assert {ran.context.get("outcome") for ran in site.named("shop.again", 1)} == {"retry"}
     killed = site.one("shop.killed")
     assert killed.failed
     assert killed.context["outcome"] == "killed"
