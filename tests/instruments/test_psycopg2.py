@@ -162,6 +162,18 @@ def test_the_users_own_factories_stay_outermost(traced: Any, dsn: str) -> None:
     plain.close()
 
 
+def test_r17_replication_has_its_own_classes(traced: Any, dsn: str) -> None:
+    with traced() as spans:
+        replication = psycopg2.connect(dsn, connection_factory=psycopg2.extras.LogicalReplicationConnection)
+        assert isinstance(replication, psycopg2.extras.LogicalReplicationConnection)
+        cursor = replication.cursor()
+        assert isinstance(cursor, psycopg2.extras.ReplicationCursor)
+        cursor.execute("IDENTIFY_SYSTEM")
+        assert cursor.fetchone()[3] == "postgres"
+        replication.close()
+    assert [name for name, _ in seen(spans)] == ["connect", "IDENTIFY_SYSTEM"]
+
+
 def test_r17_copy_works_both_ways(traced: Any, connection: Any) -> None:
     out, whole = io.StringIO(), io.StringIO()
     with traced() as spans:

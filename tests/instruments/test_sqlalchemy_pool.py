@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 import sqlalchemy.util.queue
 from sqlalchemy.ext.asyncio import create_async_engine
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import AsyncAdaptedQueuePool, QueuePool
 
 from apm_agent.instruments import patching
 from pools import AsyncHolder, Holder
@@ -49,7 +49,9 @@ def test_waiting_for_a_connection_is_a_wait_and_taking_one_is_none(traced: Any, 
 
 
 async def test_async_pools_too(traced: Any, tmp_path: Path) -> None:
-    engine = create_async_engine(f"sqlite+aiosqlite:///{tmp_path}/t.db", pool_size=1, max_overflow=0)
+    engine = create_async_engine(
+        f"sqlite+aiosqlite:///{tmp_path}/t.db", poolclass=AsyncAdaptedQueuePool, pool_size=1, max_overflow=0
+    )
     async with engine.connect():
         pass
     held = await engine.connect()
