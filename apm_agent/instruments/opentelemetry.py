@@ -23,7 +23,6 @@ _opening = contained("opening a span of OpenTelemetry")
 _noting = contained("describing a span")
 
 _API, _SDK = "opentelemetry.trace", "opentelemetry.sdk.trace"
-_THEIR_INSTRUMENTS = "opentelemetry.instrumentation."
 #: Kinds that stand for the request or job itself, which is the transaction.
 _ENTRIES = frozenset({"SERVER", "CONSUMER"})
 #: Open spans of an SDK by their id; what never ends is let go of when there are too many.
@@ -47,15 +46,13 @@ def _begin(scope: str, kind: Any, name: object, attributes: Mapping[str, Any] | 
 
 
 def _is_seen(scope: str) -> bool:
-    if not scope.startswith(_THEIR_INSTRUMENTS):
-        return False
     known = _seen.get(scope)
     if known is None:
-        name = scope[len(_THEIR_INSTRUMENTS) :].partition(".")[0]
-        on = {each for each, state, _ in patching.states() if state != patching.DISABLED}
-        known = _seen[scope] = bool({opentelemetry_words.OURS.get(name, name)} & on) or (
-            name in opentelemetry_words.ENTRIES
-        )
+        if len(_seen) >= _MOST_OPEN:
+            _seen.clear()
+        name = opentelemetry_words.instrument_of(scope)
+        on = {each for each, state, _ in patching.states() if state != patching.DISABLED} if name else set()
+        known = _seen[scope] = name in on or name in opentelemetry_words.ENTRIES
     return known
 
 

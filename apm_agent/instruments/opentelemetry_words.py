@@ -7,11 +7,11 @@ from typing import Any
 
 from apm_agent.model.scrub import scrub_text
 
+_INSTRUMENTATION = "opentelemetry.instrumentation."
 #: Their name of an instrumentation → our instrument that sees the same, where the names differ.
-OURS = {
-    "django": "django_orm", "sqlalchemy": "sqlalchemy", "aiohttp_client": "aiohttp", "botocore": "botocore",
-    "elasticsearch": "elasticsearch", "urllib": "http_client", "threading": "threads", "mysqlclient": "mysqlclient",
-}  # fmt: skip
+_OURS = {"aiohttp_client": "aiohttp", "urllib": "http_client", "threading": "threads"}
+#: Libraries that make such spans by themselves → our instrument.
+_NATIVE = {"elasticsearch-api": "elasticsearch"}
 #: Instrumentations of what opens transactions.
 ENTRIES = frozenset(
     {
@@ -51,6 +51,14 @@ _SQL = frozenset(
     }
 )  # fmt: skip
 _STATEMENTS = ("db.query.text", "db.statement")
+
+
+def instrument_of(scope: str) -> str | None:
+    """The name of what a tracer is for, as our instruments are called; None where none could see the same."""
+    if not scope.startswith(_INSTRUMENTATION):
+        return _NATIVE.get(scope)
+    name = scope[len(_INSTRUMENTATION) :].partition(".")[0]
+    return _OURS.get(name, name)
 
 
 def kind_of(kind: str, attributes: Mapping[str, Any]) -> str:

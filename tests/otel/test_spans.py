@@ -136,6 +136,8 @@ with apm_agent.background_transaction("job"):
     with flask.start_as_current_span("GET /", kind=SpanKind.SERVER):
         with requests.start_as_current_span("GET", kind=SpanKind.CLIENT):
             pass
+        with trace.get_tracer("elasticsearch-api").start_as_current_span("search", kind=SpanKind.CLIENT):
+            pass
         with other.start_as_current_span("send", kind=SpanKind.PRODUCER):
             pass
         attributes = {"db.system": "postgresql", "db.statement": "SELECT 'secret'"}
