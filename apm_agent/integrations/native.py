@@ -12,6 +12,7 @@ from apm_agent.integrations.naming import UNNAMED, method_of, path_of, settle
 from apm_agent.model.transaction import Transaction
 from apm_agent.tracing import tracer as tracing
 from apm_agent.tracing.current import current_transaction
+from apm_agent.tracing.propagation import accept
 from apm_agent.tracing.tracer import Tracer
 
 _beginning = contained("beginning a request")
@@ -61,6 +62,7 @@ def begin(kind: str, method: str, path: str, header: Callable[[str], Any]) -> Se
         transaction = active.begin(kind, UNNAMED, notes, word, path_of(path))
         served = Served(active, transaction)
         transaction.queue_ns = queue_ns(header("X-Request-Start"), header("X-Queue-Start"))
+        accept(transaction, header("traceparent"))
         return served
     return None
 

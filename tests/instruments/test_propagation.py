@@ -18,6 +18,7 @@ import httpx
 import pytest
 import requests
 import urllib3
+from aiohttp import web
 
 import apm_agent
 import upstream as upstreams
@@ -26,6 +27,7 @@ from apm_agent.model.transaction import TRACE
 from apm_agent.tracing import propagation
 from apm_agent.tracing import tracer as tracing
 from apm_agent.tracing.propagation import header_of
+from servers import free_port
 
 Call = Callable[[str, dict[str, str]], Any]
 
@@ -170,3 +172,25 @@ async def test_an_asgi_request_continues_a_trace_and_survives_a_hostile_header(
     assert sent == ["http.response.start", "http.response.body"]
     trace = (sink[0].notes or {}).get(TRACE)
     assert trace == (("1" * 32, "2" * 16, "01") if header.startswith(b"00-") else None)
+
+
+async def test_servers_with_a_protocol_of_their_own_continue_a_trace_too(
+    instruments: None, sink: list[Any]
+) -> None:
+    async def hello(request: web.Request) -> web.Response:
+        return web.Response(text="hello")
+
+    app = web.Application()
+    app.add_routes([web.get("/hello", hello)])
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", port := free_port())
+    await site.start()
+    headers = {"traceparent": f"00-{'1' * 32}-{'2' * 16}-01"}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"http://127.0.0.1:{port}/hello", headers=headers) as answer,
+    ):
+        assert await answer.text() == "hello"
+    await runner.cleanup()
+    assert [(transaction.notes or {})[TRACE] for transaction in sink] == [("1" * 32, "2" * 16, "01")]
