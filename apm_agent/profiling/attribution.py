@@ -109,6 +109,19 @@ def end(transaction: Transaction) -> bool:
     return True
 
 
+def renew(ident: int) -> int:
+    """Ask again for the kernel's number for a thread, by `threading`'s word; 0 where it knows none.
+
+    What was known may be that of a thread long gone, whose ident this one got.
+    """
+    natives.pop(ident, None)
+    thread = getattr(_modules.get("threading"), "_active", {}).get(ident)
+    number: int = getattr(thread, "native_id", None) or 0
+    if number:
+        natives[ident] = number
+    return number
+
+
 def lend(transaction: Transaction) -> Work | None:
     """Put the calling worker thread at work for a transaction begun elsewhere; give the result to `give_back`."""
     ident = get_ident()

@@ -147,7 +147,8 @@ class Look:
         for transaction, ident, weight in work:
             cpu = cpu_of(natives.get(ident, 0))
             if cpu is None:
-                # The number was that of a thread long gone; the next start on this one asks again.
+                cpu = cpu_of(attribution.renew(ident))
+            if cpu is None:  # the next start on this thread asks again
                 natives.pop(ident, None)
                 continue
             now[ident] = cpu

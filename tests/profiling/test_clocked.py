@@ -84,9 +84,28 @@ def test_of_threads_that_compete_each_gets_what_its_own_clock_says(
     for thread in threads:
         thread.join()
     for done in finished:
-        given = sum(sample.cpu_ns or 0 for sample in done.samples)
-        assert given == pytest.approx(done.cpu_ns, rel=0.1)
+        given = sum(sample.cpu_ns for sample in done.samples)
+        # What came after its last sample is not given, and looks come late where threads compete.
+        assert 0.5 * done.cpu_ns < given < 1.05 * done.cpu_ns
         assert given < 0.8 * sum(sample.weight_ns for sample in done.samples), "it waited for the GIL"
+
+
+def test_a_thread_that_got_the_number_of_one_long_gone_is_asked_by_its_own(
+    traced: Turned, make_sampler: Made
+) -> None:
+    tracer, finished = traced(make_sampler(0.004, 0.5), Cpu())
+
+    def serve() -> None:
+        transaction = tracer.begin("web", "GET /")
+        in_python(0.05)
+        tracer.end(transaction)
+
+    for _ in range(6):
+        thread = threading.Thread(target=serve)
+        thread.start()
+        thread.join()
+    assert any(done.samples for done in finished)
+    assert all(sample.cpu_ns is not None for done in finished for sample in done.samples)
 
 
 def test_nothing_is_known_at_the_first_look_at_a_lent_thread(make_sampler: Made) -> None:
