@@ -13,8 +13,9 @@ from typing import Any
 
 from apm_agent.errors import contained
 from apm_agent.instruments import dbapi
-from apm_agent.instruments.rows import Returning
+from apm_agent.instruments.rows import Returning, Timed
 from apm_agent.instruments.subclassing import Subclasses, like
+from apm_agent.model.span import Span
 from apm_agent.tracing import tracer as tracing
 
 _SYSTEM = "postgresql"
@@ -143,4 +144,14 @@ def _finishing(name: str, plain: Callable[..., Any]) -> Any:
     return like(finish, plain)
 
 
-PATCHES = (Returning("psycopg2:connect", connect),)
+def batch(span: Span, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """``execute_values(cur, sql, argslist, …)`` and its kin, which send many pages."""
+    span.tags = {"system": _SYSTEM}
+    span.statement = dbapi.text_of(args[1] if len(args) > 1 else kwargs["sql"])
+
+
+PATCHES = (
+    Returning("psycopg2:connect", connect),
+    Timed("psycopg2.extras:execute_batch", batch, kind="db", leaf=True, name=""),
+    Timed("psycopg2.extras:execute_values", batch, kind="db", leaf=True, name=""),
+)

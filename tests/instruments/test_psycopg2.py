@@ -70,6 +70,8 @@ def test_each_way_to_run_a_statement_is_one_span(traced: Any, dsn: str, connecti
         cursor = connection.cursor()
         cursor.executemany("insert into item values (%s, %s)", [(1, "Ada"), (2, "Bob")])
         psycopg2.extras.execute_values(cursor, "insert into item values %s", [(3, "Eve"), (4, "Dan")])
+        rows = [(n, "x") for n in range(10, 20)]
+        psycopg2.extras.execute_batch(cursor, "insert into item values (%s, %s)", rows, page_size=3)
         connection.commit()
         connection.commit()
         assert cursor.execute("select name from item order by id") is None
@@ -81,9 +83,10 @@ def test_each_way_to_run_a_statement_is_one_span(traced: Any, dsn: str, connecti
         cursor.execute("select 1")
         connection.rollback()
     assert seen(spans) == [
-        ("connect", None), ("insert into item values (%s, %s)", 2), ("insert into item values (3,'Eve'),(4,'Dan')", 2),
-        ("COMMIT", None), ("select name from item order by id", 4), ("select 2", 1), ("CALL pg_backend_pid", 1),
-        ("delete from item", 4), ("COMMIT", None), ("select 1", 1), ("ROLLBACK", None),
+        ("connect", None), ("insert into item values (%s, %s)", 2), ("insert into item values %s", None),
+        ("insert into item values (%s, %s)", None),
+        ("COMMIT", None), ("select name from item order by id", 14), ("select 2", 1), ("CALL pg_backend_pid", 1),
+        ("delete from item", 14), ("COMMIT", None), ("select 1", 1), ("ROLLBACK", None),
     ]  # fmt: skip
 
 
@@ -260,13 +263,16 @@ def test_sqlalchemy_and_its_driver_are_one_span(traced: Any, dsn: str, postgresq
     assert [name for name, _ in seen(spans)] == ["select %(n)s", "select %(n)s", "COMMIT"]
 
 
-def test_r12_r43_connect_is_the_very_object_again() -> None:
-    before = psycopg2.connect
+def test_r12_r43_functions_are_the_very_objects_again() -> None:
+    names = ((psycopg2, "connect"), (psycopg2.extras, "execute_batch"), (psycopg2.extras, "execute_values"))
+    before = [vars(module)[name] for module, name in names]
     patching.apply()
-    assert psycopg2.connect is not before
-    assert inspect.isfunction(psycopg2.connect)
-    assert inspect.signature(psycopg2.connect) == inspect.signature(before)
-    assert pickle.loads(pickle.dumps(psycopg2.connect)) is psycopg2.connect
+    for (module, name), was in zip(names, before, strict=True):
+        now = vars(module)[name]
+        assert now is not was
+        assert inspect.isfunction(now)
+        assert inspect.signature(now) == inspect.signature(was)
+        assert pickle.loads(pickle.dumps(now)) is now
     assert [state for state in patching.states() if state[0] == "psycopg2"] == [("psycopg2", "patched", "")]
     patching.remove()
-    assert psycopg2.connect is before
+    assert [vars(module)[name] for module, name in names] == before
