@@ -63,6 +63,7 @@ class Site:
             APM_AGENT_FLUSH_INTERVAL="0.1",
             APM_AGENT_STORE=f"sqlite:///{self.store}",
             APM_AGENT_LOG_SLOW="off",
+            dramatiq_worker_timeout="50",  # how long its threads take to see that they are to stop
         )
 
     def write(self, name: str, text: str) -> None:

@@ -132,7 +132,8 @@ def test_r25_children_that_live_for_one_task_lose_nothing(site: Any) -> None:
     site.write("shop.py", "import apm_agent\napm_agent.install(service='shop')\n" + APP)
     site.write(
         "many.py",
-        "from shop import add, app, endless, forever, killed\n"
+        "import time\n"
+        "from shop import add, endless, forever, killed\n"
         "results = [add.delay(number, 1) for number in range(10)]\n"
         "dying = [endless.delay(), killed.delay()]\n"
         "stopped = forever.delay()\n"
@@ -141,7 +142,7 @@ def test_r25_children_that_live_for_one_task_lose_nothing(site: Any) -> None:
         "for result in dying:\n"
         "    result.get(timeout=30, propagate=False)\n"
         "while stopped.state != 'STARTED':\n"
-        "    pass\n"
+        "    time.sleep(0.02)\n"
         "stopped.revoke(terminate=True)\n"
         "stopped.get(timeout=30, propagate=False)\n",
     )
