@@ -18,7 +18,6 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from apm_agent.instruments import patching
 from apm_agent.tracing.current import current
-from pools import AsyncHolder, Holder
 
 pytestmark = pytest.mark.server
 TABLE = "create temporary table item (id integer primary key, name text)"
@@ -209,43 +208,6 @@ def test_pipelines_send_what_they_sent(traced: Any, connection: psycopg.Connecti
         cursors = [connection.execute("select %s::int", (n,)) for n in range(3)]
         assert [c.fetchone() for c in cursors] == [(0,), (1,), (2,)]
     assert [name for name, _ in seen(spans)][:3] == ["select %s::int"] * 3
-
-
-def test_waiting_for_the_pool_is_a_wait_of_its_own(traced: Any, conninfo: str) -> None:
-    with psycopg_pool.ConnectionPool(conninfo, min_size=1, max_size=1, open=True) as pool:
-        pool.wait()
-        held = pool.getconn()
-        holder = Holder(lambda: pool.putconn(held))
-        with traced() as spans:
-            holder.watch(spans)
-            with pool.connection() as connection:
-                connection.execute("select 1")
-            with pytest.raises(psycopg_pool.PoolTimeout), pool.connection():
-                pool.getconn(timeout=0.01)
-        released_ns = holder.done()
-    assert [(s.kind, s.statement or s.name) for s in spans] == [
-        ("wait", "connection pool"), ("db", "select 1"), ("db", "COMMIT"), ("wait", "connection pool"),
-        ("wait", "connection pool"),
-    ]  # fmt: skip
-    assert spans[0].start_ns < released_ns < spans[0].end_ns
-    assert spans[4].tags == {"system": "postgresql", "error": "PoolTimeout"}
-    assert {s.parent for s in spans} == {None}
-
-
-async def test_waiting_for_the_async_pool_too(traced: Any, conninfo: str) -> None:
-    async with psycopg_pool.AsyncConnectionPool(conninfo, min_size=1, max_size=1, open=False) as pool:
-        await pool.wait()
-        held = await pool.getconn()
-        holder = AsyncHolder(lambda: pool.putconn(held))
-        with traced() as spans:
-            holder.watch(spans)
-            async with pool.connection() as connection:
-                await connection.execute("select 1")
-            released_ns = await holder.done()
-    assert [(s.kind, s.statement or s.name) for s in spans] == [
-        ("wait", "connection pool"), ("db", "select 1"), ("db", "COMMIT"),
-    ]  # fmt: skip
-    assert spans[0].start_ns < released_ns < spans[0].end_ns
 
 
 async def test_r18_a_cancelled_statement_closes_its_span(
