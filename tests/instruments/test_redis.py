@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 import importlib
 import inspect
-import pickle
 import threading
 from collections.abc import Iterator
 from types import ModuleType
@@ -23,7 +21,6 @@ import valkey.asyncio.cluster
 import valkey.cluster
 
 import daemons
-from apm_agent.instruments import patching
 from servers import free_port
 
 pytestmark = pytest.mark.server
@@ -288,49 +285,3 @@ def test_commands_without_end_do_not_fill_memory(client: Any, library: Library, 
                 client.execute_command("\x00<script>")
     assert {span.name for span in spans} == {"command"}
     assert max(map(len, _names)) <= 64
-
-
-def test_r12_r43_clients_are_what_they_were(library: Library) -> None:
-    module = importlib.import_module(library.system)
-    owners = [
-        (library.Client, "execute_command"),
-        (module.client.Pipeline, "execute"),
-        (module.client.Pipeline, "immediate_execute_command"),
-        (library.AsyncClient, "execute_command"),
-        (module.asyncio.client.Pipeline, "execute"),
-        (module.asyncio.client.Pipeline, "immediate_execute_command"),
-        (library.Cluster, "execute_command"),
-        (library.AsyncCluster, "execute_command"),
-        (module.cluster.ClusterPipeline, "execute"),
-        (module.asyncio.cluster.ClusterPipeline, "execute"),
-    ]
-
-    def facts() -> list[Any]:
-        found = []
-        for owner, name in owners:
-            function = getattr(owner, name)
-            found += [
-                str(inspect.signature(function)),
-                inspect.getfullargspec(function)._replace(annotations={}),
-                inspect.iscoroutinefunction(function),
-                function.__qualname__,
-                pickle.loads(pickle.dumps(function)) is function,
-                copy.copy(function) is function,
-            ]
-        return found
-
-    untouched = (module.client.PubSub, module.asyncio.client.PubSub)
-    pubsub = [dict(vars(owner)) for owner in untouched]
-    objects, before = [vars(owner)[name] for owner, name in owners], facts()
-    patching.apply()
-    try:
-        state = {name: (state, detail) for name, state, detail in patching.states()}
-        assert state[library.system] == ("patched", "")
-        assert all(
-            vars(owner)[name] is not found for (owner, name), found in zip(owners, objects, strict=True)
-        )
-        assert facts() == before
-        assert [dict(vars(owner)) for owner in untouched] == pubsub
-    finally:
-        patching.remove()
-    assert all(vars(owner)[name] is found for (owner, name), found in zip(owners, objects, strict=True))
