@@ -1,4 +1,4 @@
-"""`apm-agent ship`: takes finished transactions from the store to any OpenTelemetry collector, over OTLP/HTTP.
+"""`apm-agent ship`: takes finished transactions from the store to any OpenTelemetry collector, over OTLP.
 
 Beside the application, not in it: the agent opens no socket. Each transaction is sent once while this runs; what a
 collector cannot take now is tried again, and nothing is sent a second time for the rest of a batch.
@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import os
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from urllib.parse import unquote, urlsplit
 
 import click
 
 from apm_agent import __version__
-from apm_agent.cli import place
+from apm_agent.cli import place, posting
 from apm_agent.errors import ApmError, ConfigError
 from apm_agent.exporters import otlp
 from apm_agent.queries import window
@@ -24,21 +22,26 @@ from apm_agent.queries.connection import connect
 from apm_agent.queries.shipping import LONGEST_NS, load, waiting
 
 _BATCH = 200
-_TIMEOUT = 10.0
 #: Writers hold back what they cannot write at once: so far back is looked for what came late, in ns.
 _LATE_NS = 600 * 10**9
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
 _TRIES_ONCE = 5
-_AGAIN = frozenset({408, 429, 502, 503, 504})
 _ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 _TRACES = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
 _HEADERS = "OTEL_EXPORTER_OTLP_HEADERS"
-_DEFAULT = "http://localhost:4318"
+_DEFAULT, _DEFAULT_GRPC = "http://localhost:4318", "http://localhost:4317"
 
 
 @click.command("ship")
 @click.option(
     "--to", "url", help=f"The collector's address for traces; else {_TRACES} or {_ENDPOINT} say it."
+)
+@click.option(
+    "--protocol",
+    type=click.Choice(list(posting.PROTOCOLS)),
+    default="http",
+    show_default=True,
+    help="How it is spoken; grpc needs the library grpcio.",
 )
 @click.option(
     "--header", "headers", multiple=True, help=f"NAME=VALUE sent with each request; else {_HEADERS}."
@@ -56,19 +59,25 @@ _DEFAULT = "http://localhost:4318"
 )
 @click.option("--store", help="The store: a URL, or the path of a file.")
 def command(  # noqa: PLR0917  (click gives them by name)
-    url: str | None, headers: tuple[str, ...], span: str, once: bool, each: float, store: str | None
+    url: str | None,
+    protocol: str,
+    headers: tuple[str, ...],
+    span: str,
+    once: bool,
+    each: float,
+    store: str | None,
 ) -> None:
-    """Send finished transactions to an OpenTelemetry collector (OTLP over HTTP), each once.
+    """Send finished transactions to an OpenTelemetry collector (OTLP over HTTP or gRPC), each once.
 
     \b
     apm-agent ship --to http://localhost:4318/v1/traces
     apm-agent ship --range 1h --once
     """
-    target = _target(url)
-    sender = Sender(target, _read_headers(headers))
+    target = _target(url, protocol)
+    sender = Sender(target, posting.PROTOCOLS[protocol](target, _read_headers(headers)))
     since = window.of_range(span or "1h").start_ns if span or once else time.time_ns()
     source = place.readable(store)
-    click.echo(f"apm-agent ▸ shipping {place.shown(source)} to {_shown(target)}", err=True)
+    click.echo(f"apm-agent ▸ shipping {place.shown(source)} to {posting.shown(target)}", err=True)
     shipped: dict[int, None] = {}
     try:
         while True:
@@ -103,27 +112,12 @@ def _forget(shipped: dict[int, None], before_ns: int) -> None:
         del shipped[number]
 
 
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """What is sent, and the keys sent with it, are for the address that was named."""
-
-    def redirect_request(self, *args: object) -> None:
-        return None
-
-
 class Sender:
     """Posts one body after the other, and waits while the collector says that it cannot take them now."""
 
-    def __init__(
-        self, url: str, headers: dict[str, str], sleep: Callable[[float], None] = time.sleep
-    ) -> None:
+    def __init__(self, url: str, post: posting.Post) -> None:
         self._url = url
-        self._headers = {
-            "User-Agent": f"apm-agent/{__version__}",
-            **headers,
-            "Content-Type": "application/x-protobuf",
-        }
-        self._opener = urllib.request.build_opener(_NoRedirects)
-        self._sleep = sleep
+        self._post = post
         #: transactions a collector has taken
         self.sent = 0
 
@@ -139,40 +133,18 @@ class Sender:
                 return
             if tries is not None and tried >= tries:
                 raise ApmError(
-                    f"the collector at {_shown(self._url)} took nothing after {tried} tries: {told}"
+                    f"the collector at {posting.shown(self._url)} took nothing after {tried} tries: {told}"
                 )
             if tried == 1:
                 click.echo(f"apm-agent ▸ waiting for the collector: {told}", err=True)
-            self._sleep(pause if wait is None else min(wait, _LONGEST_PAUSE))
+            time.sleep(pause if wait is None else min(wait, _LONGEST_PAUSE))
             pause = min(2 * pause, _LONGEST_PAUSE)
 
-    def _post(self, body: bytes) -> tuple[str | None, float | None]:
-        """What went wrong, None when nothing did, and how long the collector asks to wait."""
-        request = urllib.request.Request(self._url, body, self._headers, method="POST")
-        try:
-            with self._opener.open(request, timeout=_TIMEOUT) as answer:
-                if answer.read(65536):  # only a partial success has anything to say
-                    click.echo("apm-agent ▸ the collector took only a part of what it was sent", err=True)
-                return None, None
-        except urllib.error.HTTPError as error:
-            with error:
-                if error.code in _AGAIN:
-                    return f"it answered {error.code}", _seconds(error.headers.get("Retry-After"))
-            raise ApmError(
-                f"the collector at {_shown(self._url)} answered {error.code} {error.reason}. "
-                "Is --to the address for traces, and does it need a --header?"
-            ) from None
-        except OSError as error:
-            return str(getattr(error, "reason", error)), None
 
-
-def _seconds(text: str | None) -> float | None:
-    return float(text) if text is not None and text.isascii() and text.isdigit() else None
-
-
-def _target(option: str | None) -> str:
-    base = os.environ.get(_ENDPOINT, "").rstrip("/") or _DEFAULT
-    url = option or os.environ.get(_TRACES) or f"{base}/v1/traces"
+def _target(option: str | None, protocol: str) -> str:
+    base = os.environ.get(_ENDPOINT, "").rstrip("/")
+    usual = (base or _DEFAULT_GRPC) if protocol == "grpc" else f"{base or _DEFAULT}/v1/traces"
+    url = option or os.environ.get(_TRACES) or usual
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ConfigError(f"--to {url!r} is no address of HTTP; it must look like {_DEFAULT}/v1/traces")
@@ -190,10 +162,3 @@ def _read_headers(options: Iterable[str]) -> dict[str, str]:
             raise ConfigError(f"the header {name[:40]!r} has no value; it must look like NAME=VALUE")
         made[name.strip()] = value.strip()
     return made
-
-
-def _shown(url: str) -> str:
-    """Without credentials and query."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    return f"{parts.scheme}://{host}{f':{parts.port}' if parts.port else ''}{parts.path}"

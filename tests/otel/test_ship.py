@@ -5,15 +5,24 @@ from __future__ import annotations
 import subprocess
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import (
+    TraceServiceServicer,
+    add_TraceServiceServicer_to_server,
+)
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
@@ -222,6 +231,42 @@ def test_what_is_wrong_is_said_in_words(folder: Path, options: list[str], words:
     assert done.returncode == 2
     assert words in done.stderr
     assert "Traceback" not in done.stderr
+
+
+class GrpcCollector(TraceServiceServicer):
+    """A collector that speaks gRPC, and is busy at first."""
+
+    def __init__(self) -> None:
+        self.busy = 1
+        self.taken: list[ExportTraceServiceRequest] = []
+        self.metadata: list[dict[str, Any]] = []
+
+    def Export(self, request: ExportTraceServiceRequest, context: Any) -> ExportTraceServiceResponse:
+        if self.busy:
+            self.busy -= 1
+            context.abort(grpc.StatusCode.UNAVAILABLE, "busy")
+        self.taken.append(request)
+        self.metadata.append(dict(context.invocation_metadata()))
+        return ExportTraceServiceResponse()
+
+
+def test_a_collector_that_speaks_grpc_gets_the_same(folder: Path) -> None:
+    collector = GrpcCollector()
+    server = grpc.server(ThreadPoolExecutor(2))
+    add_TraceServiceServicer_to_server(collector, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        to = ["--to", f"http://127.0.0.1:{port}", "--protocol", "grpc"]
+        done = ship(folder, *to, "--once", "--header", "X-Key=k")
+    finally:
+        server.stop(None).wait()
+    assert done.returncode == 0, done.stderr
+    assert "shipped 3 transactions" in done.stderr
+    [request] = collector.taken
+    assert collector.metadata[0]["x-key"] == "k"
+    names = {span.name for scope in request.resource_spans[0].scope_spans for span in scope.spans}
+    assert {"nightly", "sum up", "GET /fail"} <= names
 
 
 TEXTS = st.text(max_size=40)
