@@ -110,7 +110,12 @@ class Digest:
             record.lines = transaction.notes.get(LINES)
             if record.failed:
                 record.log = [
-                    (line.at_ns - start, line.level, _clean(line.logger, _LONGEST_NAME), scrub_text(line.text))
+                    (
+                        line.at_ns - start,
+                        line.level,
+                        _clean(line.logger, _LONGEST_NAME),
+                        scrub_text(line.text),
+                    )
                     for line in transaction.notes.get(LOG, ())
                 ]
         if transaction.rss_curve:
