@@ -116,9 +116,7 @@ class Moments:
             before = _switches()
             take()
         else:
-            self._before = sys.getswitchinterval()
-            sys.setswitchinterval(_LOW)
-            self._lowered = sys.getswitchinterval()
+            self.lower()
             try:
                 self._asleep = _switches() + 1
                 self._sleep(max(self._next_ns - self._monotonic(), _AT_LEAST_NS) / 1e9)
@@ -133,6 +131,17 @@ class Moments:
     def late_ns(self, taken_ns: int) -> int:
         """How late the look was that was taken then."""
         return taken_ns - self._next_ns
+
+    def lower(self) -> None:
+        """Have the GIL handed over to our thread soon, until `restore`.
+
+        Without it a thread that waits can wait for seconds: who gives the GIL up more often than every 5 ms, only to
+        take it again at once, is never asked for it.
+        """
+        if self._before is None:
+            self._before = sys.getswitchinterval()
+            sys.setswitchinterval(_LOW)
+            self._lowered = sys.getswitchinterval()
 
     def restore(self) -> None:
         """Put the switch interval back, unless the application has set its own meanwhile."""

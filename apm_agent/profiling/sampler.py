@@ -73,6 +73,7 @@ class Sampler:
         attribution.begin(transaction)
         self._begun = transaction.thread_id
         if self._parked:
+            self._moments.lower()
             self._wake()
 
     def stop(self, transaction: Transaction) -> None:
@@ -131,9 +132,11 @@ class Sampler:
             self._pid, self._ours[0] = pid, 1
         self._lock = original("_thread", "allocate_lock")()
         self._lock.acquire()
+        self._moments.lower()
         try:
             original("_thread", "start_new_thread")(self._run, (self._pid,))
         except RuntimeError as error:  # no more threads: at exit, or the system's limit
+            self._moments.restore()
             self._refused = f"off: {error}"
 
     def _wake(self) -> None:
@@ -145,6 +148,7 @@ class Sampler:
 
     def _run(self, pid: int) -> None:
         moments = self._moments
+        moments.restore()
         moments.prepare()
         monotonic, cpu = self._clock.monotonic, self._clock.cpu
         busy_ns = monotonic()
@@ -187,11 +191,12 @@ class Sampler:
 
     def _park(self) -> None:
         self._parked = True
-        if attribution.anyone() or self._closed:  # began between the last test and the line above
-            self._parked = False
-            return
-        self._lock.acquire()
+        if (
+            not attribution.anyone() and not self._closed
+        ):  # else it began between the last test and the line above
+            self._lock.acquire()
         self._parked = False
+        self._moments.restore()
 
     def _account(self, began: int, spent: int, looked: bool) -> None:
         cost = self._clock.cpu() - spent

@@ -152,7 +152,8 @@ def test_transactions_shorter_than_a_wait_for_the_gil_are_seen(traced: Turned, m
         tracer.end(transaction)
     sampler.close()
     samples = [sample for transaction in finished for sample in transaction.samples]
-    assert len(samples) >= 0.5 * sum(transaction.duration_ns for transaction in finished) / (10 * MS)
+    # One that is due within 0.1 ms before an end comes after it.
+    assert len(samples) >= 0.3 * sum(transaction.duration_ns for transaction in finished) / (10 * MS)
     assert sum(in_python.__code__ in sample.stack for sample in samples) >= 0.9 * len(samples)
 
 
