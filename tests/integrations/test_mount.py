@@ -63,7 +63,9 @@ def test_the_dashboard_is_served_and_never_timed(mount: str, tmp_path: Path) -> 
             assert headers["content-type"].startswith("application/json")
         for attempt in range(200):
             _, _, body = browser.get("/apm/api/v1/endpoints?range=15m")
-            names = {row["name"]: row["count"] for row in json.loads(body)["endpoints"]}
+            # What a request leaves to be done after it is a transaction of its own.
+            found = [row for row in json.loads(body)["endpoints"] if row["kind"] != "background"]
+            names = {row["name"]: row["count"] for row in found}
             if names or attempt == 199:
                 break
         assert names == {f"GET {path}": 1}, program.output

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from apm_agent.store.schema import VERSION
 from records import rows, sums_agree
 
 PROCESSES, BOOTS = 8, 4
@@ -40,7 +41,7 @@ def test_r35_processes_that_start_at_once_make_one_schema(tmp_path: Path) -> Non
     boot(tmp_path, PROCESSES, BOOTS)
     for n in range(BOOTS):
         path = tmp_path / str(n) / ".apm-agent" / "apm.db"
-        assert rows(path, "SELECT count(*) FROM _sqlite_migrations") == [(1,)]
+        assert rows(path, "SELECT count(*) FROM _sqlite_migrations") == [(VERSION,)]
         assert rows(path, "PRAGMA auto_vacuum") == [(2,)]
         assert rows(path, "SELECT count(*) FROM transactions") == [(3 * PROCESSES,)]
         assert rows(path, "SELECT count(*) FROM endpoints") == [(1,)]
