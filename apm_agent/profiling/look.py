@@ -19,6 +19,8 @@ _MOST_SAMPLES = 2000
 _MOST_STACKS = 5000
 #: Where threads compete for the GIL: as long as one may keep it that is asked for it.
 _CONTESTED_NS = 5_000_000
+#: Each asking gives the GIL up, and among many threads to get it back can take 100 ms.
+_MOST_ASKED = 2
 
 
 class Look:
@@ -132,7 +134,7 @@ class Look:
                     owed.seen(weight)
                     self._elsewhere.computes(transaction, ident, key, sites.holds(key))
                 self._book(transaction, key, RUNNING, now, weight, cpu=clocked.computes(ident, weight))
-        self._ask(unsure, began)
+        self._ask(unsure[:_MOST_ASKED], began)
         with held():
             self.waiting.book(now, gap, planned_ns, torn)
         self._work = []

@@ -60,6 +60,7 @@ class Moments:
         "_monotonic",
         "_next_ns",
         "_sleep",
+        "_slept",
         "gap_ns",
         "torn",
         "waited",
@@ -71,6 +72,7 @@ class Moments:
         self._before: float | None = None
         self._lowered = 0.0
         self._asleep = 0
+        self._slept = False
         self._sleep: Callable[[float], Any] = original("time", "sleep")
         #: time between the last two planned looks
         self.gap_ns = 0
@@ -99,7 +101,8 @@ class Moments:
         self.gap_ns = max(self._next_ns - before, 0)
         self._asleep = _switches()
         pause = self._next_ns - _LEAD_NS - now
-        if pause > 0 and not alone:
+        self._slept = pause > 0 and not alone
+        if self._slept:
             self._asleep += 1
             self._sleep(pause / 1e9)
 
@@ -115,6 +118,10 @@ class Moments:
             # Others compete for the GIL, and it came late: to sleep again would only make it later.
             before = _switches()
             take()
+            if not self._slept:
+                self._asleep = (
+                    -1
+                )  # we have had the GIL since the look before: nothing says who would have had it
         else:
             self.lower()
             try:
