@@ -39,7 +39,11 @@ if not settings.configured:
             "django.middleware.common.CommonMiddleware",
             "django.contrib.auth.middleware.AuthenticationMiddleware",
         ],
-        LOGGING={"version": 1, "loggers": {"django": {"level": "CRITICAL"}}},
+        LOGGING={
+            "version": 1,
+            "disable_existing_loggers": False,
+            "loggers": {"django": {"level": "CRITICAL"}},
+        },
         APM_AGENT=json.loads(os.environ.get("SITE_SETTINGS", '{"ENABLED": false}')),
     )
 
