@@ -20,7 +20,7 @@ from logs_kept import Kept, failing
 @pytest.fixture
 def log() -> Any:
     """A logger that writes to `log.stream` in a format with the id."""
-    logger = logging.getLogger("shop")
+    logger = logging.getLogger("till")
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     handler.setFormatter(logging.Formatter("[%(transaction_id)s] %(message)s"))
@@ -36,7 +36,7 @@ def log() -> Any:
 @contextmanager
 def alone() -> Iterator[None]:
     """Without pytest's own handlers, which raise what logging prints, and hold each record."""
-    around = [(each, list(each.handlers)) for each in (logging.getLogger("shop"), logging.getLogger())]
+    around = [(each, list(each.handlers)) for each in (logging.getLogger("till"), logging.getLogger())]
     others = [
         (each, handler) for each, found in around for handler in found if "pytest" in type(handler).__module__
     ]
@@ -65,7 +65,7 @@ def test_the_last_lines_of_a_failed_transaction_are_kept_in_order(kept: Kept, lo
     failing("job", say)
     lines = kept.trace("job")["log"]
     assert [line["text"] for line in lines] == [f"line {number}" for number in range(30, 80)]
-    assert {(line["level"], line["logger"]) for line in lines} == {("WARNING", "shop")}
+    assert {(line["level"], line["logger"]) for line in lines} == {("WARNING", "till")}
     times = [line["t_ms"] for line in lines]
     assert times == sorted(times)
     assert times[0] >= 0

@@ -50,7 +50,7 @@ def test_lines_handed_on_to_it_are_kept_once(kept: Kept, records: list[Any]) -> 
         def emit(self, record: logging.LogRecord) -> None:
             logger.opt(depth=6, exception=record.exc_info).log(record.levelname, record.getMessage())
 
-    shop = logging.getLogger("shop")
+    shop = logging.getLogger("till")
     shop.addHandler(handler := Intercept())
     shop.propagate = False
     try:

@@ -47,7 +47,7 @@ def test_what_the_application_binds_wins(kept: Kept) -> None:
 
 def test_in_front_of_logging_a_line_is_kept_once(kept: Kept) -> None:
     logger = structlog.wrap_logger(
-        logging.getLogger("shop"),
+        logging.getLogger("till"),
         processors=[structlog.processors.KeyValueRenderer(key_order=["event"])],
         wrapper_class=structlog.stdlib.BoundLogger,
     )
