@@ -4,11 +4,15 @@ A Python thread that wakes up and waits for the GIL gets it when a worker gives 
 would then be booked with the CPU time before it. So each look has a planned moment, and our thread awaits it asleep
 with the switch interval lowered: whoever holds the GIL then hands it over within microseconds, from wherever it is.
 
-- One thread at work: nobody else wants the GIL, so the lowered interval costs nothing and lasts the whole sleep.
+- One thread at work: nobody else wants the GIL, so the lowered interval costs nothing and lasts from one look to the
+  next. Whatever we do there may need the GIL back, and at the usual interval who gives it up more often than that,
+  only to take it again at once (an event loop that is never idle), is never asked for it.
+- During the look itself it is high enough that nobody asks for the GIL back within the time a look takes, and low
+  enough that we get it back soon if somebody did: who gave it to us may have begun to count before we could raise it.
 - Several: they would hand the GIL around among themselves all the time, so it is lowered only shortly before the
   moment. If the GIL comes too late even for that, the look is taken at once and known to be late.
 
-The switch interval is put back before anything else is done, and never lowered while nobody is at work.
+The switch interval is put back as soon as nobody is at work.
 """
 
 from __future__ import annotations
@@ -23,7 +27,13 @@ from apm_agent.profiling.native import original
 
 #: While a look is awaited. Shorter costs more: our thread wakes this often for nothing while whoever holds the GIL
 #: keeps it through a long call into C, or has no processor; and from about 10 µs on it does not sleep at all.
-_LOW = 1e-4
+_LOW = 1.01e-4
+#: While a look is taken; it takes a tenth of that.
+_MIDDLE = 9.97e-4
+#: What Python answers then, for it counts whole microseconds. No round numbers, lest they be the application's own.
+_OURS = tuple(round(seconds * 1e6) * 1e-6 for seconds in (_LOW, _MIDDLE))
+#: A look this late must wait for a GIL that it does not get, for who has it gives it up all the time.
+_OVERDUE_NS = 20_000_000
 _LEAD_NS = 300_000
 #: Share of the interval within which a look falls at random, so that no periodic work keeps step with us.
 _JITTER = 0.6
@@ -53,10 +63,10 @@ class Moments:
     """Plans looks about an interval apart and waits for them."""
 
     __slots__ = (
+        "_alone",
         "_asleep",
         "_before",
         "_grid_ns",
-        "_lowered",
         "_monotonic",
         "_next_ns",
         "_sleep",
@@ -70,7 +80,7 @@ class Moments:
         self._monotonic = monotonic
         self._next_ns = self._grid_ns = 0
         self._before: float | None = None
-        self._lowered = 0.0
+        self._alone = False
         self._asleep = 0
         self._slept = False
         self._sleep: Callable[[float], Any] = original("time", "sleep")
@@ -100,6 +110,9 @@ class Moments:
         before, self._next_ns = self._next_ns, self._grid_ns + int((random() - 0.5) * _JITTER * interval_ns)
         self.gap_ns = max(self._next_ns - before, 0)
         self._asleep = _switches()
+        self._alone = alone
+        if not alone:
+            self.restore()
         pause = self._next_ns - _LEAD_NS - now
         self._slept = pause > 0 and not alone
         if self._slept:
@@ -107,33 +120,38 @@ class Moments:
             self._sleep(pause / 1e9)
 
     def rest(self) -> None:
-        """Sleep until the next look was due; nobody is at work."""
+        """Sleep until the next look was due; nobody is at work. Who sets to work meanwhile calls `lower`."""
+        self.restore()
         pause = self._next_ns - self._monotonic()
         if pause > 0:
             self._sleep(pause / 1e9)
 
     def meet(self, take: Callable[[], None]) -> None:
         """Sleep until the moment with the switch interval lowered, and take the look."""
-        if self._monotonic() > self._next_ns:
-            # Others compete for the GIL, and it came late: to sleep again would only make it later.
-            before = _switches()
-            take()
-            if not self._slept:
-                self._asleep = (
-                    -1
-                )  # we have had the GIL since the look before: nothing says who would have had it
-        else:
+        late = self._monotonic() > self._next_ns
+        if not late:
             self.lower()
-            try:
-                self._asleep = _switches() + 1
-                self._sleep(max(self._next_ns - self._monotonic(), _AT_LEAST_NS) / 1e9)
-            finally:
-                # Before anything else: who just gave us the GIL would otherwise ask it back in the middle of the look.
-                self.restore()
-            before = _switches()
-            take()
+            self._asleep = _switches() + 1
+            self._sleep(max(self._next_ns - self._monotonic(), _AT_LEAST_NS) / 1e9)
+        # Before anything else: who just gave us the GIL would otherwise ask it back in the middle of the look.
+        self._raise()
+        before = _switches()
+        take()
+        torn = _switches() != before
+        if self._alone:
+            self.lower()
+        else:
+            self.restore()
+        if late and not self._slept:
+            # We have had the GIL since the look before: nothing says who would have had it. And others that compete
+            # for it made us late, so to sleep again would only make it later.
+            self._asleep = -1
         self.waited = before > self._asleep  # each time it waited, beside the sleep itself
-        self.torn = _switches() != before
+        self.torn = torn
+
+    def overdue(self, now: int) -> bool:
+        """Whether we should have looked by now, and need `lower` to get the GIL for it."""
+        return now > self._next_ns + _OVERDUE_NS
 
     def late_ns(self, taken_ns: int) -> int:
         """How late the look was that was taken then."""
@@ -145,13 +163,19 @@ class Moments:
         Without it a thread that waits can wait for seconds: who gives the GIL up more often than every 5 ms, only to
         take it again at once, is never asked for it.
         """
-        if self._before is None:
-            self._before = sys.getswitchinterval()
-            sys.setswitchinterval(_LOW)
-            self._lowered = sys.getswitchinterval()
+        before = sys.getswitchinterval()
+        if before not in _OURS:
+            self._before = before
+        elif self._before is None:
+            return  # the application's own wish
+        sys.setswitchinterval(_LOW)
+
+    def _raise(self) -> None:
+        if self._before is not None and sys.getswitchinterval() in _OURS:
+            sys.setswitchinterval(min(_MIDDLE, self._before))
 
     def restore(self) -> None:
         """Put the switch interval back, unless the application has set its own meanwhile."""
         before, self._before = self._before, None
-        if before is not None and sys.getswitchinterval() == self._lowered:
+        if before is not None and sys.getswitchinterval() in _OURS:
             sys.setswitchinterval(before)

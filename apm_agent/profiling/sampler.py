@@ -36,8 +36,8 @@ class Sampler:
     """
 
     __slots__ = (
-        "_allowance", "_awake_ns", "_begun", "_budget", "_clock", "_closed", "_cpu_ns", "_interval_ns", "_late",
-        "_lock", "_looked_ns", "_moments", "_ours", "_parked", "_pid", "_refused", "beside", "looks",
+        "_allowance", "_awake_ns", "_begun", "_budget", "_clock", "_closed", "_cpu_ns", "_idle", "_interval_ns",
+        "_late", "_lock", "_looked_ns", "_moments", "_ours", "_parked", "_pid", "_refused", "beside", "looks",
     )  # fmt: skip
 
     def __init__(self, interval: float = 0.01, budget: float = 0.01, clock: Clock = system) -> None:
@@ -56,6 +56,8 @@ class Sampler:
         self._ours[0] = 0
         #: the thread that began a transaction last, if one did since the last tick
         self._begun = 0
+        #: whether it sleeps because nothing was at work, and whether until it is woken
+        self._idle = False
         self._parked = False
         self._closed = False
         self._lock: Any = None
@@ -72,9 +74,8 @@ class Sampler:
             self._launch()
         attribution.begin(transaction)
         self._begun = transaction.thread_id
-        if self._parked:
-            self._moments.lower()
-            self._wake()
+        if self._idle or self._moments.overdue(transaction.start_ns):
+            self._rouse()
 
     def stop(self, transaction: Transaction) -> None:
         """Take the transaction off its thread or task."""
@@ -139,6 +140,12 @@ class Sampler:
             self._moments.restore()
             self._refused = f"off: {error}"
 
+    def _rouse(self) -> None:
+        self._idle = False
+        self._moments.lower()  # or it might not get the GIL to see what has begun
+        if self._parked:
+            self._wake()
+
     def _wake(self) -> None:
         self._parked = False
         try:
@@ -148,8 +155,9 @@ class Sampler:
 
     def _run(self, pid: int) -> None:
         moments = self._moments
-        moments.restore()
         moments.prepare()
+        with _looking:  # what is done for the first time takes longer than the GIL may be kept
+            self.looks.take()
         monotonic, cpu = self._clock.monotonic, self._clock.cpu
         busy_ns = monotonic()
         self.looks.forget(busy_ns)
@@ -167,6 +175,7 @@ class Sampler:
                 self._allowance.passes(busy_ns - since)
                 self.looks.forget(busy_ns)
                 moments.begin(self._allowance.interval_ns())
+        moments.restore()
 
     def _tick(self, moments: Moments) -> bool:
         begun, self._begun = self._begun, 0
@@ -177,7 +186,10 @@ class Sampler:
             idents.add(begun)
         moments.approach(self._allowance.interval_ns(), len(idents) < 2)
         if not busy:
-            moments.rest()
+            self._idle = True
+            if not self._begun:  # else it began between the first line and the last
+                moments.rest()
+            self._idle = False
             self.looks.forget(self._clock.monotonic())
             return False
         looks = self.looks
@@ -190,13 +202,11 @@ class Sampler:
         return True
 
     def _park(self) -> None:
-        self._parked = True
-        if (
-            not attribution.anyone() and not self._closed
-        ):  # else it began between the last test and the line above
+        self._parked = self._idle = True
+        # Else it began between the last test and the line above.
+        if not attribution.anyone() and not self._closed:
             self._lock.acquire()
-        self._parked = False
-        self._moments.restore()
+        self._parked = self._idle = False
 
     def _account(self, began: int, spent: int, looked: bool) -> None:
         cost = self._clock.cpu() - spent
