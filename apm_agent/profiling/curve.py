@@ -1,8 +1,7 @@
 """Reads the process's resident memory on the sampler's clock, for the curve and the peak inside long transactions.
 
-A reading gives the GIL up, and to get it back from an application that gives it up often costs more than a look: so
-only while some transaction has been open for 50 ms, and 20 times a second. Shorter ones have their two readings, at
-begin and end, and no curve.
+Only while some transaction has been open for 50 ms, and 20 times a second: a finer curve would cost more than it
+tells. Shorter ones have their two readings, at begin and end, and no curve.
 """
 
 from __future__ import annotations

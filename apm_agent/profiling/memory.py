@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from functools import partial
-from typing import Any
 
 from apm_agent.model.forked import claim
 from apm_agent.model.transaction import Transaction
+from apm_agent.profiling.reading import reader
 
 _PATH = "/proc/self/statm"
 _LONGEST = 128
-_UNKNOWN: tuple[bytes, int | None] = (b"", None)
-pread: Any = getattr(os, "pread", None)
+_UNKNOWN: tuple[bytes | bytearray, int | None] = (b"", None)
 
 
 class Memory:
@@ -32,7 +30,7 @@ class Memory:
         self._ours = claim()
         self._file = -1
         #: reads the file; says nothing while there is none
-        self._ask: Callable[[], bytes] = bytes
+        self._ask: Callable[[], bytes | bytearray] = bytes
         #: what was read last and what it says, kept as one so that threads see them together
         self._last = _UNKNOWN
 
@@ -83,9 +81,9 @@ class Memory:
             os.close(self._file)
         self._let_go()
         self._ours[0] = 1
-        if pread is not None and os.path.exists(_PATH):
-            self._file = os.open(_PATH, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
-            self._ask = partial(pread, self._file, _LONGEST, 0)
+        if os.path.exists(_PATH):
+            self._file = os.open(_PATH, os.O_RDONLY | os.O_CLOEXEC)
+            self._ask = reader(self._file, _LONGEST)
 
     def _let_go(self) -> None:
         self._file, self._ask, self._last = -1, bytes, _UNKNOWN

@@ -110,6 +110,32 @@ def test_resident_agrees_with_another_witness() -> None:
     assert abs(ours - theirs) < 2 * 2**20
 
 
+@linux
+def test_r01_to_read_it_no_thread_loses_its_turn() -> None:
+    memory, turns, over = Memory(), [0], threading.Event()
+    memory.resident()  # opens the file
+
+    def impatient() -> None:
+        while not over.is_set():
+            turns[0] += 1
+            time.sleep(0)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(100)  # the other thread runs only when this one gives the GIL up by itself
+    thread = threading.Thread(target=impatient)
+    try:
+        thread.start()
+        time.sleep(0.001)
+        before = turns[0]
+        for _ in range(1000):
+            assert memory.resident()
+        assert turns[0] == before
+    finally:
+        sys.setswitchinterval(interval)
+        over.set()
+        thread.join()
+
+
 def test_overlap_counts_every_other_transaction_open_meanwhile() -> None:
     memory = Memory()
     a, b, c, d = (made() for _ in range(4))
