@@ -143,7 +143,7 @@ def test_what_a_short_transaction_does_first_counts_as_much_as_what_it_does_last
 
 
 def test_transactions_shorter_than_a_wait_for_the_gil_are_seen(traced: Turned, make_sampler: Made) -> None:
-    # What begins and ends one reads memory and so gives the GIL up: between two of them, when none is open.
+    # None of them gives the GIL up by itself.
     sampler = make_sampler(0.01, 0.5)
     tracer, finished = traced(Memory(), sampler)
     for _ in range(3000):
@@ -152,8 +152,7 @@ def test_transactions_shorter_than_a_wait_for_the_gil_are_seen(traced: Turned, m
         tracer.end(transaction)
     sampler.close()
     samples = [sample for transaction in finished for sample in transaction.samples]
-    # One that is due within 0.1 ms before an end comes after it.
-    assert len(samples) >= 0.3 * sum(transaction.duration_ns for transaction in finished) / (10 * MS)
+    assert len(samples) >= 0.8 * sum(transaction.duration_ns for transaction in finished) / (10 * MS)
     assert sum(in_python.__code__ in sample.stack for sample in samples) >= 0.9 * len(samples)
 
 
