@@ -1,12 +1,13 @@
 """Puts the instruments in place as the application imports their libraries, and takes them out again.
 
-A row that cannot be placed is `failed` with its reason; it never raises into the application. Nothing here
-holds a lock: placing is idempotent, and each row is claimed by one thread at a time.
+A table is loaded when the first of its packages is about to be executed. A row that cannot be placed is `failed`
+with its reason; it never raises into the application. Nothing here holds a lock: loading and placing are
+idempotent, each row is claimed by one thread at a time, and what was placed while it was taken out is taken out
+by whoever placed it.
 """
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import sys
 from collections.abc import Callable, Collection, Iterable
@@ -20,7 +21,9 @@ from apm_agent.instruments.wrapping import stand_in
 
 PATCHED, WAITING, FAILED, DISABLED = "patched", "waiting", "failed", "disabled"
 
-#: name → its rows as they stand, of the instruments that are on.
+#: Names of the instruments that are on.
+_on: set[str] = set()
+#: name → its rows as they stand, of those whose table is loaded.
 _active: dict[str, list[_Placement]] = {}
 #: Rows that belong to no instrument.
 _others: list[_Placement] = []
@@ -36,18 +39,24 @@ def apply(off: Collection[str] = ()) -> None:
     """
     for name in off:
         if name not in INSTRUMENTS:
+            import difflib  # of use only to somebody who reads this message
+
             guesses = difflib.get_close_matches(name, INSTRUMENTS, n=1)
             names = ", ".join(INSTRUMENTS)
             known = f"Did you mean {guesses[0]!r}?" if guesses else f"Instruments are: {names}."
             raise ConfigError(f"instruments_off names {name!r}, which is no instrument. {known}")
-    for name in INSTRUMENTS:
+    for name, (_, *packages) in INSTRUMENTS.items():
         if name in off:
+            _on.discard(name)
             _take_out(_active.pop(name, []))
-        else:
-            _active.setdefault(name, _placements(name))
-    for placements in list(_active.values()):
-        for placement in placements:
-            _place_when_imported(placement)
+            continue
+        _on.add(name)
+        for package in packages:  # before the look at what is there: it may be imported in between
+            importing.expect(package, _expected)
+        if any(package in sys.modules for package in packages):
+            for placement in _loaded(name):
+                _place_when_imported(placement)
+            _take_out_if_off(name)
 
 
 def place(rows: Iterable[Row]) -> Callable[[], None]:
@@ -67,9 +76,11 @@ def place(rows: Iterable[Row]) -> Callable[[], None]:
 
 def remove() -> None:
     """Take all instruments out: every patched attribute is the very object again that was there."""
+    _on.clear()
     for name in reversed(list(_active)):
-        _take_out(_active.pop(name))
+        _take_out(_active.pop(name, []))
     _broken.clear()
+    importing.expect_nothing()
     if not _others:
         importing.forget(_imported)
 
@@ -80,11 +91,13 @@ def states() -> list[tuple[str, str, str]]:
 
 
 def _state(name: str) -> tuple[str, str]:
+    if name not in _on:
+        return DISABLED, ""
     if name in _broken:
         return FAILED, _broken[name]
     placements = _active.get(name)
     if placements is None:
-        return DISABLED, ""
+        return WAITING, f"not imported yet: {', '.join(INSTRUMENTS[name][1:])}"
     of = {state: [p for p in placements if p.state == state] for state in (PATCHED, WAITING, FAILED)}
     if of[FAILED]:
         return FAILED, "; ".join(f"{p.row.target}: {p.reason}" for p in of[FAILED])
@@ -93,11 +106,31 @@ def _state(name: str) -> tuple[str, str]:
     return WAITING, f"not imported yet: {', '.join(dict.fromkeys(p.module for p in of[WAITING]))}"
 
 
+def _expected(package: str) -> None:
+    """A package is about to be executed: what is patched below it must be known by then, and is placed after."""
+    for name, (_, *packages) in INSTRUMENTS.items():
+        if package in packages and name in _on:
+            for placement in _loaded(name):
+                importing.watch(placement.module, _imported)
+            _take_out_if_off(name)
+
+
+def _loaded(name: str) -> list[_Placement]:
+    placements = _active.get(name)
+    # Two threads may read a table at once; the rows of one of them are used, by both.
+    return placements if placements is not None else _active.setdefault(name, _placements(name))
+
+
+def _take_out_if_off(name: str) -> None:
+    if name not in _on:  # since we looked
+        _take_out(_active.pop(name, []))
+
+
 def _placements(name: str) -> list[_Placement]:
     _broken.pop(name, None)
     placements: list[_Placement] = []
     with _noting(f"loading the instrument {name}", lambda reason: _broken.update({name: reason})):
-        placements = [_Placement(row) for row in importlib.import_module(INSTRUMENTS[name]).PATCHES]
+        placements = [_Placement(row) for row in importlib.import_module(INSTRUMENTS[name][0]).PATCHES]
     return placements
 
 
@@ -131,6 +164,7 @@ class _Placement:
         self.module = row.target.partition(":")[0]
         self.state = WAITING
         self.reason = ""
+        self._wanted = True
         self._busy: list[None] = [None]
         self._detach: Callable[[], None] | None = None
         self._parent: Any = None
@@ -154,9 +188,12 @@ class _Placement:
                 self.state = PATCHED
         finally:
             self._busy.append(None)
+        if not self._wanted:
+            self.undo()
 
     def undo(self) -> None:
-        """Put back what was there."""
+        """Put back what was there, for good."""
+        self._wanted = False
         self.state = WAITING
         with contained(f"removing {self.row.target}"):
             if self._detach is not None:

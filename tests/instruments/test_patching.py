@@ -109,7 +109,7 @@ def library(tmp_path: Path, sink: Any, monkeypatch: pytest.MonkeyPatch) -> Itera
     (tmp_path / "a_library.py").write_text(LIBRARY)
     (tmp_path / "a_table.py").write_text(TABLE)
     monkeypatch.syspath_prepend(str(tmp_path))
-    INSTRUMENTS["a_library"] = "a_table"
+    INSTRUMENTS["a_library"] = ("a_table", "a_library")
     patching.apply()
     assert state()[0] == "waiting"
     yield importlib.import_module("a_library")
@@ -307,7 +307,7 @@ def test_an_import_after_remove_finds_nothing_to_do(
     (tmp_path / "a_library.py").write_text(LIBRARY)
     (tmp_path / "a_table.py").write_text(TABLE)
     monkeypatch.syspath_prepend(str(tmp_path))
-    INSTRUMENTS["a_library"] = "a_table"
+    INSTRUMENTS["a_library"] = ("a_table", "a_library")
     finders = list(sys.meta_path)
     for _ in range(3):
         patching.apply()
@@ -348,7 +348,14 @@ def test_what_cannot_be_placed_is_failed_with_its_reason(
     )
     (tmp_path / "c_table.py").write_text("1 / 0")
     monkeypatch.syspath_prepend(str(tmp_path))
-    INSTRUMENTS.update({"b_library": "b_table", "c_library": "c_table", "d_library": "no_such_table"})
+    INSTRUMENTS.update(
+        {
+            "b_library": ("b_table", "b_library"),
+            "c_library": ("c_table", "b_library"),
+            "d_library": ("no_such_table", "b_library"),
+            "e_library": ("no_such_table", "never_imported"),
+        }
+    )
     try:
         patching.apply()
         import b_library
@@ -361,11 +368,12 @@ def test_what_cannot_be_placed_is_failed_with_its_reason(
         assert "b_library:Thing.attribute: TypeError: b_library:Thing.attribute is of type int" in why
         assert "RuntimeError: no hook here" in why
         assert state("c_library") == ("failed", "ZeroDivisionError: division by zero")
-        assert state("d_library")[0] == "failed"
+        assert state("d_library") == ("failed", "ModuleNotFoundError: No module named 'no_such_table'")
+        assert state("e_library") == ("waiting", "not imported yet: never_imported"), "nobody needs its table"
         patching.remove()
         assert not hasattr(b_library.Thing.method, "__wrapped__")
     finally:
-        for name in ("b_library", "c_library", "d_library"):
+        for name in ("b_library", "c_library", "d_library", "e_library"):
             del INSTRUMENTS[name]
         contained.seen.clear()
 

@@ -18,7 +18,7 @@ NAMES = (
     "bottle", "falcon", "pyramid", "quart", "aiohttp_server", "tornado", "sanic", "logging", "structlog", "loguru",
     "opentelemetry",
 )  # fmt: skip
-ROWS = [row for name in NAMES for row in importlib.import_module(INSTRUMENTS[name]).PATCHES]
+ROWS = [row for name in NAMES for row in importlib.import_module(INSTRUMENTS[name][0]).PATCHES]
 TARGETS = [row.target for row in ROWS if not isinstance(row, Attached)]
 
 
