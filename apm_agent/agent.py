@@ -38,7 +38,7 @@ from apm_agent.recording.digest import Digest
 from apm_agent.recording.recorder import Recorder
 from apm_agent.recording.slowline import Printer
 from apm_agent.recording.writer import Writer
-from apm_agent.store import absolute, open_store
+from apm_agent.store import absolute, load, open_store
 from apm_agent.store.base import Store
 from apm_agent.store.location import path_of, prepare
 from apm_agent.tracing import caller, propagation
@@ -128,6 +128,7 @@ class Agent:
         """Turn on: patch what is imported, and let transactions begin."""
         config = self.config
         caller.configure(self.origin)
+        load(self.store)
         # In the order of what they cost to have inside: what is started first measures the others too.
         cpu = Cpu(system) if system.has_cpu else None
         asked = config.cprofile_share or config.cprofile_header

@@ -17,21 +17,14 @@ The switch interval is put back as soon as nobody is at work.
 
 from __future__ import annotations
 
-import sys
 from _thread import get_native_id
 from collections.abc import Callable
 from random import random
 from typing import Any
 
+from apm_agent.model.turns import LATER, SOON, turns
 from apm_agent.profiling.native import original
 
-#: While a look is awaited. Shorter costs more: our thread wakes this often for nothing while whoever holds the GIL
-#: keeps it through a long call into C, or has no processor; and from about 10 µs on it does not sleep at all.
-_LOW = 1.01e-4
-#: While a look is taken; it takes a tenth of that.
-_MIDDLE = 9.97e-4
-#: What Python answers then, for it counts whole microseconds. No round numbers, lest they be the application's own.
-_OURS = tuple(round(seconds * 1e6) * 1e-6 for seconds in (_LOW, _MIDDLE))
 #: A look this late must wait for a GIL that it does not get, for who has it gives it up all the time.
 _OVERDUE_NS = 20_000_000
 _LEAD_NS = 300_000
@@ -39,6 +32,7 @@ _LEAD_NS = 300_000
 _JITTER = 0.6
 _AT_LEAST_NS = 20_000
 _SLACK_NS = 1_000
+_WHO = "sampler"
 
 
 def _no_switches() -> int:
@@ -65,7 +59,6 @@ class Moments:
     __slots__ = (
         "_alone",
         "_asleep",
-        "_before",
         "_grid_ns",
         "_monotonic",
         "_next_ns",
@@ -79,7 +72,6 @@ class Moments:
     def __init__(self, monotonic: Callable[[], int]) -> None:
         self._monotonic = monotonic
         self._next_ns = self._grid_ns = 0
-        self._before: float | None = None
         self._alone = False
         self._asleep = 0
         self._slept = False
@@ -134,7 +126,7 @@ class Moments:
             self._asleep = _switches() + 1
             self._sleep(max(self._next_ns - self._monotonic(), _AT_LEAST_NS) / 1e9)
         # Before anything else: who just gave us the GIL would otherwise ask it back in the middle of the look.
-        self._raise()
+        turns.wish(_WHO, LATER)
         before = _switches()
         take()
         torn = _switches() != before
@@ -163,19 +155,8 @@ class Moments:
         Without it a thread that waits can wait for seconds: who gives the GIL up more often than every 5 ms, only to
         take it again at once, is never asked for it.
         """
-        before = sys.getswitchinterval()
-        if before not in _OURS:
-            self._before = before
-        elif self._before is None:
-            return  # the application's own wish
-        sys.setswitchinterval(_LOW)
-
-    def _raise(self) -> None:
-        if self._before is not None and sys.getswitchinterval() in _OURS:
-            sys.setswitchinterval(min(_MIDDLE, self._before))
+        turns.wish(_WHO, SOON)
 
     def restore(self) -> None:
-        """Put the switch interval back, unless the application has set its own meanwhile."""
-        before, self._before = self._before, None
-        if before is not None and sys.getswitchinterval() in _OURS:
-            sys.setswitchinterval(before)
+        """Put the switch interval back."""
+        turns.done(_WHO)

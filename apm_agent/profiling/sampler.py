@@ -15,6 +15,7 @@ from apm_agent.clock import Clock, system
 from apm_agent.errors import contained
 from apm_agent.model.forked import claim
 from apm_agent.model.transaction import Transaction
+from apm_agent.model.turns import turns
 from apm_agent.profiling import attribution
 from apm_agent.profiling.allowance import Allowance
 from apm_agent.profiling.collector import release
@@ -84,7 +85,7 @@ class Sampler:
 
     def after_fork(self) -> None:
         """In the child: no thread runs and nothing is open; all begins anew with its first transaction."""
-        self._moments.restore()
+        turns.after_fork()
         release()
         attribution.forget()
         self.looks.waiting.forget()

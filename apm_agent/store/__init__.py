@@ -28,6 +28,19 @@ def open_store(
     return STORES[_scheme_of(url)](url, process, max_size, max_age)
 
 
+def load(url: str) -> None:
+    """Import what writing will need, now and in the calling thread.
+
+    A thread that imports while another forks leaves the child with a lock that nobody will ever release; and beside
+    threads that compute an import takes seconds, for it gives the GIL up at every file.
+    """
+    if STORES[_scheme_of(url)] is _sqlite:
+        from apm_agent.store.location import path_of
+        from apm_agent.store.sqlite import load as load_sqlite
+
+        load_sqlite(path_of(url))
+
+
 def absolute(url: str) -> str:
     """The URL whatever the working folder becomes later; raises `StoreError` for one that names no store."""
     from apm_agent.store.location import PREFIX, path_of

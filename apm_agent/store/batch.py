@@ -10,6 +10,7 @@ from typing import Any
 from apm_agent.model.record import Record
 from apm_agent.store import detail
 from apm_agent.store.dictionaries import Dictionaries
+from apm_agent.store.many import insert
 from apm_agent.store.rollups import Tally
 
 _DAY = 86_400 * 10**9
@@ -52,10 +53,12 @@ class Batch:
                 for (kind, name), view in self._tally.views.items()
             }
             process, release = ids.process_id, ids.release_id
-            connection.executemany(
-                _TRANSACTION, [_row(r, endpoints[r.kind, r.name], release, process) for r in records]
+            insert(
+                connection,
+                _TRANSACTION,
+                [_row(r, endpoints[r.kind, r.name], release, process) for r in records],
             )
-            connection.executemany(_TRACE, self._traces)
+            insert(connection, _TRACE, self._traces)
             self._tally.write(connection, endpoints, release)
         if state is not None:
             rss = state.get("rss")

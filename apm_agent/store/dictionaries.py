@@ -10,6 +10,7 @@ from typing import Any
 
 from apm_agent.model.profile import Frame, Stack
 from apm_agent.model.record import Process
+from apm_agent.store.many import insert
 
 Row = tuple[Any, ...]
 OTHER = "(other)"
@@ -161,8 +162,7 @@ class Dictionaries:
     def write(self, connection: sqlite3.Connection) -> None:
         """Put what the file may lack into it."""
         for name, rows in self.waiting.items():
-            if rows:
-                connection.executemany(_UPSERTS[name], rows.values())
+            insert(connection, _UPSERTS[name], rows.values())
 
     def introduce(self, connection: sqlite3.Connection, now: int) -> None:
         """Make the rows of this process and its release, once a file."""

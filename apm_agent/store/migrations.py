@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from apm_agent.errors import StoreError
+from apm_agent.store.exclusive import exclusive
 from apm_agent.store.schema import CLOCKED, FIRST, VERSION
 
 if TYPE_CHECKING:
@@ -38,6 +40,18 @@ def version_of(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
+def load(path: str) -> None:
+    """Import sqlite-utils if the file at `path` will need it: a new one, or one of an older version."""
+    try:
+        with open(path, "rb") as file:
+            header = file.read(64)
+    except OSError:
+        header = b""
+    # https://www.sqlite.org/fileformat.html: the user version is big-endian, at offset 60.
+    if int.from_bytes(header[60:64], "big") != VERSION:
+        import_module("sqlite_utils.migrations")
+
+
 def migrate(connection: sqlite3.Connection, path: str) -> None:
     """Apply what is missing; a newer schema than ours is refused and left alone."""
     found = version_of(connection)
@@ -48,23 +62,14 @@ def migrate(connection: sqlite3.Connection, path: str) -> None:
         )
     if found == VERSION:  # the usual case; a worker then never imports sqlite-utils
         return
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        _apply(connection)
-        connection.execute(f"PRAGMA user_version = {VERSION}")
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-
-
-def _apply(connection: sqlite3.Connection) -> None:
+    # Before the file is locked: an import gives the GIL up at every file, and may wait long to get it back.
     from sqlite_utils import Database
     from sqlite_utils.migrations import Migrations
 
     steps = Migrations("apm_agent")
     for step in MIGRATIONS:
         steps()(step)
-    # `apply` reads what is pending outside of any transaction of its own: ours, around it, makes it safe.
-    steps.apply(Database(connection, recursive_triggers=False, execute_plugins=False))
+    with exclusive(connection):
+        # `apply` reads what is pending outside of any transaction of its own: ours, around it, makes it safe.
+        steps.apply(Database(connection, recursive_triggers=False, execute_plugins=False))
+        connection.execute(f"PRAGMA user_version = {VERSION}")

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 
 from apm_agent.clock import Clock
 from apm_agent.store import faults
+from apm_agent.store.exclusive import exclusive
+from apm_agent.store.many import delete
 
 #: Cuts the WAL back when it has grown.
 Cut = Callable[[sqlite3.Connection], None]
@@ -109,10 +111,8 @@ class Retention:
 
     def _lease(self, connection: sqlite3.Connection) -> bool:
         now = self._clock.wall()
-        connection.execute("BEGIN IMMEDIATE")
-        taken = connection.execute(_LEASE, (self._owner, now + 90 * _SECOND, now)).rowcount > 0
-        connection.execute("COMMIT")
-        return taken
+        with exclusive(connection):
+            return connection.execute(_LEASE, (self._owner, now + 90 * _SECOND, now)).rowcount > 0
 
     def _all(self, connection: sqlite3.Connection) -> Iterator[bool]:
         """Everything there is to do; yields after each piece, holding no lock."""
@@ -158,15 +158,14 @@ class Retention:
 
     def _delete_oldest(self, connection: sqlite3.Connection, horizon: int) -> int:
         """Delete the oldest transactions before a time, as many as fit into a short hold of the lock."""
-        connection.execute("BEGIN IMMEDIATE")
-        started = time.monotonic()
-        chosen = connection.execute(
-            "SELECT id FROM transactions WHERE started_at < ? ORDER BY started_at LIMIT ?",
-            (horizon, self._rows),
-        ).fetchall()
-        connection.executemany("DELETE FROM traces WHERE transaction_id = ?", chosen)
-        connection.executemany("DELETE FROM transactions WHERE id = ?", chosen)
-        connection.execute("COMMIT")
+        with exclusive(connection):
+            started = time.monotonic()
+            chosen = connection.execute(
+                "SELECT id FROM transactions WHERE started_at < ? ORDER BY started_at LIMIT ?",
+                (horizon, self._rows),
+            ).fetchall()
+            delete(connection, "traces", "transaction_id", chosen)
+            delete(connection, "transactions", "id", chosen)
         held = time.monotonic() - started
         if chosen:
             wanted = int(self._rows * _HOLD / max(held, 1e-4))
@@ -186,11 +185,8 @@ class Retention:
             else:
                 unused = connection.execute(f"SELECT id FROM {table} WHERE {where}").fetchall()
             for at in range(0, len(unused), _MOST_ROWS):
-                connection.execute("BEGIN IMMEDIATE")
-                connection.executemany(
-                    f"DELETE FROM {table} WHERE id = ? AND day < {horizon}", unused[at : at + _MOST_ROWS]
-                )
-                connection.execute("COMMIT")
+                with exclusive(connection):
+                    delete(connection, table, f"day < {horizon} AND id", unused[at : at + _MOST_ROWS])
                 yield True
 
     def _give_back(self, connection: sqlite3.Connection) -> Iterator[bool]:
@@ -223,9 +219,8 @@ def _windows(connection: sqlite3.Connection, table: str, resolution: int, horizo
         oldest = connection.execute(find, (resolution,)).fetchone()[0]
         if oldest is None or oldest >= horizon:
             return
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute(f"DELETE FROM {table} WHERE resolution = ? AND t = ?", (resolution, oldest))
-        connection.execute("COMMIT")
+        with exclusive(connection):
+            connection.execute(f"DELETE FROM {table} WHERE resolution = ? AND t = ?", (resolution, oldest))
         yield True
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from apm_agent.model.histogram import Histogram
 from apm_agent.model.record import Record
 from apm_agent.store.dictionaries import Dictionaries
+from apm_agent.store.many import insert
 from apm_agent.store.schema import PROFILES, ROLLUPS
 
 #: (kind, name) of an endpoint
@@ -189,7 +190,7 @@ class Tally:
                     (level, t, endpoints[endpoint], release, *rest, *_columns(cell))
                     for (t, endpoint, *rest), cell in cells.items()
                 ]
-            connection.executemany(sql, rows)
+            insert(connection, sql, rows)
 
         put(_ROLLUP, ROLLUPS, self._rollups, _add_rollup)
         put(_STATEMENT, ROLLUPS, self._statements, _add_statement)

@@ -12,10 +12,11 @@ from typing import Any
 from apm_agent.clock import Clock, system
 from apm_agent.errors import StoreError
 from apm_agent.model.record import Process, Record
-from apm_agent.store import faults
+from apm_agent.store import faults, migrations
 from apm_agent.store.batch import Batch
 from apm_agent.store.connection import BUSY_SECONDS, connect
 from apm_agent.store.dictionaries import Dictionaries
+from apm_agent.store.exclusive import exclusive
 from apm_agent.store.location import prepare
 from apm_agent.store.retention import Retention
 
@@ -152,13 +153,11 @@ class SQLiteStore:
         for _ in range(3):
             batch = Batch(records, self._ids, self._clock.wall())  # encoded before anyone has to wait for us
             try:
-                connection.execute("BEGIN IMMEDIATE")
-                batch.write(connection, state)
-                connection.execute("COMMIT")
+                with exclusive(connection):
+                    batch.write(connection, state)
                 break
             except sqlite3.IntegrityError:
                 # Two transactions drew one id: about once in ten days at 100 a second.
-                connection.execute("ROLLBACK")
                 self._ids.rollback()
                 for record in records:
                     record.id ^= getrandbits(21)
@@ -185,3 +184,8 @@ class SQLiteStore:
             connection.execute("PRAGMA busy_timeout = 200")
             with contextlib.suppress(sqlite3.OperationalError):  # readers are in it; next time then
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
+def load(path: str) -> None:
+    """Import what the file at `path` will need."""
+    migrations.load(path)
