@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -61,3 +64,54 @@ def test_r06_gevent_can_patch_after_us() -> None:
     modules(
         "import apm_agent.instruments.patching as p\np.apply()\nfrom gevent import monkey\nmonkey.patch_all()"
     )
+
+
+#: One request to an application of a few lines, and what was imported in its thread meanwhile.
+FIRST = """
+import sys
+from _thread import get_ident
+import apm_agent
+from werkzeug.test import Client
+apm_agent.install()
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"ok"]
+client = Client(WRAPPED)
+class Finder:
+    seen = []
+    here = get_ident()
+    def find_spec(self, name, path=None, target=None):
+        if get_ident() == self.here:
+            self.seen.append(name)
+sys.meta_path.insert(0, Finder())
+rounds = []
+for _ in range(3):
+    Finder.seen = []
+    assert client.get("/").data == b"ok"
+    rounds.append(Finder.seen)
+"""
+#: Read by the first transaction of each process, where memory is measured; 1 to 2 ms, once.
+READS_MEMORY = {"ctypes", "_ctypes", "ctypes._endian", "struct", "_struct"}
+
+
+def test_r27_the_first_request_loads_no_part_of_ours(tmp_path: Path) -> None:
+    """What requests need is loaded by then; the threads that the first one starts load theirs themselves."""
+
+    def rounds(app: str) -> list[list[str]]:
+        run = subprocess.run(
+            [sys.executable, "-W", "error", "-c", f"{FIRST.replace('WRAPPED', app)}\nprint(rounds)"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            env={**os.environ, "APM_AGENT_STORE": f"sqlite:///{tmp_path}/apm.db"},
+            cwd=tmp_path,
+        )
+        assert run.returncode == 0, run.stderr
+        found: list[list[str]] = ast.literal_eval(run.stdout.splitlines()[-1])
+        return found
+
+    first, *more = rounds("apm_agent.wsgi(app)")
+    clients, *_ = rounds("app")  # the client has to load something too
+    assert set(first) - set(clients) <= READS_MEMORY
+    assert more == [[], []]
