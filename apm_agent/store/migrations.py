@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from apm_agent.errors import StoreError
 from apm_agent.store.exclusive import exclusive
-from apm_agent.store.schema import CLOCKED, FIRST, VERSION
+from apm_agent.store.schema import CLOCKED, FIRST, PLANNED, VERSION
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -24,6 +24,11 @@ def clocked(db: Database) -> None:
     _run(db, CLOCKED)
 
 
+def planned(db: Database) -> None:
+    """Keep the plans of statements."""
+    _run(db, PLANNED)
+
+
 def _run(db: Database, script: str) -> None:
     # One by one, because `executescript` would commit the transaction that keeps other processes out.
     for statement in script.split(";"):
@@ -32,7 +37,7 @@ def _run(db: Database, script: str) -> None:
 
 
 #: Every migration there ever was, oldest first; the number of them is `schema.VERSION`. Only ever add.
-MIGRATIONS = (first, clocked)
+MIGRATIONS = (first, clocked, planned)
 
 
 def version_of(connection: sqlite3.Connection) -> int:

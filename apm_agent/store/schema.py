@@ -18,7 +18,7 @@ JSON.
 
 from __future__ import annotations
 
-VERSION = 2
+VERSION = 3
 
 #: Seconds of the three rollup levels: minute, hour, day. Profiles are kept by ten minutes, hour and day.
 ROLLUPS = (60, 3600, 86400)
@@ -92,4 +92,12 @@ CREATE TABLE leases (name TEXT PRIMARY KEY, owner TEXT NOT NULL, until INTEGER N
 CLOCKED = """
 ALTER TABLE profiles ADD COLUMN cpu_ns INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE profiles ADD COLUMN clocked_ns INTEGER NOT NULL DEFAULT 0;
+"""
+
+#: The third: plans that somebody asked for, which the dashboard writes. `at` is Unix ns, `steps` JSON.
+PLANNED = """
+CREATE TABLE plans (
+  id INTEGER PRIMARY KEY, statement_id INTEGER NOT NULL, release TEXT NOT NULL, database TEXT NOT NULL,
+  at INTEGER NOT NULL, server TEXT NOT NULL, steps TEXT NOT NULL, note TEXT NOT NULL);
+CREATE INDEX plans_statement ON plans (statement_id, at);
 """
