@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
+from apm_agent.cli.warden import Warden
 from apm_agent.errors import ApmError
 
 _PATIENCE = 30.0
@@ -39,8 +40,10 @@ class Troupe:
         self.cwd = cwd
         self.environment = dict(environment)
         self.members: list[Member] = []
+        self._warden: Warden | None = None
 
     def __enter__(self) -> Troupe:
+        self._warden = Warden() if hasattr(os, "killpg") else None
         return self
 
     def start(self, name: str, command: Sequence[str], **variables: str) -> Member:
@@ -58,6 +61,8 @@ class Troupe:
             )
         member = Member(name, process, log)
         self.members.append(member)
+        if self._warden is not None:
+            self._warden.watch(process.pid)
         return member
 
     def wait_for_port(self, member: Member, port: int) -> None:
@@ -92,6 +97,8 @@ class Troupe:
                 pass
             _tell_group(member.process, signal.SIGKILL)  # and whatever it left behind
             member.process.wait(_FAREWELL)
+        if self._warden is not None:
+            self._warden.dismiss()
 
 
 def _tell(process: subprocess.Popen[bytes], signum: int) -> None:
