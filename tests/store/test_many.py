@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,9 +20,14 @@ from records import SECOND, process, record, rows, sums_agree
 UPSERT = "INSERT INTO t (k, n) VALUES (?,?) ON CONFLICT (k) DO UPDATE SET n = n + excluded.n"
 
 
+@pytest.fixture
+def connection() -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.Connection(":memory:")) as made:
+        yield made
+
+
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 449, 450, 451, 1500])
-def test_each_row_is_inserted_once_and_deleted_once(count: int) -> None:
-    connection = sqlite3.Connection(":memory:")
+def test_each_row_is_inserted_once_and_deleted_once(connection: sqlite3.Connection, count: int) -> None:
     connection.execute("CREATE TABLE t (k INTEGER PRIMARY KEY, n INTEGER)")
     for _ in range(2):
         insert(connection, UPSERT, [(number, number + 1) for number in range(count)])
@@ -31,8 +38,7 @@ def test_each_row_is_inserted_once_and_deleted_once(count: int) -> None:
     assert left == [(number,) for number in range(count) if number % 2 or number < 2]
 
 
-def test_one_key_twice_in_a_batch_is_added_up() -> None:
-    connection = sqlite3.Connection(":memory:")
+def test_one_key_twice_in_a_batch_is_added_up(connection: sqlite3.Connection) -> None:
     connection.execute("CREATE TABLE t (k INTEGER PRIMARY KEY, n INTEGER)")
     insert(connection, UPSERT, [(1, 10), (2, 5), (1, 1)])
     assert connection.execute("SELECT * FROM t").fetchall() == [(1, 11), (2, 5)]
