@@ -12,7 +12,7 @@ sideways. `tests/test_floors.py` reads the drawing below and holds the code to i
     5  integrations
     4  agent                                    cli
     3  instruments recording insights           web
-    2  tracing profiling config release store   queries exporters
+    2  tracing profiling config release store   queries exporters plans
     1  model clock errors
 
 The two wings meet in the store's file alone: the agent never loads a query, and the dashboard runs where no

@@ -92,6 +92,31 @@ def _texts(value: Any) -> tuple[str, ...]:
     raise ValueError("a list of texts, or one text with commas")
 
 
+def _databases(value: Any) -> tuple[str, ...]:
+    texts = _texts(value)
+    if texts:
+        from apm_agent.model.database import databases  # few set it, and it costs an import
+
+        databases(texts)
+    return texts
+
+
+def _rules(value: Any) -> tuple[str, ...]:
+    from apm_agent.model import scrub_rules  # few set it
+
+    texts = scrub_rules.split(value)
+    scrub_rules.read(texts)
+    return texts
+
+
+def _function(value: Any) -> str:
+    text = _text(value)
+    module, colon, name = text.partition(":")
+    if text and not (colon and all(part.isidentifier() for part in (*module.split("."), *name.split(".")))):
+        raise ValueError("module:function, like shop.privacy:scrub")
+    return text
+
+
 def _setting(default: Any, parse: Callable[[Any], Any], doc: str, secret: bool = False) -> Any:
     return field(default=default, metadata={"parse": parse, "doc": doc, "secret": secret})
 
@@ -117,12 +142,21 @@ class Config:
         "", _text, "Lets whoever sends it see the dashboard from elsewhere.", secret=True
     )
     authorize: str = _setting("", _text, "module:function(request) that says who may see the dashboard.")
+    explain: tuple[str, ...] = _setting(
+        (), _databases, "Database URLs that the dashboard may ask for plans; none: it asks none.", secret=True
+    )
     ignore: tuple[str, ...] = _setting(
         (), _texts, "Endpoints and path prefixes of which nothing is kept, like /health."
     )
     instruments_off: tuple[str, ...] = _setting((), _texts, "Libraries to leave alone: sqlalchemy,httpx.")
     propagate_to: tuple[str, ...] = _setting(
         (), _texts, "Hosts of your own that calls tell their trace to: orders.internal,*.example.com."
+    )
+    scrub: tuple[str, ...] = _setting(
+        (), _rules, "More that is secret: words of keys, and /patterns/ of values: patient,/P-[0-9]{6}/."
+    )
+    scrub_function: str = _setting(
+        "", _function, "module:function(key, value) that answers what to keep of each value."
     )
     sampler: bool = _setting(True, _boolean, "Look at the stacks of running transactions.")
     sample_interval: float = _setting(0.01, _duration, "Time between two looks.")

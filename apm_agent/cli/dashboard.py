@@ -45,7 +45,7 @@ def command(  # noqa: PLR0917  (click gives them by name)
             threading.Thread(target=_end_with, args=(until_closed,), daemon=True).start()
         else:
             _tell(listener, where, token, browser)
-        serve(where, listener, token=token, authorize=settings.authorize)
+        serve(where, listener, token=token, authorize=settings.authorize, explain=settings.explain)
 
 
 def _listener(listening: int | None, host: str, port: int) -> socket.socket:

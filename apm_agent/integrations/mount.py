@@ -64,4 +64,9 @@ def load(config: Config, open_to_all: bool = False) -> Callable[..., Iterable[by
 
 
 def _options(config: Config) -> dict[str, Any]:
-    return {"token": config.dashboard_token, "authorize": config.authorize, "title": config.service}
+    return {
+        "token": config.dashboard_token,
+        "authorize": config.authorize,
+        "title": config.service,
+        "explain": config.explain,
+    }

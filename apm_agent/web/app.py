@@ -10,7 +10,9 @@ from urllib.parse import urlencode
 from werkzeug.wrappers import Request, Response
 
 from apm_agent import __version__
-from apm_agent.errors import QuestionError, StoreError, contained
+from apm_agent.errors import ConfigError, QuestionError, StoreError, contained
+from apm_agent.model.database import databases
+from apm_agent.plans.plan import DatabaseError, RefusedError
 from apm_agent.queries.connection import Connection, Pool, TooSlowError
 from apm_agent.queries.health import written_at
 from apm_agent.queries.window import Window
@@ -31,12 +33,18 @@ _STALE = 120.0
 class Dashboard:
     """One store behind one door."""
 
-    def __init__(self, store_url: str, access: Access, title: str = "") -> None:
+    def __init__(
+        self, store_url: str, access: Access, title: str = "", explain: Collection[str] = ()
+    ) -> None:
         self._url = store_url
         self._pool = Pool(store_url)
         self._access = access
         self.static = Static()
         self._title = title
+        try:
+            self._databases = databases(explain)
+        except ValueError as error:
+            raise ConfigError(f"explain must be {error}") from None
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         request = Request(environ)
@@ -92,9 +100,13 @@ class Dashboard:
         try:
             given = changes.read(request, allowed)
             with self._pool.session() as connection:
-                return as_json(change(connection, given))
+                return as_json(change(changes.Site(connection, self._databases), given))
         except changes.ForeignError as foreign:
             return error(403, "foreign", str(foreign))
+        except RefusedError as refused:
+            return error(400, "refused", str(refused))
+        except DatabaseError as unreached:
+            return error(503, "database", str(unreached))
         except QuestionError as refused:
             return error(400, "bad_parameter", str(refused))
         except StoreError as broken:
@@ -107,7 +119,7 @@ class Dashboard:
         try:
             given = parameters.read(request.args, route.parameters)
             with self._pool.session() as connection:
-                asked = Asked(connection, given, self._url, __version__)
+                asked = Asked(connection, given, self._url, __version__, self._databases)
                 answer, window = route.answer(asked)
                 return (
                     answer
@@ -132,14 +144,15 @@ def dashboard(
     title: str = "",
     open_to_all: bool = False,
     allowed_hosts: Collection[str] = (),
+    explain: Collection[str] = (),
 ) -> Dashboard:
     """The dashboard of a store.
 
     It answers a loopback peer that no proxy forwarded; with `token` only whoever sends that; and whomever
     `authorize(request)` answers True for. `allowed_hosts` are names of this machine beside localhost by which
-    a loopback peer may ask.
+    a loopback peer may ask. `explain` are the database URLs that may be asked for plans, as the setting of that name.
     """
-    return Dashboard(store_url, Access(token, authorize, open_to_all, allowed_hosts), title)
+    return Dashboard(store_url, Access(token, authorize, open_to_all, allowed_hosts), title, explain)
 
 
 _REFUSED = (

@@ -3,26 +3,38 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from werkzeug.wrappers import Request
 
 from apm_agent.errors import QuestionError
 from apm_agent.model.arm import CPROFILE, USUAL_LIFE
-from apm_agent.queries import arms, live
+from apm_agent.model.database import Database
+from apm_agent.plans import keeping
+from apm_agent.plans.explain import explain
+from apm_agent.queries import arms, live, plans, statement
 from apm_agent.queries.connection import Connection
 
 _LONGEST = 10_000
 Given = Mapping[str, Any]
 
 
+class Site(NamedTuple):
+    """What is changed: the store, and the databases that may be asked for plans."""
+
+    connection: Connection
+    databases: tuple[Database, ...] = ()
+
+
 class ForeignError(QuestionError):
     """The request comes from a page that is not ours."""
 
 
-def _arms(connection: Connection, given: Given) -> dict[str, Any]:
+def _arms(site: Site, given: Given) -> dict[str, Any]:
+    connection = site.connection
     cancelled = _text(given, "cancel")
     if cancelled:
         return {"cancelled": arms.cancel(connection, cancelled)}
@@ -38,14 +50,48 @@ def _arms(connection: Connection, given: Given) -> dict[str, Any]:
     }
 
 
-def _live(connection: Connection, given: Given) -> dict[str, Any]:
-    return {"asked_until": live.ask(connection.path)}
+def _live(site: Site, given: Given) -> dict[str, Any]:
+    return {"asked_until": live.ask(site.connection.path)}
+
+
+def _plan(site: Site, given: Given) -> dict[str, Any]:
+    number = parse_statement(_text(given, "statement"))
+    text = statement.text_of(site.connection, number)
+    if text is None:
+        raise QuestionError(f"statement={number} is not in the store")
+    database = _database(site, _text(given, "database"))
+    release = statement.last_release(site.connection, number)
+    made = explain(database, text)
+    asked = keeping.Asked(number, release, database.name, time.time_ns())
+    refused = keeping.keep(site.connection.path, asked, made)
+    site.connection.renew()  # the database had its own time
+    kept = plans.kept(site.connection, number) if refused is None else []
+    return {"plan": kept[0] if kept else plans.fresh(asked, made), "not_kept": refused}
+
+
+def _database(site: Site, name: str) -> Database:
+    if not site.databases:
+        raise QuestionError("plans are off: name a database in the setting explain, APM_AGENT_EXPLAIN")
+    found = [each for each in site.databases if each.name == name or (not name and len(site.databases) == 1)]
+    if not found:
+        raise QuestionError(
+            f"database={name[:40]!r} is not one of {', '.join(each.name for each in site.databases)}"
+        )
+    return found[0]
+
+
+def parse_statement(text: str) -> int:
+    """The id of a statement as the API writes it: 63 bits in decimal digits."""
+    if not text.isascii() or not text.isdigit() or len(text) > 19 or int(text) >= 1 << 63:
+        raise QuestionError(f"{text[:40]!r} is not the id of a statement: up to 19 digits")
+    return int(text)
 
 
 #: Address below the API → what it does, and the keys it takes.
-CHANGES: dict[str, tuple[Callable[[Connection, Given], dict[str, Any]], tuple[str, ...]]] = {
+CHANGES: dict[str, tuple[Callable[[Site, Given], dict[str, Any]], tuple[str, ...]]] = {
     "arms": (_arms, ("endpoint", "capture", "count", "seconds", "service", "cancel")),
     "live": (_live, ()),
+    "plan": (_plan, ("statement", "database")),
 }
 
 

@@ -11,6 +11,8 @@ from werkzeug.wrappers import Response
 
 from apm_agent.errors import QuestionError
 from apm_agent.exporters import EXPORTERS, write
+from apm_agent.model.database import TITLES, Database
+from apm_agent.plans.allowed import refusal
 from apm_agent.queries import arms as arms_queries
 from apm_agent.queries import endpoint as endpoint_queries
 from apm_agent.queries import errors as error_queries
@@ -19,6 +21,8 @@ from apm_agent.queries import leaks as leak_queries
 from apm_agent.queries import live as live_queries
 from apm_agent.queries import overview as overview_queries
 from apm_agent.queries import profile as profile_queries
+from apm_agent.queries import statement as statement_queries
+from apm_agent.queries import statements as statements_queries
 from apm_agent.queries import trace as trace_queries
 from apm_agent.queries.bytecode import bytecode
 from apm_agent.queries.compare import compare
@@ -31,6 +35,7 @@ from apm_agent.queries.traces import Filters, traces
 from apm_agent.queries.units import hex_id, parse_id
 from apm_agent.queries.window import Window
 from apm_agent.web import parameters as read
+from apm_agent.web.changes import parse_statement
 
 Given = Mapping[str, str]
 Answer = dict[str, Any] | Response
@@ -49,6 +54,7 @@ class Asked(NamedTuple):
     given: Given
     store_url: str
     version: str
+    databases: tuple[Database, ...] = ()
 
 
 class Route(NamedTuple):
@@ -195,6 +201,27 @@ def _health(asked: Asked) -> tuple[Answer, Window | None]:
     return health_queries.health(asked.connection, asked.store_url, asked.version), read.window(asked.given)
 
 
+def _queries(asked: Asked) -> tuple[Answer, Window | None]:
+    window = read.window(asked.given)
+    page = statements_queries.Page(
+        sort=read.text(asked.given, "sort") or "total",
+        text=read.text(asked.given, "q"),
+        limit=read.whole(asked.given, "limit", 200, 1, 1000),
+        offset=read.whole(asked.given, "cursor", 0, 0, 10**9),
+    )
+    return statements_queries.statements(asked.connection, window, page, **_narrowed(asked.given)), window
+
+
+def _query(asked: Asked) -> tuple[Answer, Window | None]:
+    window = read.window(asked.given)
+    number = parse_statement(read.required(asked.given, "id"))
+    found = statement_queries.statement(asked.connection, window, number, **_narrowed(asked.given))
+    if found is None:
+        raise NotFoundError(f"there is no statement {number} in the store")
+    names = [{"name": each.name, "engine": TITLES[each.engine]} for each in asked.databases]
+    return {**found, "explain": {"databases": names, "refused": refusal(found["text"])}}, window
+
+
 def _arms(asked: Asked) -> tuple[Answer, Window | None]:
     return {"arms": arms_queries.listed(asked.connection)}, read.window(asked.given)
 
@@ -224,6 +251,8 @@ ROUTES = {
     "bytecode": Route(_bytecode, ("id", "file", "function")),
     "profile": Route(_profile, ("name", "kind", "id", "format", "prune", "source", "clock")),
     "compare": Route(_compare, ("a", "b", "name", "kind", "prune")),
+    "queries": Route(_queries, ("sort", "q", "limit", "cursor")),
+    "query": Route(_query, ("id",)),
     "arms": Route(_arms),
     "memory": Route(_memory),
     "errors": Route(_errors),

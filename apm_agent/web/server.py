@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
@@ -40,6 +40,7 @@ def serve(
     token: str = "",
     authorize: Authorize | str | None = None,
     title: str = "",
+    explain: Collection[str] = (),
     ready: Callable[[BaseWSGIServer], None] | None = None,
 ) -> None:
     """Answer on a listening socket until interrupted; other machines only with a token or a rule."""
@@ -48,7 +49,7 @@ def serve(
         raise ConfigError(
             f"listening on {host} lets other machines in, and they need a token: give one, or use 127.0.0.1"
         )
-    app = dashboard(store_url, token=token, authorize=authorize, title=title)
+    app = dashboard(store_url, token=token, authorize=authorize, title=title, explain=explain)
     server = make_server(host, port, app, threaded=True, request_handler=_Quiet, fd=listener.fileno())
     with server:
         if ready is not None:

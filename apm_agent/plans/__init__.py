@@ -1,0 +1,1 @@
+"""Plans of statements, asked of a database when somebody clicks: EXPLAIN without running anything."""
