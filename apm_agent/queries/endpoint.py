@@ -10,7 +10,8 @@ from apm_agent.queries import hot, latency, names, phrases
 from apm_agent.queries.cells import Cell, Grid, series
 from apm_agent.queries.connection import Connection
 from apm_agent.queries.endpoints import one_row
-from apm_agent.queries.findings import Finding, findings
+from apm_agent.queries.finding import Finding
+from apm_agent.queries.findings import findings
 from apm_agent.queries.profile import Profiled, of_window
 from apm_agent.queries.rollups import NOTHING, Totals, measure
 from apm_agent.queries.rows import listed
@@ -39,18 +40,21 @@ def endpoint(  # noqa: PLR0917
     sums, whole = measured = measure(connection, window, releases, found.id).get(found.id, NOTHING)
     profiled = of_window(connection, window, [found.id], releases)
     sources = _sources(connection, found, window)
+    causes = findings(connection, window, releases, {found.id: measured}, found.id).get(found.id, [])
     recent = _recent(connection, window, found, releases)
     return {
         "endpoint": one_row(
-            connection, window, Scope(scope_of(connection, service).endpoints, releases), found, measured
+            connection,
+            window,
+            Scope(scope_of(connection, service).endpoints, releases),
+            found,
+            measured,
+            causes,
         ),
         **charts(*series(connection, window, Scope({found.id: found}, releases), found.id), rss=True),
         "histogram": latency.bars(whole),
         "bands": _bands(recent),
-        "insights": [
-            insight(connection, each, sums, sources)
-            for each in findings(connection, window, releases, found.id).get(found.id, [])
-        ],
+        "insights": [insight(connection, each, sums, sources) for each in causes],
         "hot_lines": hot_lines(profiled, sources),
         "source": blocks(profiled, sources),
         "statements": _statements(connection, window, found, releases, sums.count),
@@ -99,7 +103,8 @@ def insight(connection: Connection, found: Finding, sums: Totals, sources: Sourc
         "statement": {"id": str(found.statement_id), "text": found.statement} if found.statement else None,
         "fix": phrases.fix(evidence),
         "trace": hex_id(found.example) if exists else None,
-        "severity": phrases.severity(evidence),
+        "severity": found.severity(evidence),
+        "evidence": found.figures,
     }
 
 

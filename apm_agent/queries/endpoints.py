@@ -10,7 +10,8 @@ from apm_agent.model.transaction import TIMED_KINDS
 from apm_agent.queries import latency, phrases
 from apm_agent.queries.cells import sparks
 from apm_agent.queries.connection import Connection
-from apm_agent.queries.findings import Finding, findings
+from apm_agent.queries.finding import Finding
+from apm_agent.queries.findings import findings
 from apm_agent.queries.rollups import Measured, Totals, measure, totals
 from apm_agent.queries.scope import Endpoint, Scope, check_kind, scope_of
 from apm_agent.queries.units import kb, kinds, mean, millis, ms
@@ -75,14 +76,16 @@ def endpoints(
     if page.sort not in _SORTS:
         raise QuestionError(f"sort={page.sort[:40]!r} is not one of {', '.join(SORTS)}")
     scope = scope_of(connection, service, release)
-    measured = _lines(scope, measure(connection, window, scope.releases))
-    everything_ns = sum(row.sums.duration_ns for row in measured if row.endpoint.kind in TIMED_KINDS)
-    matching = [row for row in measured if _matches(row.endpoint, page)]
+    measured = measure(connection, window, scope.releases)
+    lines = _lines(scope, measured)
+    everything_ns = sum(row.sums.duration_ns for row in lines if row.endpoint.kind in TIMED_KINDS)
+    matching = [row for row in lines if _matches(row.endpoint, page)]
     matching.sort(key=lambda row: (_SORTS[page.sort](row), row.endpoint.name, row.endpoint.id))
     shown = matching[page.offset : page.offset + page.limit]
     more = len(matching) > page.offset + page.limit
+    found = findings(connection, window, scope.releases, measured)
     return {
-        "endpoints": _rows(connection, window, scope, shown, everything_ns),
+        "endpoints": _rows(connection, window, scope, shown, found, everything_ns),
         "total": _total(matching, window),
         "cursor": str(page.offset + page.limit) if more else None,
         "services": [row[0] for row in connection.rows("SELECT DISTINCT service FROM endpoints ORDER BY 1")],
@@ -90,25 +93,35 @@ def endpoints(
     }
 
 
-def first_rows(
-    connection: Connection, window: Window, scope: Scope, measured: dict[int, Measured], count: int
+def first_rows(  # noqa: PLR0917
+    connection: Connection,
+    window: Window,
+    scope: Scope,
+    measured: dict[int, Measured],
+    found: dict[int, list[Finding]],
+    count: int,
 ) -> list[dict[str, Any]]:
     """The costliest endpoints, for the overview."""
     lines = [row for row in _lines(scope, measured) if row.endpoint.kind in TIMED_KINDS]
     everything_ns = sum(row.sums.duration_ns for row in lines)
     lines.sort(key=lambda row: (-row.sums.duration_ns, row.endpoint.name))
-    return _rows(connection, window, scope, lines[:count], everything_ns)
+    return _rows(connection, window, scope, lines[:count], found, everything_ns)
 
 
-def one_row(
-    connection: Connection, window: Window, scope: Scope, endpoint: Endpoint, measured: Measured
+def one_row(  # noqa: PLR0917
+    connection: Connection,
+    window: Window,
+    scope: Scope,
+    endpoint: Endpoint,
+    measured: Measured,
+    causes: list[Finding],
 ) -> dict[str, Any]:
     """The row of one endpoint, also when nothing happened in it."""
-    found = totals(connection, window.pieces(), scope.releases)
-    everything_ns = sum(each.duration_ns for key, each in found.items() if key in scope.timed)
+    sums = totals(connection, window.pieces(), scope.releases)
+    everything_ns = sum(each.duration_ns for key, each in sums.items() if key in scope.timed)
     row = _Line(endpoint, measured.sums, latency.percentiles(measured.histogram))
     only = Scope({endpoint.id: endpoint}, scope.releases)
-    return _rows(connection, window, only, [row], everything_ns)[0]
+    return _rows(connection, window, only, [row], {endpoint.id: causes}, everything_ns)[0]
 
 
 def releases(connection: Connection, service: str = "") -> list[str]:
@@ -147,8 +160,13 @@ def _total(matching: Iterable[_Line], window: Window) -> dict[str, Any]:
     }
 
 
-def _rows(
-    connection: Connection, window: Window, scope: Scope, shown: list[_Line], everything_ns: int
+def _rows(  # noqa: PLR0917
+    connection: Connection,
+    window: Window,
+    scope: Scope,
+    shown: list[_Line],
+    found: dict[int, list[Finding]],
+    everything_ns: int,
 ) -> list[dict[str, Any]]:
     if not shown:
         return []
@@ -157,7 +175,6 @@ def _rows(
     points = sparks(
         connection, window, Scope({row.endpoint.id: row.endpoint for row in shown}, scope.releases), POINTS
     )
-    found = findings(connection, window, scope.releases, only)
     rows = []
     for number, row in enumerate(sorted(shown, key=lambda each: -each.sums.duration_ns)):
         mine = found.get(row.endpoint.id, [])
@@ -244,7 +261,7 @@ def _flags(sums: Totals, p95: float | None, found: list[Finding]) -> list[str]:
         flag = phrases.flag(each.kind)
         if flag and flag not in flags:
             flags.append(flag)
-    if sums.errors and sums.errors >= _FAILING * sums.count:
+    if sums.errors and sums.errors >= _FAILING * sums.count and "errors" not in flags:
         flags.append("errors")
     if p95 is not None and p95 >= _SLOW_MS:
         flags.append("slow")

@@ -47,14 +47,13 @@ class _Group:
 def errors(connection: Connection, window: Window, service: str = "", release: str = "") -> dict[str, Any]:
     """A row a group, those first that happened most; `more` when there was more than is looked at."""
     scope = scope_of(connection, service, release)
-    rows = _rows(connection, window, scope.releases)
+    rows = failed(connection, window, scope.releases)
     groups: dict[_Key, _Group] = {}
     for row in rows:
         endpoint = scope.endpoints.get(row[1])
         if endpoint is None:
             continue
-        failure = _failure(row[6])
-        kind, message = _told(row, failure)
+        kind, message, failure = told(row)
         key = (kind, (failure or {}).get("frame_id"))
         groups.setdefault(key, _Group()).add(row, endpoint.name, message, row[6] is not None)
     frames = names.frames(connection, {frame for _, frame in groups if frame})
@@ -80,15 +79,29 @@ def errors(connection: Connection, window: Window, service: str = "", release: s
     return {"errors": made, "failed": sum(each["count"] for each in made), "more": len(rows) >= _MOST_ROWS}
 
 
-def _rows(connection: Connection, window: Window, releases: tuple[int, ...] | None) -> list[Row]:
+def failed(
+    connection: Connection,
+    window: Window,
+    releases: tuple[int, ...] | None,
+    most: int = _MOST_ROWS,
+    endpoint: int | None = None,
+) -> list[Row]:
+    """The newest failed transactions, of all endpoints or of one: what `told` reads."""
     only = "" if releases is None else f" AND x.release_id IN ({', '.join('?' * len(releases))})"
+    only += "" if endpoint is None else " AND x.endpoint_id = ?"
     return list(
         connection.rows(
             "SELECT x.id, x.endpoint_id, x.started_at, x.status, x.error, r.version, t.data FROM transactions x"
             " LEFT JOIN releases r ON r.id = x.release_id LEFT JOIN traces t ON t.transaction_id = x.id"
             f" WHERE x.failed = 1 AND x.started_at >= ? AND x.started_at < ?{only}"
             " ORDER BY x.started_at DESC LIMIT ?",
-            (window.start_ns, window.end_ns, *(releases or ()), _MOST_ROWS),
+            (
+                window.start_ns,
+                window.end_ns,
+                *(releases or ()),
+                *(() if endpoint is None else (endpoint,)),
+                most,
+            ),
         )
     )
 
@@ -103,10 +116,12 @@ def _failure(data: bytes | None) -> dict[str, Any] | None:
     return found
 
 
-def _told(row: Row, failure: dict[str, Any] | None) -> tuple[str, str | None]:
+def told(row: Row) -> tuple[str, str | None, dict[str, Any] | None]:
+    """Type and message of a failure, and what its detail says where one was kept."""
+    failure = _failure(row[6])
     if failure:
-        return failure.get("type") or "", failure.get("message")
+        return failure.get("type") or "", failure.get("message"), failure
     if row[4]:
         kind, _, message = row[4].partition(": ")
-        return kind, message or None
-    return f"HTTP {row[3]}", None
+        return kind, message or None, None
+    return f"HTTP {row[3]}", None, None

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 
-from apm_agent.model.profile import Frame
 from apm_agent.queries import names
+from apm_agent.queries.bursts import bursts
 from apm_agent.queries.connection import Connection
-from apm_agent.queries.phrases import Evidence
-from apm_agent.queries.scope import select
+from apm_agent.queries.finding import Finding, weight
+from apm_agent.queries.regressions import regressions
+from apm_agent.queries.rollups import Measured
+from apm_agent.queries.scope import scope_of, select
+from apm_agent.queries.speeds import two_speeds
 from apm_agent.queries.window import Window
 
 _COLUMNS = (
@@ -18,43 +22,29 @@ _COLUMNS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One cause in one endpoint, over a window."""
-
-    endpoint: int
-    kind: str
-    statement_id: int
-    statement: str | None
-    frame: Frame | None
-    transactions: int
-    count: int
-    cost_ns: int
-    cost_bytes: int
-    text: str
-    example: int
-    """the transaction it cost most"""
-
-    def evidence(self, endpoint_ns: int) -> Evidence:
-        """The typical transaction that has it; `endpoint_ns` is all time of the endpoint."""
-        calls = max(1, self.transactions)
-        return Evidence(
-            kind=self.kind,
-            # A share of one call's time: said so, because other calls may spend theirs elsewhere.
-            text=f"in the costliest call {self.text}" if self.kind == "hot_line" else self.text,
-            count=max(1, round(self.count / calls)),
-            cost_ns=self.cost_ns / calls,
-            cost_bytes=self.cost_bytes / calls,
-            share=min(1.0, self.cost_ns / endpoint_ns) if endpoint_ns else 0.0,
-            where=self.frame,
-            statement=self.statement,
-        )
-
-
 def findings(
-    connection: Connection, window: Window, releases: tuple[int, ...] | None, endpoint: int | None = None
+    connection: Connection,
+    window: Window,
+    releases: tuple[int, ...] | None,
+    measured: Mapping[int, Measured],
+    endpoint: int | None = None,
 ) -> dict[int, list[Finding]]:
-    """Findings by endpoint, the costliest first."""
+    """Findings by endpoint, the costliest first; `measured` holds the endpoints asked for, in the same window."""
+    found: dict[int, list[Finding]] = defaultdict(list)
+    for at, each in _seen(connection, window, releases, endpoint).items():
+        found[at] += _told(each)
+    timed = scope_of(connection).timed
+    calls = {at: each for at, each in measured.items() if at in timed and endpoint in {None, at}}
+    for of_many in (bursts, two_speeds, regressions):
+        for one in of_many(connection, window, releases, calls):
+            found[one.endpoint].append(one)
+    return {at: sorted(each, key=weight, reverse=True) for at, each in found.items()}
+
+
+def _seen(
+    connection: Connection, window: Window, releases: tuple[int, ...] | None, endpoint: int | None
+) -> dict[int, list[Finding]]:
+    """What was seen in transactions as they were written, by endpoint."""
     sql, parameters = select("insight_rollups", _COLUMNS, window.pieces(), releases, endpoint)
     # With one max() in it SQLite takes the other bare columns, text and transaction, from the row of the
     # maximum.
@@ -83,7 +73,7 @@ def findings(
                 example,
             )
         )
-    return {at: sorted(_told(each), key=weight, reverse=True) for at, each in found.items()}
+    return found
 
 
 #: So few transactions that kept memory may only have warmed something up.
@@ -113,14 +103,3 @@ def _told(found: list[Finding]) -> list[Finding]:
         for each in (*joined.values(), *apart)
         if each.kind != "memory_growth" or each.transactions >= _WARMING_UP
     ]
-
-
-#: A byte kept weighs as much as so many nanoseconds: a megabyte as 20 ms.
-_NS_A_BYTE = 20
-#: A hot line says where, other kinds say why as well: it must take twice the time to stand before them.
-_HOT_LINE = 0.5
-
-
-def weight(found: Finding) -> float:
-    """What findings are ranked by: their cost in the window."""
-    return found.cost_ns * (_HOT_LINE if found.kind == "hot_line" else 1.0) + found.cost_bytes * _NS_A_BYTE

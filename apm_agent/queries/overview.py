@@ -10,7 +10,8 @@ from apm_agent.queries.cells import series
 from apm_agent.queries.connection import Connection
 from apm_agent.queries.endpoint import charts
 from apm_agent.queries.endpoints import POINTS, first_rows
-from apm_agent.queries.findings import findings, weight
+from apm_agent.queries.finding import Finding, weight
+from apm_agent.queries.findings import findings
 from apm_agent.queries.health import workers
 from apm_agent.queries.rollups import Measured, Totals, measure
 from apm_agent.queries.rows import listed
@@ -32,11 +33,12 @@ def overview(connection: Connection, window: Window, service: str = "", release:
     measured = measure(connection, window, scope.releases)
     now, before = _all(scope, measured), _all(scope, measure(connection, window.previous(), scope.releases))
     drawn = charts(*series(connection, window, scope))
+    found = findings(connection, window, scope.releases, measured)
     return {
         "kpi": _kpi(window, now, before, drawn["series"]),
         **drawn,
-        "fix_first": _fix_first(connection, window, scope, measured, now.sums.duration_ns),
-        "endpoints": first_rows(connection, window, scope, measured, _MOST_ROWS),
+        "fix_first": _fix_first(connection, scope, measured, found, now.sums.duration_ns),
+        "endpoints": first_rows(connection, window, scope, measured, found, _MOST_ROWS),
         "slowest": _slowest(connection, window, scope),
         "workers": workers(connection, service),
         "releases": [
@@ -102,10 +104,13 @@ def _spark(values: list[float | None]) -> list[float | None]:
 
 
 def _fix_first(
-    connection: Connection, window: Window, scope: Scope, measured: dict[int, Measured], everything_ns: int
+    connection: Connection,
+    scope: Scope,
+    measured: dict[int, Measured],
+    by_endpoint: dict[int, list[Finding]],
+    everything_ns: int,
 ) -> list[dict[str, Any]]:
     """The costliest findings, one an endpoint and line."""
-    by_endpoint = findings(connection, window, scope.releases)
     ranked = sorted(
         (each for key, found in by_endpoint.items() if key in scope.endpoints for each in found),
         key=weight,
@@ -134,7 +139,8 @@ def _fix_first(
                 "cost_ms": millis(found.cost_ns),
                 "share": round(found.cost_ns / everything_ns, 6) if everything_ns else 0.0,
                 "trace": hex_id(found.example) if exists else None,
-                "severity": phrases.severity(evidence),
+                "severity": found.severity(evidence),
+                "evidence": found.figures,
             }
         )
         if len(made) == _MOST_FIXES:

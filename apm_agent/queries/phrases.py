@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from apm_agent.model.profile import Frame
 from apm_agent.model.statement import summary
+from apm_agent.queries import advice
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +146,10 @@ def _memory(found: Evidence) -> str:
     return _placed(f"keeps {size(found.cost_bytes)} a call", found, "at")
 
 
+def _as_found(found: Evidence) -> str:
+    return _placed(found.text, found, "at")
+
+
 def _named(text: str, otherwise: str) -> str:
     """The host or template an insight's text names: its only word with a dot or a slash in it."""
     for word in text.split():
@@ -234,4 +239,7 @@ WORDS = {
     "blocked_by": Words("Blocked by another request", _blocked_by, _fix_blocked_by),
     "gc_pause": Words("Garbage collection", _gc, _fix_gc),
     "memory_growth": Words("Memory growth", _memory, _fix_memory, "memory"),
+    "error_burst": Words("Error burst", _as_found, lambda _: advice.ERROR_BURST, "errors"),
+    "two_speeds": Words("Two speeds", _as_found, lambda _: advice.TWO_SPEEDS),
+    "regression": Words("Slower since a release", _as_found, lambda _: advice.REGRESSION),
 }

@@ -8,7 +8,8 @@ from apm_agent.errors import QuestionError
 from apm_agent.model.profile import Frame
 from apm_agent.queries import hot, latency, phrases
 from apm_agent.queries.connection import Connection
-from apm_agent.queries.findings import Finding, findings, weight
+from apm_agent.queries.finding import Finding, weight
+from apm_agent.queries.findings import findings
 from apm_agent.queries.rollups import NOTHING, measure
 from apm_agent.queries.scope import one_endpoint, release_ids
 from apm_agent.queries.traces import slowest
@@ -42,7 +43,10 @@ def reason(found: list[Finding], total_ns: int) -> Reason | None:
 def explained(found: list[Finding], total_ns: int) -> bool:
     """Whether one of the findings takes enough of the time, or keeps enough memory, to be the reason."""
     return any(
-        weight(each) >= _EXPLAINS * total_ns * (0.5 if each.kind == "hot_line" else 1) for each in found
+        # That there are two speeds is no reason of the slower one: the hot line may be.
+        each.kind != "two_speeds"
+        and weight(each) >= _EXPLAINS * total_ns * (0.5 if each.kind == "hot_line" else 1)
+        for each in found
     )
 
 
@@ -82,9 +86,9 @@ def diagnose(  # noqa: PLR0917
     if endpoint is None:
         raise QuestionError(_unknown(connection, name))
     releases = release_ids(connection, release)
-    sums, whole = measure(connection, window, releases, endpoint.id).get(endpoint.id, NOTHING)
+    sums, whole = measured = measure(connection, window, releases, endpoint.id).get(endpoint.id, NOTHING)
     p50, p95, p99 = latency.percentiles(whole)
-    found = findings(connection, window, releases, endpoint.id).get(endpoint.id, [])
+    found = findings(connection, window, releases, {endpoint.id: measured}, endpoint.id).get(endpoint.id, [])
     told = reason_or_line(connection, window, endpoint.id, releases, found, sums.duration_ns)
     line = hot.hottest_of(connection, window, endpoint.id, releases)
     return {
@@ -180,7 +184,7 @@ def _insight(found: Finding, total_ns: int) -> dict[str, Any]:
         "share": round(evidence.share, 4),
         "statement": found.statement,
         "fix": phrases.fix(evidence),
-        "severity": phrases.severity(evidence),
+        "severity": found.severity(evidence),
         "trace": hex_id(found.example) if found.example else None,
     }
 

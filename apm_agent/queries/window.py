@@ -63,6 +63,10 @@ class Window(NamedTuple):
         start = math.floor((self.start - self.seconds) / unit) * unit
         return Window(max(_FIRST, start), self.start, None, False)
 
+    def unit(self) -> int:
+        """Seconds of the finest rollup that is kept of all of it, and that does not cost too much to read."""
+        return max(3600 if self.seconds >= _LONG else 60, _finest(time.time() - self.start))
+
     def pieces(self, levels: tuple[int, ...] = ROLLUPS) -> list[Piece]:
         """(resolution, from, to) that cover the window once: days, hours around them, minutes around those.
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from apm_agent.model.profile import Frame
-from apm_agent.queries.findings import Finding, _told
+from apm_agent.queries.finding import Finding
+from apm_agent.queries.findings import _told
 
 LINE = Frame("recommended", "shop.py", 107)
 

@@ -106,6 +106,7 @@ SHAPES: dict[str, Shape] = {
         "fix_first": [{
             "kind": TEXT, "title": TEXT, "name": TEXT, "endpoint_kind": TEXT, "service": TEXT, "why": TEXT,
             "where": Maybe(TEXT), "cost_ms": NUMBER, "share": NUMBER, "trace": Maybe(TEXT), "severity": TEXT,
+            "evidence": Maybe(Each(object)),
         }],
         "endpoints": [ENDPOINT], "slowest": [ROW],
         "workers": [{
@@ -117,7 +118,7 @@ SHAPES: dict[str, Shape] = {
     "endpoint?range=24h&name=GET%20/orders&kind=web&service=shop": {
         **COMMON, "endpoint": ENDPOINT, "series": {**SERIES, "rss_kb": [Maybe(NUMBER)]}, "heatmap": HEATMAP,
         "histogram": HISTOGRAM, "bands": dict.fromkeys(("fast", "typical", "slow"), BAND),
-        "insights": [INSIGHT],
+        "insights": [{**INSIGHT, "evidence": Maybe(Each(object))}],
         "hot_lines": [{
             **FRAME, "own_ms": NUMBER, "total_ms": NUMBER, "cpu_ms": Maybe(NUMBER), "share": NUMBER,
             "source": Maybe(TEXT),

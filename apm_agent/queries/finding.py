@@ -1,0 +1,68 @@
+"""One cause found in one endpoint over a window, whichever question found it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from apm_agent.model.profile import Frame
+from apm_agent.queries import phrases
+from apm_agent.queries.phrases import Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One cause in one endpoint, over a window."""
+
+    endpoint: int
+    kind: str
+    statement_id: int
+    statement: str | None
+    frame: Frame | None
+    transactions: int
+    count: int
+    cost_ns: int
+    cost_bytes: int
+    text: str
+    example: int
+    """the transaction it cost most; 0 where none is known"""
+    figures: dict[str, Any] | None = None
+    """what a finding of many transactions rests on, as the API shows it"""
+    grave: str | None = None
+    """how bad it is, where that does not follow from its share of the time"""
+
+    def evidence(self, endpoint_ns: int) -> Evidence:
+        """The typical transaction that has it; `endpoint_ns` is all time of the endpoint."""
+        calls = max(1, self.transactions)
+        return Evidence(
+            kind=self.kind,
+            # A share of one call's time: said so, because other calls may spend theirs elsewhere.
+            text=f"in the costliest call {self.text}" if self.kind == "hot_line" else self.text,
+            count=max(1, round(self.count / calls)),
+            cost_ns=self.cost_ns / calls,
+            cost_bytes=self.cost_bytes / calls,
+            share=min(1.0, self.cost_ns / endpoint_ns) if endpoint_ns else 0.0,
+            where=self.frame,
+            statement=self.statement,
+        )
+
+    def severity(self, evidence: Evidence) -> str:
+        """bad, warn or info."""
+        return self.grave or phrases.severity(evidence)
+
+
+#: A byte kept weighs as much as so many nanoseconds: a megabyte as 20 ms.
+_NS_A_BYTE = 20
+#: A failure weighs as much as so many nanoseconds: as a call that everybody would call slow.
+_NS_A_FAILURE = 500_000_000
+#: A hot line says where and two speeds say how, other kinds say why as well: these must take twice the time to
+#: stand before them.
+_LESS = {"hot_line": 0.5, "two_speeds": 0.5}
+
+
+def weight(found: Finding) -> float:
+    """What findings are ranked by: their cost in the window."""
+    failures = found.count if found.kind == "error_burst" else 0
+    return (
+        found.cost_ns * _LESS.get(found.kind, 1.0) + found.cost_bytes * _NS_A_BYTE + failures * _NS_A_FAILURE
+    )
