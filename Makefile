@@ -4,6 +4,8 @@
 #   make bench                   overhead             make matrix   the tests on every Python (ARGS="tests/servers")
 #   make bench-profilers         accuracy and cost of ours, py-spy, pyinstrument, yappi and cProfile; about an hour
 #   make soak                    long runs            make clean    take away what was made
+#   make docs                    the tables of docs/supported.md, from the code (ARGS=--tested after the tests passed
+#                                with other versions of libraries than those noted)
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -16,7 +18,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 PAGES := $(shell find dashboard/src dashboard/build.mjs dashboard/build.py dashboard/package-lock.json -type f 2>/dev/null)
 
-.PHONY: demo test lint bench bench-profilers matrix soak clean packages
+.PHONY: demo test lint bench bench-profilers matrix soak docs clean packages
 
 demo: $(VENV)/.demo
 	@exec $(BIN)/apm-agent demo $(ARGS)
@@ -41,6 +43,9 @@ matrix:
 
 soak: $(VENV)/.dev
 	@for one in tests/soak/*.py; do echo "make: $$one"; $(BIN)/python "$$one" $(ARGS); done
+
+docs: $(VENV)/.dev
+	$(BIN)/python docs/supported.py $(ARGS)
 
 clean:
 	rm -rf $(VENV) .venv-matrix dist build dashboard/node_modules apm_agent/web/static

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 #: name → the file with its PATCHES, and the packages below which all that it patches lies: the file is loaded when
 #: the first of them is imported, so that an application pays for what it uses. A new library is a file and a row
-#: here.
+#: here, and what its SUPPORT says goes to the documentation by `make docs`.
 INSTRUMENTS: dict[str, tuple[str, ...]] = {
     "sqlite3": ("apm_agent.instruments.sqlite3", "sqlite3"),
     "psycopg": ("apm_agent.instruments.psycopg", "psycopg", "psycopg_pool"),

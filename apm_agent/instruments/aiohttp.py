@@ -12,6 +12,7 @@ from typing import Any
 from apm_agent.errors import contained
 from apm_agent.instruments import http
 from apm_agent.instruments.rows import Returning, Timed
+from apm_agent.instruments.support import Support
 from apm_agent.model.span import Span
 from apm_agent.tracing import propagation
 
@@ -47,4 +48,14 @@ async def send(
 PATCHES = (
     Timed("aiohttp.client:ClientSession._request", request, kind="http", leaf=True, finish=answer),
     Returning("aiohttp.client_reqrep:ClientRequest.send", send),
+)
+
+#: For docs/supported.md.
+SUPPORT = Support(
+    "HTTP and RPC",
+    "aiohttp's client",
+    "patch of `ClientSession._request`; its trace configs would cost each step of every request",
+    "method and host, URL without query and credentials, status, until the headers of the last answer; "
+    "connect and first byte are not told apart",
+    ("aiohttp",),
 )

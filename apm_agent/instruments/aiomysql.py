@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from apm_agent.instruments import dbapi
 from apm_agent.instruments.rows import Timed
+from apm_agent.instruments.support import Support
 
 _SYSTEM = "mysql"
 _CONNECTION = "aiomysql.connection:Connection"
@@ -36,4 +37,13 @@ PATCHES = (
     dbapi.command(f"{_CONNECTION}._send_autocommit_mode", _SYSTEM, "SET AUTOCOMMIT"),
     dbapi.connecting(f"{_CONNECTION}._connect", _SYSTEM),
     dbapi.waiting("aiomysql.pool:Pool._acquire", _SYSTEM),
+)
+
+#: For docs/supported.md.
+SUPPORT = Support(
+    "Databases",
+    "aiomysql",
+    "patch of cursors, connections and pools",
+    "as PyMySQL; waiting for a pool apart",
+    ("aiomysql",),
 )

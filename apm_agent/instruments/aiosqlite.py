@@ -13,6 +13,7 @@ from typing import Any
 from apm_agent.errors import contained
 from apm_agent.instruments import dbapi
 from apm_agent.instruments.rows import Returning
+from apm_agent.instruments.support import Support
 
 _SYSTEM = "sqlite"
 #: What is handed over, by its name, whose first argument is a statement.
@@ -46,3 +47,13 @@ async def execute(
 
 
 PATCHES = (Returning("aiosqlite.core:Connection._execute", execute),)
+
+#: For docs/supported.md.
+SUPPORT = Support(
+    "Databases",
+    "aiosqlite",
+    "patch of `Connection._execute`",
+    "statement, rows where SQLite tells them, commits and rollbacks of an open transaction; the wait for "
+    "the connection's thread is part of it",
+    ("aiosqlite",),
+)

@@ -10,6 +10,7 @@ from typing import Any
 
 from apm_agent.instruments import dbapi
 from apm_agent.instruments.rows import Finish, Timed
+from apm_agent.instruments.support import Support
 from apm_agent.model.span import Span
 
 _SYSTEM = "postgresql"
@@ -95,4 +96,14 @@ PATCHES = (
     dbapi.waiting("asyncpg.pool:Pool._acquire", _SYSTEM),
     # It asks the server to forget what the connection was told.
     dbapi.command("asyncpg.pool:Pool.release", _SYSTEM, "RESET"),
+)
+
+#: For docs/supported.md.
+SUPPORT = Support(
+    "Databases",
+    "asyncpg",
+    "patch of connections, prepared statements, cursors and pools",
+    "statement, rows where asyncpg tells them, `executemany` as one, COPY, each batch of a server-side "
+    "cursor, connecting; waiting for a pool apart",
+    ("asyncpg",),
 )

@@ -11,6 +11,7 @@ from typing import Any
 from apm_agent.errors import contained
 from apm_agent.instruments import http
 from apm_agent.instruments.rows import Returning
+from apm_agent.instruments.support import Support
 from apm_agent.model.span import Span
 from apm_agent.tracing import tracer as tracing
 
@@ -57,3 +58,13 @@ def _failure(span: Span, response: Any) -> None:
 
 
 PATCHES = (Returning("botocore.client:BaseClient._make_api_call", call),)
+
+#: For docs/supported.md.
+SUPPORT = Support(
+    "HTTP and RPC",
+    "boto3, botocore",
+    "patch of `BaseClient._make_api_call`; of its events none is sure to come that would close a span",
+    "operation, service, region, endpoint, status, retries, error code; no buckets, keys or other parameters",
+    ("boto3",),
+    note="against a small responder that answers as S3 and DynamoDB do",
+)

@@ -11,6 +11,7 @@ from typing import Any
 
 from apm_agent.errors import contained
 from apm_agent.instruments.rows import Finish, Returning, Row, Timed
+from apm_agent.instruments.support import Support
 from apm_agent.model.span import Span
 from apm_agent.tracing import tracer as tracing
 
@@ -82,3 +83,14 @@ def _row(place: str, name: str) -> Row:
 
 
 PATCHES = tuple(_row(place, name) for place, names in _OPERATIONS.items() for name in names.split())
+
+#: For docs/supported.md.
+SUPPORT = Support(
+    "Caches and stores",
+    "Django's caches (memory, files, database, redis, memcached; django-redis)",
+    "patch of each backend's operations",
+    "operation and backend, hits and misses of `get`, `get_many`, `has_key`; the database cache's queries "
+    "as queries. A `None` kept on purpose counts as a miss; backends of your own are seen where they call "
+    "Django's",
+    ("Django", "django-redis"),
+)

@@ -8,6 +8,7 @@ from typing import Any
 
 from apm_agent.errors import contained
 from apm_agent.instruments.rows import Attached, Timed
+from apm_agent.instruments.support import Support
 from apm_agent.model.span import Span
 from apm_agent.tracing import tracer as tracing
 
@@ -77,4 +78,13 @@ def connect(span: Span, database: Any, args: tuple[Any, ...], kwargs: dict[str, 
 PATCHES = (
     Attached("django.db.backends.signals", attach),
     Timed("django.db.backends.base.base:BaseDatabaseWrapper.connect", connect, kind="db", leaf=True),
+)
+
+#: For docs/supported.md.
+SUPPORT = Support(
+    "Databases",
+    "Django's ORM",
+    "its own `execute_wrappers`; patch of `BaseDatabaseWrapper.connect`",
+    "each statement once, also where its driver is watched; `executemany` as one, connecting",
+    ("Django",),
 )

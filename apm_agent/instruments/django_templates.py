@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from apm_agent.instruments.rows import Timed
+from apm_agent.instruments.support import Support
 from apm_agent.model.span import Span
 
 
@@ -21,4 +22,13 @@ def source(span: Span, instance: Any, args: tuple[Any, ...], kwargs: dict[str, A
 PATCHES = (
     Timed("django.template.base:Template.render", template, kind="template"),
     Timed("django.template.base:Template.compile_nodelist", source, kind="template"),
+)
+
+#: For docs/supported.md.
+SUPPORT = Support(
+    "Templates",
+    "Django's templates",
+    "patch of `Template.render` and `compile_nodelist`",
+    "templates rendered and compiled, by name; includes as spans below",
+    ("Django",),
 )

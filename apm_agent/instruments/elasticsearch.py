@@ -10,6 +10,7 @@ from typing import Any
 
 from apm_agent.instruments import dbapi
 from apm_agent.instruments.rows import Timed
+from apm_agent.instruments.support import Support
 from apm_agent.model.span import Span
 
 
@@ -47,3 +48,14 @@ def _calling(side: str) -> Timed:
 
 
 PATCHES = (_calling("_sync"), _calling("_async"))
+
+#: For docs/supported.md.
+SUPPORT = Support(
+    "Databases",
+    "Elasticsearch (sync, async)",
+    "patch of `BaseClient.perform_request`",
+    "API call and indices (before 8.12 method and path without ids), hits or bulk items, nothing of "
+    "queries or documents; retries included, no HTTP span below",
+    ("elasticsearch",),
+    note="against a small responder that answers as Elasticsearch does",
+)

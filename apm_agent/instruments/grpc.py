@@ -10,6 +10,7 @@ from typing import Any
 
 from apm_agent.errors import contained
 from apm_agent.instruments.rows import Returning
+from apm_agent.instruments.support import Support
 from apm_agent.tracing import propagation
 from apm_agent.tracing import tracer as tracing
 
@@ -66,4 +67,14 @@ PATCHES = tuple(
     Returning(f"grpc._channel:_{kind}MultiCallable.{name}", call)
     for kind in ("UnaryUnary", "StreamUnary")
     for name in ("__call__", "with_call")
+)
+
+#: For docs/supported.md.
+SUPPORT = Support(
+    "HTTP and RPC",
+    "grpc (synchronous client, calls with one answer)",
+    "patch of the callables a channel gives; an interceptor would make another kind of channel",
+    "method, host, status code; sends `traceparent` to hosts named. Streamed answers and futures are not "
+    "timed",
+    ("grpcio",),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from apm_agent.instruments.support import Support
 from apm_agent.model.span import Span
 
 
@@ -23,3 +24,15 @@ def status(span: Span, code: object) -> None:
     """Keep the answer's status."""
     if isinstance(code, int):
         span.tag(status=int(code))
+
+
+#: For docs/supported.md.
+SUPPORT = Support(
+    "HTTP and RPC",
+    "W3C trace context",
+    "read by the WSGI and ASGI middlewares; sent by requests, urllib3, urllib, http.client, httpx and "
+    "aiohttp",
+    "`trace_id` and `called_by`, the id of the transaction that called, in the context of a transaction. "
+    "Sent only to hosts named in `propagate_to`, none by default, and never along a redirect to others",
+    note="level 1",
+)

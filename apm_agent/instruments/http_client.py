@@ -13,6 +13,7 @@ from typing import Any
 from apm_agent.errors import contained
 from apm_agent.instruments import http
 from apm_agent.instruments.rows import Returning, Timed
+from apm_agent.instruments.support import Support
 from apm_agent.model.span import Span
 from apm_agent.tracing import propagation
 from apm_agent.tracing import tracer as tracing
@@ -117,4 +118,12 @@ PATCHES = (
     Returning("urllib.request:OpenerDirector.open", urlopen),
     Returning("http.client:HTTPConnection.endheaders", endheaders),
     Timed("http.client:HTTPConnection.getresponse", getresponse, kind="http", leaf=True, finish=answer),
+)
+
+#: For docs/supported.md.
+SUPPORT = Support(
+    "HTTP and RPC",
+    "http.client, urllib.request",
+    "patch of `HTTPConnection.endheaders` and `getresponse`, of `OpenerDirector.open`",
+    "as aiohttp's client; an `HTTPError` with its status",
 )

@@ -8,6 +8,7 @@ from typing import Any
 from apm_agent.errors import contained
 from apm_agent.instruments import http
 from apm_agent.instruments.rows import Returning, Timed
+from apm_agent.instruments.support import Support
 from apm_agent.model.span import Span
 from apm_agent.tracing import propagation
 
@@ -57,4 +58,13 @@ PATCHES = (
     Timed("httpx._client:AsyncClient.send", send, kind="http", leaf=True, finish=answer),
     Returning("httpx._client:Client._send_single_request", tell),
     Returning("httpx._client:AsyncClient._send_single_request", tell_async),
+)
+
+#: For docs/supported.md.
+SUPPORT = Support(
+    "HTTP and RPC",
+    "httpx (sync, async)",
+    "patch of `Client.send` and `AsyncClient.send`",
+    "method and host, URL without query and credentials, status; redirects and retries included",
+    ("httpx",),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from apm_agent.instruments.rows import Timed
+from apm_agent.instruments.support import Support
 from apm_agent.model.span import Span
 
 
@@ -26,4 +27,13 @@ PATCHES = (
     Timed("jinja2.environment:Environment.compile", source, kind="template"),
     Timed("jinja2.nativetypes:NativeTemplate.render", template, kind="template"),
     Timed("jinja2.nativetypes:NativeTemplate.render_async", template, kind="template"),
+)
+
+#: For docs/supported.md.
+SUPPORT = Support(
+    "Templates",
+    "Jinja2 (sync, async)",
+    "patch of `Template.render`, `generate` and their async kin, and of `Environment.compile`",
+    "templates rendered and compiled, by name; what they include or extend is part of it",
+    ("Jinja2",),
 )

@@ -12,6 +12,7 @@ from types import FrameType
 from typing import Any
 
 from apm_agent.instruments.rows import Returning
+from apm_agent.instruments.support import Support
 from apm_agent.tracing import tracer as tracing
 from apm_agent.tracing.caller import learn
 from apm_agent.tracing.current import current
@@ -59,3 +60,12 @@ def _asked_by_the_application() -> bool:
 
 
 PATCHES = (Returning("threading:Condition.wait", wait),)
+
+#: For docs/supported.md.
+SUPPORT = Support(
+    "Python's own",
+    "threading, queue, concurrent.futures",
+    "patch of `Condition.wait`",
+    "waits of at least 5 ms of your own code for an Event, Semaphore, Barrier, Condition, `queue.Queue` "
+    "or a future's result, with the line that waits",
+)

@@ -11,6 +11,7 @@ from typing import Any
 
 from apm_agent.errors import contained
 from apm_agent.instruments.rows import Returning
+from apm_agent.instruments.support import Support
 from apm_agent.tracing.lines import identity_text, keep, logging_transaction
 
 _noting = contained("reading a log record")
@@ -43,3 +44,12 @@ def _text(record: Any) -> str:
 
 
 PATCHES = (Returning("logging:Logger.handle", _handle),)
+
+#: For docs/supported.md.
+SUPPORT = Support(
+    "Logs and traces",
+    "logging",
+    "patch of `Logger.handle`; your record factory and filters stay yours",
+    "`transaction_id` on each record (empty outside a transaction); the last 50 lines of a failed "
+    "transaction, scrubbed",
+)

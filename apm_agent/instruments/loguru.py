@@ -7,6 +7,7 @@ from typing import Any
 
 from apm_agent.errors import contained
 from apm_agent.instruments.rows import Attached, Returning
+from apm_agent.instruments.support import Support
 from apm_agent.tracing.lines import identity_text, keep, logging_transaction
 
 _noting = contained("reading a log record")
@@ -59,4 +60,13 @@ def _configured(wrapped: Callable[..., Any], logger: Any, args: Any, kwargs: Any
 PATCHES = (
     Returning("loguru._logger:Logger.configure", _configured),
     Attached("loguru", _attach),
+)
+
+#: For docs/supported.md.
+SUPPORT = Support(
+    "Logs and traces",
+    "loguru",
+    "its patcher, beside yours",
+    '`extra["transaction_id"]`; the last lines of a failed transaction, scrubbed',
+    ("loguru",),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from apm_agent.instruments.rows import Timed
+from apm_agent.instruments.support import Support
 from apm_agent.model.span import Span
 
 
@@ -28,4 +29,13 @@ PATCHES = (
     Timed("mako.template:Template.render", template, kind="template"),
     Timed("mako.template:Template.render_unicode", template, kind="template"),
     Timed("mako.template:_compile", source, kind="template"),
+)
+
+#: For docs/supported.md.
+SUPPORT = Support(
+    "Templates",
+    "Mako",
+    "patch of `Template.render`, `render_unicode` and of the compiler",
+    "templates rendered and compiled, by the name the lookup knows; includes and inheritance are part of it",
+    ("Mako",),
 )

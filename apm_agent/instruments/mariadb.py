@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from apm_agent.instruments import dbapi
 from apm_agent.instruments.rows import Returning, Timed
+from apm_agent.instruments.support import Support
 
 _SYSTEM = "mariadb"
 _CURSOR, _CONNECTION = "mariadb.cursors:Cursor", "mariadb.connections:Connection"
@@ -20,4 +21,13 @@ PATCHES = (
     dbapi.command(f"{_CONNECTION}.commit", _SYSTEM, "COMMIT"),
     dbapi.command(f"{_CONNECTION}.rollback", _SYSTEM, "ROLLBACK"),
     dbapi.connecting(f"{_CONNECTION}.__init__", _SYSTEM),
+)
+
+#: For docs/supported.md.
+SUPPORT = Support(
+    "Databases",
+    "mariadb (Connector/Python)",
+    "patch of cursors and connections",
+    "statement, rows, `executemany` as one, procedures, commits, connecting; its pool never waits",
+    ("mariadb",),
 )

@@ -11,6 +11,7 @@ from typing import Any
 from apm_agent.errors import contained
 from apm_agent.instruments import dbapi
 from apm_agent.instruments.rows import Returning, Timed
+from apm_agent.instruments.support import Support
 
 _SYSTEM = "mysql"
 _CURSOR = "MySQLdb.cursors:BaseCursor"
@@ -53,4 +54,13 @@ PATCHES = (
     dbapi.command(f"{_CONNECTION}.rollback", _SYSTEM, "ROLLBACK"),
     Returning(f"{_CONNECTION}.autocommit", autocommit),
     dbapi.connecting(f"{_CONNECTION}.__init__", _SYSTEM),
+)
+
+#: For docs/supported.md.
+SUPPORT = Support(
+    "Databases",
+    "mysqlclient",
+    "patch of cursors and connections",
+    "as PyMySQL",
+    ("mysqlclient",),
 )

@@ -15,6 +15,7 @@ from typing import Any
 from apm_agent.errors import contained
 from apm_agent.instruments import http, opentelemetry_words, patching
 from apm_agent.instruments.rows import Attached, Returning
+from apm_agent.instruments.support import Support
 from apm_agent.model.span import Span
 from apm_agent.tracing import tracer as tracing
 from apm_agent.tracing.lines import logging_transaction
@@ -206,4 +207,14 @@ PATCHES = (
     Returning("opentelemetry.trace:NoOpTracer.start_span", _started),
     Returning("opentelemetry.sdk.trace:TracerProvider.__init__", _provided),
     Attached("opentelemetry.sdk.trace", _attach),
+)
+
+#: For docs/supported.md.
+SUPPORT = Support(
+    "Logs and traces",
+    "OpenTelemetry API and SDK",
+    "without a provider, patch of the API's `NoOpTracer`; with one of the SDK, a span processor beside yours",
+    "spans made inside a transaction, with numbers, names of things and scrubbed texts; server spans, and "
+    "instrumentations of libraries seen here, are left out",
+    ("opentelemetry-sdk",),
 )

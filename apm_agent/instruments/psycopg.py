@@ -17,6 +17,7 @@ from typing import Any
 
 from apm_agent.instruments import dbapi
 from apm_agent.instruments.rows import Returning, Row, Timed
+from apm_agent.instruments.support import Support
 from apm_agent.model.span import Span
 from apm_agent.tracing.current import current
 
@@ -122,4 +123,14 @@ PATCHES = (
     dbapi.connecting("psycopg:connect", _SYSTEM),
     dbapi.waiting("psycopg_pool:ConnectionPool.getconn", _SYSTEM),
     dbapi.waiting("psycopg_pool:AsyncConnectionPool.getconn", _SYSTEM),
+)
+
+#: For docs/supported.md.
+SUPPORT = Support(
+    "Databases",
+    "psycopg 3 (sync, async, pools)",
+    "patch of cursors, connections, transaction blocks and the pools' `getconn`",
+    "statement, rows, COPY as one span to its block's end, fetches from server-side cursors (not of "
+    "iterating over one), commits that send something, connecting; waiting for a pool apart",
+    ("psycopg", "psycopg-pool"),
 )

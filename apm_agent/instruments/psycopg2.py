@@ -15,6 +15,7 @@ from apm_agent.errors import contained
 from apm_agent.instruments import dbapi
 from apm_agent.instruments.rows import Returning, Timed
 from apm_agent.instruments.subclassing import Subclasses, like
+from apm_agent.instruments.support import Support
 from apm_agent.model.span import Span
 from apm_agent.tracing import tracer as tracing
 
@@ -154,4 +155,15 @@ PATCHES = (
     Returning("psycopg2:connect", connect),
     Timed("psycopg2.extras:execute_batch", batch, kind="db", leaf=True, name=""),
     Timed("psycopg2.extras:execute_values", batch, kind="db", leaf=True, name=""),
+)
+
+#: For docs/supported.md.
+SUPPORT = Support(
+    "Databases",
+    "psycopg2",
+    "the library's own `connection_factory` and `cursor_factory`; a subclass of yours stays outermost",
+    "statement, rows, `executemany`, `execute_values` and `execute_batch` as one, COPY, `callproc`, "
+    "fetches from server-side cursors (not of iterating over one), commits that send something, "
+    "connecting",
+    ("psycopg2-binary",),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from apm_agent.instruments.rows import Timed
+from apm_agent.instruments.support import Support
 from apm_agent.model.span import Span
 
 #: What a raw command says may be anything, so only these names are kept.
@@ -57,4 +58,13 @@ PATCHES = (
     Timed("pymemcache.client.base:Client._fetch_cmd", fetch, "cache", True, found, "get", inside=1),
     Timed("pymemcache.client.base:Client._store_cmd", store, "cache", True, None, "set", inside=1),
     Timed("pymemcache.client.base:Client._misc_cmd", other, "cache", True, None, "command", inside=1),
+)
+
+#: For docs/supported.md.
+SUPPORT = Support(
+    "Caches and stores",
+    "pymemcache (plain, pooled, hashing, retrying)",
+    "patch of the three methods all operations go through",
+    "operation without keys and values, server, hits and misses",
+    ("pymemcache",),
 )

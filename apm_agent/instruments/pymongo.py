@@ -14,6 +14,7 @@ from typing import Any
 from apm_agent.errors import contained
 from apm_agent.instruments import dbapi
 from apm_agent.instruments.rows import Attached, Returning
+from apm_agent.instruments.support import Support
 from apm_agent.model.span import Span
 from apm_agent.tracing import tracer as tracing
 from apm_agent.tracing.current import current
@@ -157,4 +158,15 @@ PATCHES = (
     # Since 4.9; before, the wait for the pool is not told apart.
     Returning("pymongo.synchronous.pool:Pool._get_conn", take),
     Returning("pymongo.asynchronous.pool:Pool._get_conn", take_async),
+)
+
+#: For docs/supported.md.
+SUPPORT = Support(
+    "Databases",
+    "pymongo (sync, async), Motor",
+    "pymongo's `CommandListener`; patch of the pools' `_get_conn` (since 4.9)",
+    "command and collection, documents found or written, nothing of any document; waits for the pool of 1 "
+    "ms and more apart. Clients made before the agent started are not seen",
+    ("pymongo", "motor"),
+    note="pymongo 4.6 sync and under Motor; against a small responder that answers as MongoDB does",
 )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from apm_agent.instruments import dbapi
 from apm_agent.instruments.rows import Timed
+from apm_agent.instruments.support import Support
 
 _SYSTEM = "mysql"
 _statement = dbapi.statement(_SYSTEM)
@@ -34,4 +35,14 @@ PATCHES = (
     dbapi.command("pymysql.connections:Connection.rollback", _SYSTEM, "ROLLBACK"),
     dbapi.command("pymysql.connections:Connection._send_autocommit_mode", _SYSTEM, "SET AUTOCOMMIT"),
     dbapi.connecting("pymysql.connections:Connection.connect", _SYSTEM),
+)
+
+#: For docs/supported.md.
+SUPPORT = Support(
+    "Databases",
+    "PyMySQL",
+    "patch of cursors and connections",
+    "statement, rows, `executemany` as one, procedures, fetching many from an unbuffered cursor, commits "
+    "and switches of autocommit, connecting",
+    ("PyMySQL",),
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from apm_agent.instruments.rows import Describe, Row, Timed
+from apm_agent.instruments.support import Support
 from apm_agent.model.span import Span
 
 #: Commands whose second word says what they do; of all others that word is a key or a secret.
@@ -104,3 +105,13 @@ def rows(library: str, client: str) -> tuple[Row, ...]:
 
 
 PATCHES = rows("redis", "Redis")
+
+#: For docs/supported.md.
+SUPPORT = Support(
+    "Caches and stores",
+    "redis (sync, async, cluster)",
+    "patch of `execute_command` and of a pipeline's `execute`",
+    "command without keys and values, host and port, hits and misses of reads; a pipeline as one span "
+    "with how many commands; pubsub is left alone",
+    ("redis",),
+)

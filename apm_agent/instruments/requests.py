@@ -6,6 +6,7 @@ from typing import Any
 
 from apm_agent.instruments import http
 from apm_agent.instruments.rows import Timed
+from apm_agent.instruments.support import Support
 from apm_agent.model.span import Span
 
 
@@ -21,3 +22,12 @@ def answer(span: Span, response: Any, args: tuple[Any, ...]) -> None:
 
 
 PATCHES = (Timed("requests.sessions:Session.send", send, kind="http", leaf=True, finish=answer),)
+
+#: For docs/supported.md.
+SUPPORT = Support(
+    "HTTP and RPC",
+    "requests",
+    "patch of `Session.send`",
+    "method and host, URL without query and credentials, status; redirects and retries included",
+    ("requests",),
+)

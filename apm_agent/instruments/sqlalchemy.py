@@ -10,6 +10,7 @@ from typing import Any
 
 from apm_agent.instruments.handing import hand
 from apm_agent.instruments.rows import Returning, Timed
+from apm_agent.instruments.support import Support
 from apm_agent.model.span import Span
 
 
@@ -48,4 +49,14 @@ PATCHES = (
     Returning("sqlalchemy.ext.asyncio.engine:greenlet_spawn", hand),
     Returning("sqlalchemy.ext.asyncio.session:greenlet_spawn", hand),
     Returning("sqlalchemy.ext.asyncio.result:greenlet_spawn", hand),
+)
+
+#: For docs/supported.md.
+SUPPORT = Support(
+    "Databases",
+    "SQLAlchemy (sync, async)",
+    "patch of the dialects' `do_execute` and its kin, where a statement goes to its driver; listening to "
+    "the engine's events would cost more",
+    "each statement once, also where its driver is watched; `executemany` as one",
+    ("SQLAlchemy",),
 )

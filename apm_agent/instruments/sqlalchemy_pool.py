@@ -11,6 +11,7 @@ from typing import Any
 
 from apm_agent.errors import contained
 from apm_agent.instruments.rows import Returning
+from apm_agent.instruments.support import Support
 from apm_agent.tracing import tracer as tracing
 
 _looking = contained("looking at SQLAlchemy's pool")
@@ -37,4 +38,13 @@ PATCHES = (
     Returning("sqlalchemy.util.queue:Queue.get", get),
     # Runs in a greenlet and returns when there is one, so it is no coroutine function either.
     Returning("sqlalchemy.util.queue:AsyncAdaptedQueue.get", get),
+)
+
+#: For docs/supported.md.
+SUPPORT = Support(
+    "Databases",
+    "SQLAlchemy's pools (sync, async)",
+    "patch of the queue's `get` below `QueuePool`",
+    "a wait for a connection, where there is one",
+    ("SQLAlchemy",),
 )

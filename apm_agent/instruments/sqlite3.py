@@ -15,6 +15,7 @@ from typing import Any
 
 from apm_agent.errors import contained
 from apm_agent.instruments.rows import Returning
+from apm_agent.instruments.support import Support
 from apm_agent.tracing import tracer as tracing
 
 _FACTORY = 5  # sqlite3.connect(database, timeout, detect_types, isolation_level, check_same_thread, factory)
@@ -140,4 +141,13 @@ def _like(function: Any, plain: Any) -> Any:
 PATCHES = (
     Returning("sqlite3.dbapi2:connect", connect),
     Returning("sqlite3:connect", connect),
+)
+
+#: For docs/supported.md.
+SUPPORT = Support(
+    "Databases",
+    "sqlite3",
+    "the factories that `sqlite3.connect` takes; yours stay the classes below",
+    "statements, `executemany` and `executescript` as one, commits and rollbacks; time spent fetching "
+    "rows later is not the statement's. Connections made before the agent started are not seen",
 )

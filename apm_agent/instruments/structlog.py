@@ -7,6 +7,7 @@ from typing import Any
 
 from apm_agent.errors import contained
 from apm_agent.instruments.rows import Returning
+from apm_agent.instruments.support import Support
 from apm_agent.tracing.lines import identity_text, keep, logging_transaction
 
 _noting = contained("reading a log event")
@@ -27,3 +28,13 @@ def _process(wrapped: Callable[..., Any], bound: Any, args: Any, kwargs: Any) ->
 
 
 PATCHES = (Returning("structlog._base:BoundLoggerBase._process_event", _process),)
+
+#: For docs/supported.md.
+SUPPORT = Support(
+    "Logs and traces",
+    "structlog",
+    "patch of `BoundLoggerBase._process_event`",
+    "`transaction_id` in each event inside a transaction; the last events of a failed one, without their "
+    "values",
+    ("structlog",),
+)

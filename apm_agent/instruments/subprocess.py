@@ -10,6 +10,7 @@ from typing import Any
 
 from apm_agent.errors import contained
 from apm_agent.instruments.rows import Returning, Timed
+from apm_agent.instruments.support import Support
 from apm_agent.model.span import Span
 from apm_agent.tracing import tracer as tracing
 
@@ -81,4 +82,12 @@ PATCHES = (
     Returning("subprocess:Popen.communicate", wait),
     Returning("asyncio.subprocess:Process.wait", wait_async),
     Returning("asyncio.subprocess:Process.communicate", wait_async),
+)
+
+#: For docs/supported.md.
+SUPPORT = Support(
+    "Python's own",
+    "subprocess, asyncio.subprocess",
+    "patch of `run`, `Popen.wait` and `communicate`",
+    "a wait with the program's name and exit code, never its arguments",
 )

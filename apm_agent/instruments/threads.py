@@ -11,6 +11,7 @@ from typing import Any
 
 from apm_agent.instruments.handing import hand
 from apm_agent.instruments.rows import Passing, Returning
+from apm_agent.instruments.support import Support
 from apm_agent.model.span import Place, Span
 from apm_agent.model.transaction import Transaction
 from apm_agent.profiling import attribution
@@ -59,4 +60,14 @@ PATCHES = (
     # It copies the context for the thread before it submits, so the line must be in it by then.
     Returning("asyncio.threads:to_thread", hand),
     Returning("asyncio:to_thread", hand),
+)
+
+#: For docs/supported.md.
+SUPPORT = Support(
+    "Python's own",
+    "concurrent.futures, asyncio.to_thread, anyio.to_thread",
+    "patch of `ThreadPoolExecutor.submit` and of both `to_thread`",
+    "nothing of their own: what a transaction submits runs for that transaction, in whichever thread "
+    "takes it",
+    ("anyio",),
 )

@@ -6,6 +6,7 @@ from typing import Any
 
 from apm_agent.instruments import http
 from apm_agent.instruments.rows import Timed
+from apm_agent.instruments.support import Support
 from apm_agent.model.span import Span
 
 
@@ -29,4 +30,13 @@ PATCHES = (
     Timed(
         "urllib3.connectionpool:HTTPConnectionPool.urlopen", urlopen, kind="http", leaf=True, finish=answer
     ),
+)
+
+#: For docs/supported.md.
+SUPPORT = Support(
+    "HTTP and RPC",
+    "urllib3",
+    "patch of `HTTPConnectionPool.urlopen`",
+    "method and host, URL without query and credentials, status; redirects and retries included",
+    ("urllib3",),
 )

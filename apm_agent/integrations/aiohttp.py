@@ -7,6 +7,7 @@ from typing import Any
 
 from apm_agent.errors import contained
 from apm_agent.instruments.rows import Returning
+from apm_agent.instruments.support import Support
 from apm_agent.integrations import native
 from apm_agent.integrations.routed import name_current
 from apm_agent.tracing.current import current_transaction
@@ -65,4 +66,14 @@ PATCHES = (
     Returning("aiohttp.web_protocol:RequestHandler._handle_request", _served),
     Returning("aiohttp.web_protocol:RequestHandler.handle_error", _failed),
     Returning("aiohttp.web_request:Request._prepare_hook", _prepared),
+)
+
+#: For docs/supported.md.
+SUPPORT = Support(
+    "Frameworks",
+    "aiohttp server",
+    "patch of the protocol's `_handle_request`, `handle_error` and of `Request._prepare_hook`; also under "
+    "gunicorn's `aiohttp.GunicornWebWorker`",
+    "requests by method and resource, websockets and event streams apart, the exception behind a 500",
+    ("aiohttp",),
 )

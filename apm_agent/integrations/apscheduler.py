@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from apm_agent.instruments.rows import Returning
+from apm_agent.instruments.support import Support
 from apm_agent.integrations import jobs
 from apm_agent.integrations.jobs import Job
 from apm_agent.tracing.current import current
@@ -95,4 +96,14 @@ PATCHES = (
     *_rows("base", "pool", "asyncio", "debug", "gevent", "tornado", "twisted"),
     Returning("apscheduler.executors.asyncio:run_coroutine_job", run_coroutine_job),
     Returning("apscheduler.executors.tornado:run_coroutine_job", run_coroutine_job),
+)
+
+#: For docs/supported.md.
+SUPPORT = Support(
+    "Jobs",
+    "APScheduler 3 (threads, processes, asyncio)",
+    "patch of `run_job` and `run_coroutine_job`; its listeners hear only afterwards",
+    "each run of a job as a transaction by its function, how late it started; its jobs have no room for "
+    "who added them",
+    ("APScheduler",),
 )

@@ -10,6 +10,7 @@ from typing import Any
 from weakref import WeakSet
 
 from apm_agent.instruments.rows import Attached, Returning
+from apm_agent.instruments.support import Support
 from apm_agent.integrations import jobs
 from apm_agent.integrations.jobs import KEY, Job
 
@@ -139,4 +140,15 @@ PATCHES = (
     Returning("arq.worker:deserialize_job_raw", read),
     Returning("arq.worker:Worker.__init__", made),
     Attached("arq.worker", attach),
+)
+
+#: For docs/supported.md.
+SUPPORT = Support(
+    "Jobs",
+    "arq",
+    "patch of the worker's look-up of functions and of the (de)serialising of jobs",
+    "each run of a job or cron job as a transaction, its wait, retries and aborted ones told from "
+    "failures, who enqueued it (a key of the pickled job; none where the application brings its own "
+    "serializer)",
+    ("arq",),
 )

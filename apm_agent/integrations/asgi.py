@@ -8,6 +8,7 @@ from typing import Any
 from apm_agent import agent
 from apm_agent.config import Config
 from apm_agent.errors import contained
+from apm_agent.instruments.support import Support
 from apm_agent.integrations import mount
 from apm_agent.integrations.asgi_exchange import Exchange
 from apm_agent.integrations.facts import queue_ns, wishes
@@ -96,3 +97,13 @@ def _note(transaction: Transaction, headers: dict[bytes, bytes]) -> None:
     texts: Iterable[str | None] = (None if v is None else v.decode("latin-1") for v in values)
     transaction.queue_ns = queue_ns(*texts)
     accept(transaction, headers.get(b"traceparent"))
+
+
+#: For docs/supported.md.
+SUPPORT = Support(
+    "Frameworks",
+    "any ASGI application",
+    "the middleware `apm_agent.asgi(app)`",
+    "requests by method and path, to the last byte sent; websockets and event streams apart",
+    note="3.0",
+)

@@ -12,6 +12,7 @@ from apm_agent import agent
 from apm_agent.errors import contained
 from apm_agent.instruments import patching
 from apm_agent.instruments.rows import Returning, Wrapper
+from apm_agent.instruments.support import Support
 from apm_agent.integrations import uwsgi
 
 _wrapping = contained("wrapping an application")
@@ -151,4 +152,13 @@ DOORS = (
     Returning("granian.asgi:_callback_wrapper", _argument(0, "callback")),
     Returning("granian.wsgi:_callback_wrapper", _argument(0, "callback")),
     Returning("tornado.wsgi:WSGIContainer.__init__", _argument(0, "wsgi_application")),
+)
+
+#: For docs/supported.md.
+SUPPORT = Support(
+    "Servers",
+    "gunicorn, uvicorn, hypercorn, granian, waitress",
+    "where each is given the application",
+    "`apm-agent run` only, with all workers; see below for uWSGI",
+    ("gunicorn", "uvicorn", "hypercorn", "granian", "waitress"),
 )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from apm_agent.instruments.rows import Returning
+from apm_agent.instruments.support import Support
 from apm_agent.integrations.routed import note_answered
 
 
@@ -19,3 +20,12 @@ def _made(wrapped: Callable[..., Any], answer: Any, args: Any, kwargs: Any) -> A
 
 
 PATCHES = (Returning("bottle:HTTPError.__init__", _made),)
+
+#: For docs/supported.md.
+SUPPORT = Support(
+    "Frameworks",
+    "Bottle",
+    "WSGI; patch of `HTTPError.__init__`",
+    "requests by method and rule, the exception behind a 500",
+    ("bottle",),
+)

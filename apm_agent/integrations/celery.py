@@ -8,6 +8,7 @@ from weakref import WeakValueDictionary
 
 from apm_agent.clock import system
 from apm_agent.instruments.rows import Attached
+from apm_agent.instruments.support import Support
 from apm_agent.integrations import jobs
 from apm_agent.integrations.jobs import KEY, Job
 
@@ -142,3 +143,13 @@ _RECEIVERS = (
 )
 
 PATCHES = (Attached("celery.signals", attach),)
+
+#: For docs/supported.md.
+SUPPORT = Support(
+    "Jobs",
+    "Celery (prefork, threads, gevent, solo, eager)",
+    "its signals",
+    "each run of a task as a transaction by the task's name, its wait apart, retries told from failures, "
+    "those whose process was killed, who enqueued it (message header `apm_agent`)",
+    ("celery",),
+)

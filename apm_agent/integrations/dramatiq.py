@@ -8,6 +8,7 @@ from typing import Any
 from weakref import WeakSet
 
 from apm_agent.instruments.rows import Attached, Returning
+from apm_agent.instruments.support import Support
 from apm_agent.integrations import jobs
 from apm_agent.integrations.jobs import KEY, Job
 
@@ -98,4 +99,14 @@ def _watch(broker: Any) -> None:
 PATCHES = (
     Returning("dramatiq.broker:Broker.__init__", made),
     Attached("dramatiq.broker", attach),
+)
+
+#: For docs/supported.md.
+SUPPORT = Support(
+    "Jobs",
+    "Dramatiq (Redis, RabbitMQ, async actors)",
+    "a middleware, given to each broker as it is made",
+    "each message processed as a transaction by its actor, retries and skipped ones told from failures, "
+    "its wait, who enqueued it (option `apm_agent` of the message)",
+    ("dramatiq",),
 )

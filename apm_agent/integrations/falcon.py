@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from apm_agent.instruments.rows import Returning
+from apm_agent.instruments.support import Support
 from apm_agent.integrations.routed import name_current, note_answered
 
 
@@ -43,4 +44,13 @@ PATCHES = (
     Returning("falcon.app:App._get_responder", _routed),
     Returning("falcon.app:App._handle_exception", _handled),
     Returning("falcon.asgi.app:App._handle_exception", _handled_async),
+)
+
+#: For docs/supported.md.
+SUPPORT = Support(
+    "Frameworks",
+    "Falcon (WSGI, ASGI)",
+    "WSGI and ASGI; patch of `App._get_responder` and `_handle_exception`",
+    "requests by method and URI template, the exception behind a 500",
+    ("falcon",),
 )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from apm_agent import agent
 from apm_agent.config import PREFIX
+from apm_agent.instruments.support import Support
 from apm_agent.integrations.wsgi import Middleware
 
 if TYPE_CHECKING:
@@ -31,3 +32,13 @@ def init_app(app: Flask, **settings: Any) -> None:
         return
     middleware = app.extensions[_EXTENSION] = Middleware(app.wsgi_app, agent.config(), app)
     app.wsgi_app = middleware  # type: ignore[method-assign]
+
+
+#: For docs/supported.md.
+SUPPORT = Support(
+    "Frameworks",
+    "Flask",
+    "WSGI, where `init_app` puts itself around `wsgi_app`; its signal `got_request_exception`",
+    "requests by method and rule, the exception behind a 500",
+    ("Flask",),
+)

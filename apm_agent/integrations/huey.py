@@ -7,6 +7,7 @@ from sys import exc_info
 from typing import Any
 
 from apm_agent.instruments.rows import Returning
+from apm_agent.instruments.support import Support
 from apm_agent.integrations import jobs
 from apm_agent.integrations.jobs import Job
 
@@ -72,4 +73,14 @@ def _hear(run: Job, signal: str) -> None:
 PATCHES = (
     Returning("huey.api:Huey._execute", execute),
     Returning("huey.api:Huey._emit", emit),
+)
+
+#: For docs/supported.md.
+SUPPORT = Support(
+    "Jobs",
+    "Huey (threads, processes, greenlets, immediate)",
+    "patch of `Huey._execute` and of `Huey._emit`, where its signals come by",
+    "each execution of a task as a transaction, retries, cancelled and locked ones told from failures; "
+    "the wait of tasks with an `eta` only, for its messages say no more, and so not who enqueued them",
+    ("huey",),
 )

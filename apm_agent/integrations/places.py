@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from apm_agent.errors import contained
+from apm_agent.instruments.support import Support
 from apm_agent.integrations.naming import name_unmatched, of_route, view_of
 from apm_agent.integrations.route_search import Route, route_of
 from apm_agent.model.transaction import FALLBACK, ROUTE, Transaction
@@ -194,3 +195,13 @@ def _name(
     if priority >= transaction.name_priority:
         transaction.rename(seen[0], priority)
         transaction.view = seen[1]
+
+
+#: For docs/supported.md.
+SUPPORT = Support(
+    "Frameworks",
+    "Litestar",
+    "ASGI; what it leaves in the scope",
+    "requests and websockets by method and template, the exception behind a 500",
+    ("litestar",),
+)

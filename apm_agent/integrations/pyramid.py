@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from apm_agent.instruments.rows import Returning
+from apm_agent.instruments.support import Support
 from apm_agent.integrations.routed import name_current, note_answered
 from apm_agent.model.transaction import ROUTE
 from apm_agent.tracing.current import current_transaction
@@ -33,4 +34,13 @@ def _answered(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: Any
 PATCHES = (
     Returning("pyramid.urldispatch:RoutesMapper.__call__", _routed),
     Returning("pyramid.tweens:_error_handler", _answered),
+)
+
+#: For docs/supported.md.
+SUPPORT = Support(
+    "Frameworks",
+    "Pyramid",
+    "WSGI; patch of `RoutesMapper.__call__` and of the exception tween",
+    "requests by method and pattern, the exception behind a 500",
+    ("pyramid",),
 )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from apm_agent.instruments.rows import Attached
+from apm_agent.instruments.support import Support
 from apm_agent.integrations.routed import name_current
 from apm_agent.tracing.tracer import capture_exception
 
@@ -51,3 +52,12 @@ def _attach(signals: Any) -> Callable[[], None]:
 
 
 PATCHES = (Attached("quart.signals", _attach),)
+
+#: For docs/supported.md.
+SUPPORT = Support(
+    "Frameworks",
+    "Quart",
+    "ASGI; its signals",
+    "requests and websockets by method and rule, the exception behind a 500",
+    ("quart",),
+)

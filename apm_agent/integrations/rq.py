@@ -7,6 +7,7 @@ from typing import Any
 
 from apm_agent.clock import system
 from apm_agent.instruments.rows import Returning
+from apm_agent.instruments.support import Support
 from apm_agent.integrations import jobs
 from apm_agent.integrations.jobs import KEY, Job
 from apm_agent.tracing.current import current_transaction
@@ -108,4 +109,14 @@ PATCHES = (
     Returning("rq.worker:Worker.fork_work_horse", fork),
     Returning("rq.worker:Worker.handle_work_horse_killed", horse_killed),
     Returning("rq.worker:Worker.perform_job", perform_job),
+)
+
+#: For docs/supported.md.
+SUPPORT = Support(
+    "Jobs",
+    "RQ",
+    "patch of `Job.create`, `Job.perform` and of the worker's last moment",
+    "each job performed as a transaction by its function, written before the process forked for it ends, "
+    "or by the worker when that was killed; its wait, retries, who enqueued it (in the job's `meta`)",
+    ("rq",),
 )

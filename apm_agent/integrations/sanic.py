@@ -7,6 +7,7 @@ from typing import Any
 
 from apm_agent.errors import contained
 from apm_agent.instruments.rows import Returning
+from apm_agent.instruments.support import Support
 from apm_agent.integrations import native
 from apm_agent.integrations.routed import name_current, note_answered
 
@@ -65,4 +66,13 @@ PATCHES = (
     Returning("sanic.server.protocols.http_protocol:HttpProtocol.__init__", _connected),
     Returning("sanic.router:Router.get", _routed),
     Returning("sanic.handlers.error:ErrorHandler.response", _answered),
+)
+
+#: For docs/supported.md.
+SUPPORT = Support(
+    "Frameworks",
+    "Sanic",
+    "patch of `HttpProtocol`, `Router.get` and `ErrorHandler.response`; also as ASGI",
+    "requests by method and route, websockets and event streams apart, the exception behind a 500",
+    ("sanic",),
 )

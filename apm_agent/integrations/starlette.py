@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+from apm_agent.instruments.support import Support
 from apm_agent.integrations.asgi import APMMiddleware
 
 __all__ = ["APMMiddleware"]
+
+#: For docs/supported.md.
+SUPPORT = Support(
+    "Frameworks",
+    "Starlette",
+    "ASGI; what it leaves in the scope",
+    "requests and websockets by method and template, event streams apart, the exception behind a 500",
+    ("starlette",),
+)

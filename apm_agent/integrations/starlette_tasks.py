@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from apm_agent.instruments.rows import Returning
+from apm_agent.instruments.support import Support
 from apm_agent.integrations import jobs
 from apm_agent.tracing.current import current, current_transaction
 
@@ -51,4 +52,13 @@ _STOPPED = frozenset({"CancelledError", "Cancelled", "GeneratorExit"})
 PATCHES = (
     Returning("starlette.background:BackgroundTask.__init__", made),
     Returning("starlette.background:BackgroundTask.__call__", call),
+)
+
+#: For docs/supported.md.
+SUPPORT = Support(
+    "Jobs",
+    "Starlette, FastAPI: background tasks",
+    "patch of `BackgroundTask`",
+    "each task as a transaction after the response, how long it waited for that, the request that added it",
+    ("starlette", "fastapi"),
 )

@@ -7,6 +7,7 @@ from typing import Any
 
 from apm_agent.errors import contained
 from apm_agent.instruments.rows import Returning
+from apm_agent.instruments.support import Support
 from apm_agent.integrations import native
 from apm_agent.integrations.django.naming import template_of
 from apm_agent.integrations.routed import name_current
@@ -92,4 +93,13 @@ PATCHES = (
     Returning("tornado.web:RequestHandler._execute", _executed),
     Returning("tornado.web:RequestHandler.flush", _flushed),
     Returning("tornado.web:RequestHandler._handle_request_exception", _failed),
+)
+
+#: For docs/supported.md.
+SUPPORT = Support(
+    "Frameworks",
+    "Tornado",
+    "patch of `RequestHandler._execute`, `flush` and `_handle_request_exception`",
+    "requests by method and pattern, websockets and event streams apart, the exception behind a 500",
+    ("tornado",),
 )

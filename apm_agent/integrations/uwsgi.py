@@ -9,6 +9,7 @@ from typing import Any
 
 from apm_agent.errors import contained
 from apm_agent.instruments import importing
+from apm_agent.instruments.support import Support
 
 _reading = contained("reading uWSGI's options")
 _wrapping = contained("wrapping an application")
@@ -69,3 +70,15 @@ def _wrapper(wrap: Wrap | None, attribute: str) -> Callable[[ModuleType], None]:
                 setattr(module, attribute, wrap(app))
 
     return imported
+
+
+#: For docs/supported.md.
+SUPPORT = Support(
+    "Servers",
+    "uWSGI",
+    "the module named by `--module`, `--wsgi` or `--mount` is wrapped as it is imported; forks in C are "
+    "noticed",
+    "what `--wsgi-file` names is seen if it is Flask or Django; otherwise wrap it in the file: "
+    "`apm_agent.wsgi(app)`",
+    ("pyuwsgi",),
+)

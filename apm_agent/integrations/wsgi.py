@@ -8,6 +8,7 @@ from typing import Any
 
 from apm_agent import agent
 from apm_agent.config import Config
+from apm_agent.instruments.support import Support
 from apm_agent.integrations import mount
 from apm_agent.integrations.facts import queue_ns, wishes
 from apm_agent.integrations.naming import UNNAMED, method_of, path_of
@@ -114,3 +115,13 @@ class _Inner:
             return self.start_response(status, headers)
         note_failure(transaction, exc_info[1])
         return self.start_response(status, headers, exc_info)
+
+
+#: For docs/supported.md.
+SUPPORT = Support(
+    "Frameworks",
+    "any WSGI application",
+    "the middleware `apm_agent.wsgi(app)`",
+    "requests by method and path, to the last byte of the body",
+    note="PEP 3333",
+)

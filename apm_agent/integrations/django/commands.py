@@ -7,6 +7,7 @@ from typing import Any
 
 from apm_agent import agent
 from apm_agent.instruments.rows import Returning
+from apm_agent.instruments.support import Support
 from apm_agent.integrations import jobs
 
 #: Commands that run until they are stopped: what they do, request by request or job by job, is what counts. The test
@@ -53,3 +54,14 @@ def _is_ignored(name: str) -> bool:
 
 
 PATCHES = (Returning("django.core.management.base:BaseCommand.execute", execute),)
+
+#: For docs/supported.md.
+SUPPORT = Support(
+    "Jobs",
+    "Django: management commands",
+    "patch of `BaseCommand.execute`",
+    "each command as the transaction `manage.py <command>`, inside a request as a span; not servers, "
+    'workers, shells and the test runner. A command of your own that never ends: `ignore=["manage.py '
+    'consume"]` leaves it alone, and what it runs is seen',
+    ("Django",),
+)

@@ -9,6 +9,7 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 
 from apm_agent import agent
 from apm_agent.errors import contained
+from apm_agent.instruments.support import Support
 from apm_agent.integrations import mount
 from apm_agent.integrations.django.naming import name_request
 from apm_agent.integrations.django.streams import follow
@@ -115,3 +116,13 @@ class APMMiddleware:
                 if follow(active, transaction, response):
                     return
         active.end(transaction)
+
+
+#: For docs/supported.md.
+SUPPORT = Support(
+    "Frameworks",
+    "Django (WSGI, ASGI)",
+    "an application in `INSTALLED_APPS`; its middleware, first in the chain",
+    "requests by method and route, streamed answers to their last byte, the exception behind a 500",
+    ("Django",),
+)

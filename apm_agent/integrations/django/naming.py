@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from apm_agent.errors import contained
+from apm_agent.instruments.support import Support
 from apm_agent.integrations.naming import name_unmatched, of_route, view_of
 from apm_agent.model.transaction import ROUTE, Transaction
 
@@ -97,3 +98,13 @@ def _view(func: Any) -> str | None:
     if view is not None and isinstance(actions, dict) and actions:
         return f"{view}.{'/'.join(sorted(set(map(str, actions.values()))))}"[:200]
     return view
+
+
+#: For docs/supported.md.
+SUPPORT = Support(
+    "Frameworks",
+    "Django REST framework, Django Ninja",
+    "they sit on Django",
+    "requests by method and route, the exception behind a 500",
+    ("djangorestframework", "django-ninja"),
+)

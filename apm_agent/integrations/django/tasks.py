@@ -7,6 +7,7 @@ from sys import exc_info
 from typing import Any
 
 from apm_agent.instruments.rows import Attached
+from apm_agent.instruments.support import Support
 from apm_agent.integrations import jobs
 from apm_agent.integrations.jobs import Job
 
@@ -55,4 +56,14 @@ def _end(sender: Any, task_result: Any, **_: Any) -> None:
 PATCHES = (
     Attached("django.tasks.signals", attach),
     Attached("django_tasks.signals", attach),
+)
+
+#: For docs/supported.md.
+SUPPORT = Support(
+    "Jobs",
+    "Django 6: tasks, and django-tasks before it",
+    "their signals",
+    "each run as a transaction by the task's path, its wait; run at once inside a request it is a span; "
+    "results have no room for who enqueued them",
+    ("Django", "django-tasks"),
 )
