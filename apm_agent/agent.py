@@ -18,11 +18,12 @@ from apm_agent import release
 from apm_agent.clock import system
 from apm_agent.config import Config
 from apm_agent.errors import InstallError, contained
-from apm_agent.insights import INSIGHTS
+from apm_agent.insights import rules
 from apm_agent.instruments import patching
 from apm_agent.model import arm as arms
 from apm_agent.model.origin import Origin
 from apm_agent.model.record import Process
+from apm_agent.model.threshold import Thresholds
 from apm_agent.profiling import decorated
 from apm_agent.profiling.allocations import Allocations
 from apm_agent.profiling.armed import Armed
@@ -74,7 +75,7 @@ class Agent:
             self.arm,
         )
         self.recorder = Recorder(config.max_queue, config.ignore)
-        self.digest = Digest(config, self.origin, INSIGHTS)
+        self.digest = Digest(config, self.origin, rules(Thresholds.of(config.insight_thresholds)))
         self.writer = Writer(
             self.recorder,
             self.open_store,

@@ -117,6 +117,43 @@ def _function(value: Any) -> str:
     return text
 
 
+def _thresholds(value: Any) -> tuple[tuple[str, float], ...]:
+    if not value and isinstance(value, (str, Mapping, tuple)):
+        return ()
+    from apm_agent.model.threshold import UNITS  # few set it, and it costs an import
+
+    if isinstance(value, str):
+        value = dict(part.partition("=")[::2] for part in value.split(",") if part.strip())
+    if not isinstance(value, Mapping):
+        raise ValueError("names with their thresholds, like slow_query=100ms,repeated_query=20")
+    given = {}
+    for key, threshold in value.items():
+        name = key.strip() if isinstance(key, str) else key
+        if name not in UNITS:
+            raise ValueError(f"thresholds; none is called {str(name)[:40]!r}, but: {', '.join(UNITS)}")
+        try:
+            given[name] = _READERS[UNITS[name]](threshold)
+        except ValueError as error:
+            shown = repr(threshold)[:40]
+            raise ValueError(f"thresholds, of which {name} must be {error}, not {shown}") from None
+    return tuple(sorted(given.items()))
+
+
+def _from_one(value: Any) -> int:
+    number = _count(value)
+    if number < 1:
+        raise ValueError("a whole number from 1")
+    return number
+
+
+_READERS: dict[str, Callable[[Any], float]] = {
+    "duration": _duration,
+    "count": _from_one,
+    "size": _size,
+    "share": _share,
+}
+
+
 def _setting(default: Any, parse: Callable[[Any], Any], doc: str, secret: bool = False) -> Any:
     return field(default=default, metadata={"parse": parse, "doc": doc, "secret": secret})
 
@@ -172,6 +209,9 @@ class Config:
     memory: bool = _setting(True, _boolean, "Read resident memory before and after each transaction.")
     gc: bool = _setting(True, _boolean, "Time garbage collections.")
     slow: float = _setting(0.5, _duration, "A transaction at least this long is slow: its detail is kept.")
+    insight_thresholds: tuple[tuple[str, float], ...] = _setting(
+        (), _thresholds, "From when on causes are told: slow_query=100ms,repeated_query=20; docs/insights.md."
+    )
     log_slow: bool = _setting(False, _boolean, "Print one line for each slow transaction.")
     max_spans: int = _setting(2000, _count, "Spans kept of one transaction; more are summed by name.")
     max_queue: int = _setting(

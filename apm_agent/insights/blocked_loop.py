@@ -6,8 +6,8 @@ from apm_agent.insights.evidence import MS, duration, own_frame, same_line
 from apm_agent.model.insight import Insight
 from apm_agent.model.profile import WAITING, Frame, Stack
 from apm_agent.model.record import Record, SampleRecord
+from apm_agent.model.threshold import DEFAULTS, Thresholds
 
-_BLOCKED_NS = 100 * MS
 #: Looks farther apart than this are not one stay.
 _GAP_NS = 5 * MS
 _MOST = 2
@@ -20,13 +20,13 @@ _LOOPS = (
 _WORKERS = ("concurrent/futures/thread.py", "anyio/_backends/", "asgiref/", "threading.py")
 
 
-def blocked_loop(record: Record) -> list[Insight]:
-    """One own line that stayed at least 100 ms on the loop's thread without giving it back."""
+def blocked_loop(record: Record, limits: Thresholds = DEFAULTS) -> list[Insight]:
+    """One own line that stayed at least `blocked_loop` on the loop's thread without giving it back."""
     stays: dict[tuple[str, int], list[int]] = {}
     places: dict[tuple[str, int], Frame] = {}
     awaits = any(sample.state == WAITING for sample in record.samples)
     for where, ns, stack in _stays(record.samples):
-        if ns >= _BLOCKED_NS and _on_loop(stack, awaits):
+        if ns >= limits.blocked_loop and _on_loop(stack, awaits):
             line = (where.file, where.line)
             stays.setdefault(line, []).append(ns)
             places[line] = where

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from apm_agent.model.origin import APP
 from apm_agent.model.profile import Frame, Stack
 from apm_agent.model.record import Record, SpanRecord
+from apm_agent.model.threshold import Thresholds
 
 MS = 1_000_000
 #: Kinds of spans whose time has a name of its own.
@@ -95,6 +96,8 @@ def alike(record: Record, kind: str, key: Callable[[SpanRecord], object]) -> Ite
     yield from sorted(groups.values(), key=lambda group: -group.own_ns)
 
 
-def enough(record: Record, slow_ns: int) -> int:
-    """How much time makes a transaction slow: `slow_ns`, or half of one that was slow, at least 10 ms."""
-    return min(slow_ns, max(10 * MS, record.duration_ns // 2)) if record.slow else slow_ns
+def enough(record: Record, slow_ns: int, limits: Thresholds) -> int:
+    """How much time makes a transaction slow: `slow_ns`, or less where that is most of one that was slow."""
+    if not record.slow:
+        return slow_ns
+    return min(slow_ns, max(limits.bottleneck_time, int(limits.bottleneck * record.duration_ns)))

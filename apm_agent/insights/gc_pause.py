@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from apm_agent.insights.evidence import MS, duration, own_frame
+from apm_agent.insights.evidence import duration, own_frame
 from apm_agent.model.insight import Insight
 from apm_agent.model.profile import Frame
 from apm_agent.model.record import Record
-
-_LEAST_NS = 10 * MS
-_SHARE = 0.1
+from apm_agent.model.threshold import DEFAULTS, Thresholds
 
 
-def gc_pause(record: Record) -> Insight | None:
-    """Collections of at least 10 ms and a tenth of the transaction together."""
+def gc_pause(record: Record, limits: Thresholds = DEFAULTS) -> Insight | None:
+    """Collections that take at least `gc_pause` and `gc_pause_share` of the transaction together."""
     cost = sum(ns for _, ns, _ in record.gc_pauses)
-    if cost < _LEAST_NS or cost < _SHARE * record.duration_ns:
+    if cost < limits.gc_pause or cost < limits.gc_pause_share * record.duration_ns:
         return None
     text = f"garbage collection takes {duration(cost)}"
     return Insight("gc_pause", text, min(cost, record.duration_ns), len(record.gc_pauses), _where(record))

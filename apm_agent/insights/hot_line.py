@@ -6,15 +6,15 @@ from apm_agent.insights.evidence import outside_spans, own_frame, percent, same_
 from apm_agent.model.insight import Insight
 from apm_agent.model.profile import WAITING, Frame
 from apm_agent.model.record import Record
+from apm_agent.model.threshold import DEFAULTS, Thresholds
 
 _FEWEST_SAMPLES = 5
-_SHARE = 0.5
 #: With less CPU than this share of the time it is said how much: the line waits, or had to wait for a processor.
 _WORKING = 0.3
 
 
-def hot_line(record: Record) -> Insight | None:
-    """At least half of the sampled time in one function of own code, outside of any named span.
+def hot_line(record: Record, limits: Thresholds = DEFAULTS) -> Insight | None:
+    """At least `hot_line` of the sampled time in one function of own code, outside of any named span.
 
     Time in libraries and in C belongs to the own line that called them; time in a query, a template or a call
     to another service has an insight of its own.
@@ -27,7 +27,7 @@ def hot_line(record: Record) -> Insight | None:
     name, lines = max(functions.items(), key=lambda item: sum(item[1].values()))
     cost = sum(lines.values())
     where = max(lines, key=lambda frame: lines[frame])
-    if seen[name] < _FEWEST_SAMPLES or cost < _SHARE * total or _is_told(record, where):
+    if seen[name] < _FEWEST_SAMPLES or cost < limits.hot_line * total or _is_told(record, where):
         return None
     function = where.function.rpartition(".")[2]
     text = f"{percent(cost / total)} of the time {_processor(record, cost)}in {function}()"

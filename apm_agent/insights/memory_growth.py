@@ -6,17 +6,16 @@ from apm_agent.insights.evidence import own_frame
 from apm_agent.model.insight import Insight
 from apm_agent.model.profile import WAITING, Frame
 from apm_agent.model.record import Record
+from apm_agent.model.threshold import DEFAULTS, Thresholds
 
-_LEAST_BYTES = 2**20
 
-
-def memory_growth(record: Record) -> Insight | None:
-    """At least 1 MB more resident memory than before, while nothing else ran.
+def memory_growth(record: Record, limits: Thresholds = DEFAULTS) -> Insight | None:
+    """At least `memory_growth` more resident memory than before, while nothing else ran.
 
     One transaction may only have warmed something up: that an endpoint grows is said from many of them.
     """
     kept = record.rss_kept
-    if kept is None or kept < _LEAST_BYTES:
+    if kept is None or kept < limits.memory_growth:
         return None
     text = f"keeps {kept / 2**20:.1f} MB"
     return Insight("memory_growth", text, 0, 1, _where(record), cost_bytes=kept)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from apm_agent.insights.evidence import MS, alike, duration, enough
+from apm_agent.insights.evidence import alike, duration, enough
 from apm_agent.model.insight import Insight
 from apm_agent.model.record import Record
+from apm_agent.model.threshold import DEFAULTS, Thresholds
 
-_SLOW_NS = 100 * MS
 _MOST = 3
 
 
-def slow_query(record: Record) -> list[Insight]:
-    """Runs of at least 100 ms, or of at least half of a slow transaction."""
-    least = enough(record, _SLOW_NS)
+def slow_query(record: Record, limits: Thresholds = DEFAULTS) -> list[Insight]:
+    """Runs of at least `slow_query`, or of most of a slow transaction."""
+    least = enough(record, limits.slow_query, limits)
     if record.times.get("db", 0) < least:
         return []
     found = []

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from apm_agent.insights.evidence import MS, alike, duration, enough
+from apm_agent.insights.evidence import alike, duration, enough
 from apm_agent.model.insight import Insight
 from apm_agent.model.record import Record
+from apm_agent.model.threshold import DEFAULTS, Thresholds
 
-_SLOW_NS = 50 * MS
 _MOST = 2
 
 
-def slow_template(record: Record) -> list[Insight]:
-    """A template whose own time is at least 50 ms, or half of a slow transaction."""
-    least = enough(record, _SLOW_NS)
+def slow_template(record: Record, limits: Thresholds = DEFAULTS) -> list[Insight]:
+    """A template whose own time is at least `slow_template`, or most of a slow transaction."""
+    least = enough(record, limits.slow_template, limits)
     if record.times.get("template", 0) < least:
         return []
     found = []

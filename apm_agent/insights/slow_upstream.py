@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from apm_agent.insights.evidence import MS, alike, duration, enough, is_blamed
+from apm_agent.insights.evidence import alike, duration, enough, is_blamed
 from apm_agent.model.insight import Insight
 from apm_agent.model.record import Record
+from apm_agent.model.threshold import DEFAULTS, Thresholds
 
-_SLOW_NS = 100 * MS
 _MOST = 3
 
 
-def slow_upstream(record: Record) -> list[Insight]:
-    """Calls of one host from one line that took at least 100 ms, or half of a slow transaction."""
-    least = enough(record, _SLOW_NS)
+def slow_upstream(record: Record, limits: Thresholds = DEFAULTS) -> list[Insight]:
+    """Calls of one host from one line that took at least `slow_upstream`, or most of a slow transaction."""
+    least = enough(record, limits.slow_upstream, limits)
     if record.times.get("http", 0) < least:
         return []
     found = []

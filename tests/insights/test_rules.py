@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from apm_agent.insights import INSIGHTS
 from apm_agent.insights.blocked_by import blocked_by
 from apm_agent.insights.blocked_loop import blocked_loop
@@ -15,39 +13,12 @@ from apm_agent.insights.slow_query import slow_query
 from apm_agent.insights.slow_template import slow_template
 from apm_agent.insights.slow_upstream import slow_upstream
 from apm_agent.model.profile import RUNNING, UNCERTAIN, WAITING, Frame
-from apm_agent.model.record import BlockedRecord, BlockingRecord, Record, SampleRecord, SpanRecord
-from records import DRIVER, PRICE, STATEMENT, VIEW, record
+from apm_agent.model.record import BlockedRecord, BlockingRecord
+from judging import MS, judged, plain, samples, span
+from records import DRIVER, PRICE, STATEMENT, VIEW
 
-MS = 10**6
 LOOP = Frame("run_forever", "asyncio/base_events.py", 607, "std", "/lib/asyncio/base_events.py")
 POOL = Frame("_worker", "concurrent/futures/thread.py", 83, "std", "/lib/concurrent/futures/thread.py")
-
-
-def span(kind: str, ms: float, name: str = "SELECT customer", **fields: Any) -> SpanRecord:
-    given = {"statement": STATEMENT if kind == "db" else None, "where": VIEW, "own": int(ms * MS), **fields}
-    statement, where, own = given["statement"], given["where"], given["own"]
-    return SpanRecord(None, kind, name, 0, int(ms * MS), own, statement, where, None, False)
-
-
-def samples(
-    *stack: Frame, count: int = 10, ms: int = 10, at: int = 0, state: int = RUNNING
-) -> list[SampleRecord]:
-    return [SampleRecord((at + (n + 1) * ms) * MS, ms * MS, stack, state) for n in range(count)]
-
-
-def plain(ms: float = 100, **fields: Any) -> Record:
-    times: dict[str, int] = {}
-    for each in fields.get("spans", ()):
-        times[each.kind] = min(int(ms * MS), times.get(each.kind, 0) + each.self_ns)
-    bare: dict[str, Any] = {"spans": [], "samples": [], "insights": [], "cpu_ns": None, "rss_before": None}
-    return record(**{"duration_ns": int(ms * MS), "times": times, **bare, **fields})
-
-
-def judged(of: Record) -> list[str]:
-    for rule in INSIGHTS:
-        found = rule(of)
-        of.insights += found if isinstance(found, list) else [found] if found else []
-    return [each.kind for each in of.insights]
 
 
 class TestRepeatedQuery:
