@@ -32,13 +32,18 @@ def load(url: str) -> None:
     """Import what writing will need, now and in the calling thread.
 
     A thread that imports while another forks leaves the child with a lock that nobody will ever release; and beside
-    threads that compute an import takes seconds, for it gives the GIL up at every file.
+    threads that compute an import takes seconds, for it gives the GIL up at every file. What cannot be imported
+    is the writer's to tell of, not the start of an application's to fail for.
     """
     if STORES[_scheme_of(url)] is _sqlite:
         from apm_agent.store.location import path_of
-        from apm_agent.store.sqlite import load as load_sqlite
 
-        load_sqlite(path_of(url))
+        try:
+            from apm_agent.store.sqlite import load as load_sqlite
+
+            load_sqlite(path_of(url))
+        except (ImportError, StoreError):  # of a Python without sqlite3, or of sqlite-utils
+            return
 
 
 def absolute(url: str) -> str:

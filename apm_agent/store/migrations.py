@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from apm_agent.errors import StoreError
 from apm_agent.store.exclusive import exclusive
@@ -46,7 +45,10 @@ def version_of(connection: sqlite3.Connection) -> int:
 
 
 def load(path: str) -> None:
-    """Import sqlite-utils if the file at `path` will need it: a new one, or one of an older version."""
+    """Import sqlite-utils if the file at `path` will need it: a new one, or one of an older version.
+
+    Raises `StoreError` where it cannot be imported.
+    """
     try:
         with open(path, "rb") as file:
             header = file.read(64)
@@ -54,7 +56,7 @@ def load(path: str) -> None:
         header = b""
     # https://www.sqlite.org/fileformat.html: the user version is big-endian, at offset 60.
     if int.from_bytes(header[60:64], "big") != VERSION:
-        import_module("sqlite_utils.migrations")
+        _sqlite_utils()
 
 
 def migrate(connection: sqlite3.Connection, path: str) -> None:
@@ -68,13 +70,25 @@ def migrate(connection: sqlite3.Connection, path: str) -> None:
     if found == VERSION:  # the usual case; a worker then never imports sqlite-utils
         return
     # Before the file is locked: an import gives the GIL up at every file, and may wait long to get it back.
-    from sqlite_utils import Database
-    from sqlite_utils.migrations import Migrations
-
-    steps = Migrations("apm_agent")
+    database, migrations = _sqlite_utils()
+    steps = migrations("apm_agent")
     for step in MIGRATIONS:
         steps()(step)
     with exclusive(connection):
         # `apply` reads what is pending outside of any transaction of its own: ours, around it, makes it safe.
-        steps.apply(Database(connection, recursive_triggers=False, execute_plugins=False))
+        steps.apply(database(connection, recursive_triggers=False, execute_plugins=False))
         connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _sqlite_utils() -> tuple[Any, Any]:
+    # The one library on the way of what an application records: it may be missing, or of a version that raises
+    # whatever it likes, and then this is a store that cannot be used like any other.
+    try:
+        from sqlite_utils import Database
+        from sqlite_utils.migrations import Migrations
+    except Exception as error:
+        raise StoreError(
+            f"sqlite-utils, which makes the store's tables, cannot be imported: {type(error).__name__}: {error}; "
+            "the application goes on and nothing is recorded. Cure: pip install 'sqlite-utils>=4.0'"
+        ) from error
+    return Database, Migrations
