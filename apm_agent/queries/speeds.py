@@ -12,7 +12,7 @@ like, two speeds are told of it by chance no more often than `SURE` says.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from apm_agent.model.histogram import SCALE, Histogram, edge
@@ -33,13 +33,11 @@ VALLEY = 0.25
 TIMES, SLOWER_NS = 2.0, 5_000_000
 #: The chance that there is one mode only, at most.
 SURE = 1e-4
-#: Buckets of the histogram in an octave, and in one step.
+#: Buckets of the histogram in an octave, and in half a step.
 _PER_OCTAVE = 2**SCALE
-_STEP = _PER_OCTAVE // 2
-#: Where the first step may begin.
-_PHASES = (0, _STEP // 2)
-#: Ways to choose a valley and a step on either side of it, of all steps below 2^63 ns.
-_CHOICES = len(_PHASES) * math.comb(63 * _PER_OCTAVE // _STEP, 3)
+_HALF = _PER_OCTAVE // 4
+#: Ways to choose a valley and a step on either side of it, of all steps below 2^63 ns, in both phases.
+_CHOICES = 2 * math.comb(63 * _PER_OCTAVE // (2 * _HALF), 3)
 #: Endpoints looked at closely: the transactions of each are read.
 _MOST = 8
 
@@ -71,29 +69,43 @@ class Speeds(NamedTuple):
 def split(histogram: Histogram) -> Speeds | None:
     """The two speeds of a latency histogram; None where there is one, or no two that are worth a word."""
     counts = histogram.counts
-    if sum(counts.values()) < CALLS:
+    whole = sum(counts.values())
+    if whole < CALLS:
         return None
-    valleys = [found for phase in _PHASES if (found := _valley(counts, phase)) is not None]
+    first = next(iter(counts)) // _HALF
+    halves = [0] * (next(reversed(counts)) // _HALF - first + 1)
+    for bucket, count in counts.items():
+        halves[bucket // _HALF - first] += count
+    valleys = [found for phase in (0, 1) if (found := _valley(halves, phase)) is not None]
     if not valleys:
         return None
-    border, share, chance = min(valleys, key=lambda found: found[2])
-    sides = Histogram(), Histogram()
-    for bucket, count in counts.items():
-        sides[bucket >= border].fill({bucket: count})
-    (fast, fast_ns), (slow, slow_ns) = ((side.count, side.quantile(0.5) or 0) for side in sides)
-    speeds = Speeds(border, fast, fast_ns, slow, slow_ns, share, chance)
-    told = (
-        SHARE <= speeds.share <= 1 - SHARE and slow_ns >= TIMES * fast_ns and slow_ns - fast_ns >= SLOWER_NS
+    middle, share, chance = min(valleys, key=lambda found: found[2])
+    border = (first + middle) * _HALF
+    slow = sum(count for bucket, count in counts.items() if bucket >= border)
+    if not SHARE <= slow / whole <= 1 - SHARE:
+        return None
+    fast_ns, slow_ns = (
+        _median({bucket: count for bucket, count in counts.items() if (bucket >= border) == slower})
+        for slower in (False, True)
     )
-    return speeds if told else None
+    if slow_ns < TIMES * fast_ns or slow_ns - fast_ns < SLOWER_NS:
+        return None
+    return Speeds(border, whole - slow, fast_ns, slow, slow_ns, share, chance)
 
 
-def _valley(counts: Mapping[int, int], phase: int) -> tuple[int, float, float] | None:
-    """The surest valley: the bucket in its middle, its part of the lower peak, and the chance that there is none."""
-    first = (min(counts) + phase) // _STEP
-    steps = [0] * ((max(counts) + phase) // _STEP - first + 1)
-    for bucket, count in counts.items():
-        steps[(bucket + phase) // _STEP - first] += count
+def _median(counts: dict[int, int]) -> int:
+    histogram = Histogram()
+    histogram.fill(counts)
+    return histogram.quantile(0.5) or 0
+
+
+def _valley(halves: Sequence[int], phase: int) -> tuple[int, float, float] | None:
+    """The surest valley: the half step in its middle, its part of the lower peak, and the chance that there is none.
+
+    Steps are laid from the first half step on, or, in the other phase, from the one before it.
+    """
+    padded = [0] * phase + [*halves, 0]
+    steps = [padded[at] + padded[at + 1] for at in range(0, len(padded) - 1, 2)]
     after = [0] * (len(steps) + 1)
     for at in range(len(steps) - 1, 0, -1):
         after[at] = max(after[at + 1], steps[at])
@@ -110,7 +122,7 @@ def _valley(counts: Mapping[int, int], phase: int) -> tuple[int, float, float] |
     if found is None or chance >= SURE:
         return None
     at, share = found
-    return (first + at) * _STEP - phase + _STEP // 2, share, chance
+    return 2 * at + 1 - phase, share, chance
 
 
 def two_speeds(
