@@ -16,6 +16,7 @@ from apm_agent.insights.gc_pause import gc_pause
 from apm_agent.insights.hot_line import hot_line
 from apm_agent.insights.memory_growth import memory_growth
 from apm_agent.insights.repeated_query import repeated_query
+from apm_agent.insights.sequential_calls import sequential_calls
 from apm_agent.insights.slow_query import slow_query
 from apm_agent.insights.slow_template import slow_template
 from apm_agent.insights.slow_upstream import slow_upstream
@@ -39,6 +40,7 @@ INSIGHTS: tuple[Rule, ...] = (
     slow_query,
     blocked_loop,
     blocked_by,
+    sequential_calls,
     slow_upstream,
     slow_template,
     hot_line,

@@ -10,10 +10,9 @@ from apm_agent.model.profile import Frame
 class Insight(NamedTuple):
     """What made a transaction slow.
 
-    `kind` is the rule's name (``repeated_query``, ``slow_query``, ``slow_upstream``, ``slow_template``,
-    ``blocked_loop``, ``blocked_by``, ``hot_line``, ``gc_pause``, ``memory_growth``); `cost_ns` the time it cost this
-    transaction (0 where it cost memory, with `cost_bytes`); `count` how often it happened in it; `statement`
-    the normalised SQL it is about, if any; `text` one plain phrase without the place.
+    `kind` is the rule's name, as `apm_agent.insights` lists them; `cost_ns` the time it cost this transaction (0 where
+    it cost memory, with `cost_bytes`; of calls in a row what they would save at most); `count` how often it happened in
+    it; `statement` the normalised SQL it is about, if any; `text` one plain phrase without the place.
     """
 
     kind: str

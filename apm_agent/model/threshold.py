@@ -25,6 +25,13 @@ class Thresholds:
     slow_query: int = _threshold(100 * MS, DURATION, "A statement, or its runs from one line together.")
     blocked_loop: int = _threshold(100 * MS, DURATION, "A stay of one line on the event loop.")
     blocked_by: int = _threshold(50 * MS, DURATION, "Ready to run, while another held the event loop.")
+    sequential_calls: int = _threshold(
+        50 * MS, DURATION, "What calls in a row would save at most side by side."
+    )
+    sequential_calls_count: int = _threshold(
+        3, COUNT, "Calls in a row; two suffice where they ask two hosts."
+    )
+    sequential_calls_gap: int = _threshold(5 * MS, DURATION, "Between two calls, for both to be of one row.")
     slow_upstream: int = _threshold(100 * MS, DURATION, "Calls of one host from one line.")
     slow_template: int = _threshold(50 * MS, DURATION, "A template, without the queries it sets off.")
     hot_line: float = _threshold(0.5, SHARE, "Of the sampled time, in one function of your own.")

@@ -125,6 +125,11 @@ def _upstream(found: Evidence) -> str:
     )
 
 
+def _in_a_row(found: Evidence) -> str:
+    calls = f"{found.count} calls one after another could overlap"
+    return f"{_placed(calls, found, 'from')}, up to {duration(found.cost_ns)} less"
+
+
 def _template(found: Evidence) -> str:
     return _placed(f"template {_named(found.text, 'rendering')} takes {duration(found.cost_ns)}", found, "at")
 
@@ -190,6 +195,13 @@ def _fix_upstream(found: Evidence) -> str:
     )
 
 
+def _fix_in_a_row(found: Evidence) -> str:
+    return (
+        "If none of them needs the answer of another, which only the code tells, start them together: "
+        "asyncio.gather() or a TaskGroup, in threads ThreadPoolExecutor.map()."
+    )
+
+
 def _fix_template(found: Evidence) -> str:
     return (
         "Often the template calls code or queries in a loop: fetch those in the view, or cache the "
@@ -233,6 +245,7 @@ WORDS = {
     "repeated_query": Words("N+1 queries", _repeated, _fix_repeated, "n+1"),
     "slow_query": Words("Slow query", _slow_query, _fix_slow_query),
     "hot_line": Words("Hot line", _hot, _fix_hot),
+    "sequential_calls": Words("Calls one after another", _in_a_row, _fix_in_a_row),
     "slow_upstream": Words("Slow upstream call", _upstream, _fix_upstream),
     "slow_template": Words("Slow template", _template, _fix_template),
     "blocked_loop": Words("Blocked event loop", _blocked, _fix_blocked, "blocked"),

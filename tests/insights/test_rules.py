@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from apm_agent import insights
 from apm_agent.insights import INSIGHTS
 from apm_agent.insights.blocked_by import blocked_by
 from apm_agent.insights.blocked_loop import blocked_loop
@@ -14,6 +17,7 @@ from apm_agent.insights.slow_template import slow_template
 from apm_agent.insights.slow_upstream import slow_upstream
 from apm_agent.model.profile import RUNNING, UNCERTAIN, WAITING, Frame
 from apm_agent.model.record import BlockedRecord, BlockingRecord
+from apm_agent.queries.phrases import WORDS
 from judging import MS, judged, plain, samples, span
 from records import DRIVER, PRICE, STATEMENT, VIEW
 
@@ -209,5 +213,8 @@ def test_a_plain_transaction_has_nothing_to_say() -> None:
     assert judged(plain(20, spans=[span("db", 3)], queries=1, samples=samples(VIEW, count=2))) == []
 
 
-def test_each_rule_stands_in_the_table_once() -> None:
-    assert len({rule.__name__ for rule in INSIGHTS}) == len(INSIGHTS) == 9
+def test_each_rule_stands_in_the_table_once_and_has_a_file_and_words() -> None:
+    names = [rule.__name__ for rule in INSIGHTS]
+    files = {path.stem for path in Path(insights.__file__).parent.glob("*.py")} - {"__init__", "evidence"}
+    assert sorted(names) == sorted(files)
+    assert set(names) <= set(WORDS)

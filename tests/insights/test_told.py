@@ -1,0 +1,97 @@
+"""Causes in real applications are found by the agent, kept, and told by the API with words, cost and source line."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from upstream import upstream
+
+ABOVE = """
+import json, os, sys, threading, urllib.parse, urllib.request
+import apm_agent
+from apm_agent.integrations.flask import init_app
+from flask import Flask
+from werkzeug.serving import make_server
+
+app = Flask("shop")
+init_app(app, dashboard_path="/apm")
+"""
+BELOW = """
+server = make_server("127.0.0.1", 0, app, threaded=True)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+get = lambda path: urllib.request.urlopen(f"http://127.0.0.1:{server.server_port}{path}").read().decode()
+get("/")
+assert apm_agent.flush(10)
+[row] = json.loads(get("/apm/api/v1/endpoints?range=15m"))["endpoints"]
+[trace] = json.loads(get("/apm/api/v1/traces?range=15m"))["traces"]
+told = {
+    "row": row,
+    "endpoint": json.loads(get("/apm/api/v1/endpoint?range=15m&name=" + urllib.parse.quote(row["name"])))["insights"],
+    "trace": json.loads(get("/apm/api/v1/trace?id=" + trace["id"]))["insights"],
+    "spans": json.loads(get("/apm/api/v1/trace?id=" + trace["id"]))["spans"],
+}
+server.shutdown()
+print(json.dumps(told))
+"""
+
+
+def told(folder: Path, app: str, kind: str, **settings: str) -> dict[str, Any]:
+    """What the Trace page is told of one request to `app`, whose line with `# here` is to blame; the endpoint's too."""
+    source = ABOVE + app + BELOW
+    (folder / "shop.py").write_text(source)
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "shop.py"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={
+            "PATH": "/usr/bin:/bin",
+            **{f"APM_AGENT_{name.upper()}": value for name, value in settings.items()},
+        },
+    )
+    assert run.returncode == 0, run.stderr
+    answer = json.loads(run.stdout.splitlines()[-1])
+    here = next(number for number, line in enumerate(source.splitlines(), 1) if "# here" in line)
+    found: dict[str, Any] = next((one for one in answer["trace"] if one["kind"] == kind), {})
+    assert found, answer["spans"] or answer
+    assert (found["where"]["file"], found["where"]["line"]) == ("shop.py", here), found
+    # One call: what is told of the endpoint is what is told of its trace.
+    of_all = next(one for one in answer["endpoint"] if one["kind"] == kind)
+    assert {key: of_all[key] for key in ("why", "fix", "cost_ms")} == {
+        key: found[key] for key in ("why", "fix", "cost_ms")
+    }
+    return found
+
+
+CALLS = """
+import requests
+session = requests.Session()
+
+@app.get("/")
+def view():
+    for name in ("stock", "prices", "reviews"):
+        session.get(f"http://127.0.0.1:{sys.argv[-1]}/{name}")  # here
+    return "ok"
+"""
+
+
+def test_calls_in_a_row(tmp_path: Path) -> None:
+    with upstream() as port:
+        app = CALLS.replace("{sys.argv[-1]}", str(port))
+        found = told(
+            tmp_path,
+            app,
+            "sequential_calls",
+            insight_thresholds="sequential_calls=0,sequential_calls_gap=10s",
+        )
+    where = found["where"]["line"]
+    assert found["why"].startswith(f"3 calls one after another could overlap from shop.py:{where}, up to ")
+    assert found["title"] == "Calls one after another"
+    assert found["cost_ms"] > 0
+    assert "asyncio.gather()" in found["fix"]
