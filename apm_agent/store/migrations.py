@@ -78,6 +78,9 @@ def migrate(connection: sqlite3.Connection, path: str) -> None:
         # `apply` reads what is pending outside of any transaction of its own: ours, around it, makes it safe.
         steps.apply(database(connection, recursive_triggers=False, execute_plugins=False))
         connection.execute(f"PRAGMA user_version = {VERSION}")
+    # Into the file itself, where `load` looks for processes to come: to those it would seem a new one for as long
+    # as all of this lies in the WAL, and each would import sqlite-utils. Who reads meanwhile is not waited for.
+    connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
 
 def _sqlite_utils() -> tuple[Any, Any]:
