@@ -11,12 +11,13 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 from apm_agent.model.profile import Frame
 from apm_agent.queries import errors, names
 from apm_agent.queries.connection import Connection
-from apm_agent.queries.finding import Finding
+from apm_agent.queries.finding import Finding, close_look
 from apm_agent.queries.rollups import Measured
 from apm_agent.queries.scope import select
 from apm_agent.queries.significance import more_often
@@ -81,7 +82,15 @@ def bursts(
         if best.chance() < SURE
     ]
     clearest.sort(key=lambda each: -each[1].failures)
-    made = [_finding(connection, window, releases, at, look) for at, look in clearest[:_MOST]]
+    made = [
+        close_look(
+            connection,
+            window,
+            ("error_burst", at, look.start, releases),
+            partial(_finding, connection, window, releases, at, look),
+        )
+        for at, look in clearest[:_MOST]
+    ]
     return [each for each in made if each is not None]
 
 

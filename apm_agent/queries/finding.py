@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from apm_agent.model.profile import Frame
 from apm_agent.queries import phrases
+from apm_agent.queries.connection import Connection
+from apm_agent.queries.memory import Memory
 from apm_agent.queries.phrases import Evidence
+from apm_agent.queries.window import Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,26 @@ class Finding:
     def severity(self, evidence: Evidence) -> str:
         """bad, warn or info."""
         return self.grave or phrases.severity(evidence)
+
+
+#: A close look at an endpoint reads many rows: it holds for so many seconds.
+_HOLDS = 30.0
+_memory = Memory(500)
+_UNKNOWN = object()
+
+
+def close_look(
+    connection: Connection, window: Window, what: tuple[object, ...], look: Callable[[], Finding | None]
+) -> Finding | None:
+    """What `look` finds, or found a moment ago; `what` says at what it looks, and for which kind of finding."""
+    length = (window.start, window.end) if window.range is None else window.range
+    key = (connection.path, connection.identity, length, *what)
+    known = _memory.get(key, _UNKNOWN)
+    if known is not _UNKNOWN:
+        return cast("Finding | None", known)
+    found = look()
+    _memory.put(key, found, _HOLDS)
+    return found
 
 
 #: A byte kept weighs as much as so many nanoseconds: a megabyte as 20 ms.

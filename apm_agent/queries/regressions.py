@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -18,12 +19,12 @@ from apm_agent.model.histogram import Histogram, middle
 from apm_agent.queries import names
 from apm_agent.queries.compare import ENOUGH
 from apm_agent.queries.connection import Connection
-from apm_agent.queries.finding import Finding
+from apm_agent.queries.finding import Finding, close_look
 from apm_agent.queries.grown import Run, grown
 from apm_agent.queries.phrases import duration
 from apm_agent.queries.rollups import Measured
 from apm_agent.queries.scope import select
-from apm_agent.queries.significance import Change, Mean, change, ratio
+from apm_agent.queries.significance import Mean, change, ratio
 from apm_agent.queries.units import millis
 from apm_agent.queries.window import Window
 
@@ -65,19 +66,22 @@ def regressions(
     connection: Connection, window: Window, releases: tuple[int, ...] | None, measured: Mapping[int, Measured]
 ) -> list[Finding]:
     """A finding for each endpoint that a release made slower, those first where it costs most."""
-    made: list[Finding] = []
     suspects = [
         each
         for pair in _pairs(connection, window, releases)
         for each in _suspects(connection, pair, measured)
     ]
     suspects.sort(key=lambda each: -each.cost_ns)
-    for each in suspects[:_MOST]:
-        means = [_mean(connection, each.endpoint, run) for run in (each.before, each.after)]
-        sure = change(*means)
-        if sure.chance < SURE:
-            made.append(_finding(connection, each, sure, asked=len(made) < _ASKED))
-    return made
+    made = [
+        close_look(
+            connection,
+            window,
+            ("regression", each.endpoint, each.pair.before, each.pair.after, rank < _ASKED),
+            partial(_finding, connection, each, rank < _ASKED),
+        )
+        for rank, each in enumerate(suspects[:_MOST])
+    ]
+    return [each for each in made if each is not None]
 
 
 def _pairs(connection: Connection, window: Window, releases: tuple[int, ...] | None) -> list[_Pair]:
@@ -145,7 +149,11 @@ def _independent(whole: Histogram) -> Mean:
     return Mean(mean, squares / max(1, count - 1) / max(1, count), max(1, count - 1))
 
 
-def _finding(connection: Connection, slower: _Slower, sure: Change, asked: bool) -> Finding:
+def _finding(connection: Connection, slower: _Slower, asked: bool) -> Finding | None:
+    before, after = (_mean(connection, slower.endpoint, run) for run in (slower.before, slower.after))
+    sure = change(before, after)
+    if sure.chance >= SURE:
+        return None
     pair = slower.pair
     cause = grown(connection, slower.endpoint, slower.before, slower.after) if asked else None
     text = (

@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from apm_agent.model.histogram import SCALE, Histogram, edge
 from apm_agent.queries.connection import Connection
 from apm_agent.queries.contrast import contrast
-from apm_agent.queries.finding import Finding
+from apm_agent.queries.finding import Finding, close_look
 from apm_agent.queries.phrases import duration
 from apm_agent.queries.rollups import Measured
 from apm_agent.queries.significance import fewer_than_half
@@ -135,7 +136,16 @@ def two_speeds(
         if speeds is not None:
             found[at] = speeds
     costliest = sorted(found, key=lambda at: -found[at].cost_ns)
-    return [_finding(connection, window, releases, at, found[at]) for at in costliest[:_MOST]]
+    made = [
+        close_look(
+            connection,
+            window,
+            ("two_speeds", at, releases),
+            partial(_finding, connection, window, releases, at, found[at]),
+        )
+        for at in costliest[:_MOST]
+    ]
+    return [each for each in made if each is not None]
 
 
 def _finding(
