@@ -21,6 +21,7 @@ from apm_agent.errors import InstallError, contained
 from apm_agent.insights import rules
 from apm_agent.instruments import patching
 from apm_agent.model import arm as arms
+from apm_agent.model import scrub, scrub_rules
 from apm_agent.model.origin import Origin
 from apm_agent.model.record import Process
 from apm_agent.model.threshold import Thresholds
@@ -37,6 +38,7 @@ from apm_agent.profiling.memory import Memory
 from apm_agent.profiling.sampler import Sampler
 from apm_agent.recording.digest import Digest
 from apm_agent.recording.recorder import Recorder
+from apm_agent.recording.scrub_function import ScrubFunction
 from apm_agent.recording.slowline import Printer
 from apm_agent.recording.writer import Writer
 from apm_agent.store import absolute, load, open_store
@@ -129,6 +131,8 @@ class Agent:
         """Turn on: patch what is imported, and let transactions begin."""
         config = self.config
         caller.configure(self.origin)
+        function = ScrubFunction(config.scrub_function) if config.scrub_function else None
+        scrub.configure(scrub_rules.read(config.scrub), function)
         load(self.store)
         # In the order of what they cost to have inside: what is started first measures the others too.
         cpu = Cpu(system) if system.has_cpu else None
@@ -156,6 +160,7 @@ class Agent:
         if self.live is not None:
             self.live.close()
         self.writer.close()
+        scrub.configure()
 
     def after_fork(self) -> None:
         """Make anew, in the child, whatever holds a thread, a lock or a descriptor."""
@@ -173,11 +178,13 @@ class Agent:
             ],
             "armed": self.armed.stats(),
             "contained": [
-                {"what": what, "error": error, "count": count}
+                {"what": what, "error": scrub.scrub_kept("error", error), "count": count}
                 for (what, error), count in list(contained.seen.items())[:50]
             ],
             "settings": {
-                name: getattr(self.config, name) for name in settings.NAMES if name not in settings.SECRETS
+                name: scrub.without_login(getattr(self.config, name))
+                for name in settings.NAMES
+                if name not in settings.SECRETS
             },
             "rss": self.memory.resident() if self.memory is not None else None,
         }

@@ -25,7 +25,7 @@ TRACE = "trace"
 
 
 class Failure(NamedTuple):
-    """An exception: its class, its scrubbed message and the innermost place in the user's own code."""
+    """An exception: its class, its message (scrubbed by the writer) and the innermost place in the user's own code."""
 
     type: str
     message: str

@@ -12,7 +12,7 @@ from apm_agent.model.insight import Insight
 from apm_agent.model.origin import Origin
 from apm_agent.model.profile import Stack, StackKey
 from apm_agent.model.record import FailureRecord, Record, SpanRecord
-from apm_agent.model.scrub import scrub_mapping, scrub_text
+from apm_agent.model.scrub import scrub_kept, scrub_mapping
 from apm_agent.model.span import Span
 from apm_agent.model.statement import normalise, summary
 from apm_agent.model.transaction import CAPTURED, LINES, MEMORY, TIMED_KINDS, TRACE, Transaction
@@ -98,7 +98,7 @@ class Digest:
         if transaction.failure is not None:
             kind, message, place_of_failure = transaction.failure
             where = None if place_of_failure is None else frame_of(place_of_failure, self._origin)
-            record.failure = FailureRecord(_clean(kind, _LONGEST_NAME), message, where)
+            record.failure = FailureRecord(_clean(kind, _LONGEST_NAME), scrub_kept("message", message), where)
         if transaction.context:
             record.context = scrub_mapping(transaction.context)
         if transaction.notes:
@@ -114,7 +114,7 @@ class Digest:
                         line.at_ns - start,
                         line.level,
                         _clean(line.logger, _LONGEST_NAME),
-                        scrub_text(line.text),
+                        scrub_kept("log", line.text),
                     )
                     for line in transaction.notes.get(LOG, ())
                 ]
@@ -145,8 +145,6 @@ class Digest:
             statement = normalise(span.statement)
             name = summary(statement)
         kept = scrub_mapping(tags) if tags else None
-        if kept is not None and span.kind == "http" and isinstance(kept.get("url"), str):
-            kept["url"] = self._url(kept["url"])
         return SpanRecord(
             interval.parent,
             span.kind,
@@ -201,12 +199,6 @@ class Digest:
             names.add((kind, clean))
         return clean
 
-    def _url(self, url: str) -> str:
-        # The host stays: names of machines are often as long and mixed as keys.
-        scheme, mark, rest = url.partition("://")
-        host, slash, path = rest.partition("/")
-        return f"{scheme}{mark}{host}{slash}{self._path(path)}"
-
     def _path(self, path: str | None) -> str | None:
         if path is None:
             return None
@@ -214,7 +206,7 @@ class Digest:
         if known is None:
             if len(self._paths) >= _MOST_CACHED:
                 self._paths.clear()
-            known = scrub_text(path)
+            known = scrub_kept("path", path)
             if len(path) < _LONGEST_NAME:
                 self._paths[path] = known
         return known

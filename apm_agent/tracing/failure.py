@@ -1,21 +1,25 @@
-"""Describes an exception without keeping it: class, scrubbed message, innermost own place."""
+"""Describes an exception without keeping it: class, message, innermost own place."""
 
 from __future__ import annotations
 
-from apm_agent.model.scrub import scrub_text
 from apm_agent.model.span import Place
 from apm_agent.model.transaction import Failure
 from apm_agent.tracing.caller import learn
 
 _MOST_FRAMES = 1000
+#: As many characters as are looked at when the writer scrubs it.
+_LONGEST = 2_000
 
 
 def describe(error: BaseException) -> Failure:
-    """What to keep of an exception; holds no reference to it, its frames or their locals."""
+    """What to keep of an exception; holds no reference to it, its frames or their locals.
+
+    The message is scrubbed by the writer, which is the first to show it to anybody.
+    """
     kind = type(error)
     name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
     try:
-        message = scrub_text(str(error))
+        message = str(error)[:_LONGEST]
     except Exception:  # a user's __str__ may do anything; the class alone is still true
         message = ""
     return Failure(name, message, _own_place(error))

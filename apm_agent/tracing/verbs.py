@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
+from apm_agent.errors import contained
 from apm_agent.model.transaction import USER
 from apm_agent.tracing.current import current_transaction
 
 _MOST_KEYS = 50
+#: Mappings and lists in one value, however deep.
+_MOST_NESTED = 20
+_copying = contained("copying what was added as context")
+_PLAIN = (str, int, float, bool, type(None))
 
 
 def add_context(**context: Any) -> None:
     """Add key–values to the current transaction; scrubbed and bounded before they are kept.
 
-    Keys that name secrets are masked, objects are kept by their type's name only, and past 50 keys the rest is
-    left out.
+    Keys that name secrets are masked, what is nested is kept flat as in ``user.name``, objects are kept by their
+    type's name only, and past 50 keys the rest is left out.
     """
     transaction = current_transaction()
     if transaction is None:
@@ -25,11 +31,25 @@ def add_context(**context: Any) -> None:
     for key, value in context.items():
         if key in kept or len(kept) < _MOST_KEYS:
             # Only plain values: an object kept until the writer looks at it would be pinned in memory.
-            kept[key] = (
-                value
-                if isinstance(value, (str, int, float, bool, type(None)))
-                else f"<{type(value).__name__}>"
-            )
+            kept[key] = _plain(value, [_MOST_NESTED])
+
+
+def _plain(value: Any, left: list[int]) -> Any:
+    return value if isinstance(value, _PLAIN) else _copied(value, left)
+
+
+def _copied(value: Any, left: list[int]) -> Any:
+    """What is nested, as plain values; bounded, since the request waits for it."""
+    left[0] -= 1
+    if left[0] >= 0 and type(value) is dict:
+        with _copying:  # another thread may be changing it
+            return {
+                key if isinstance(key, str) else f"<{type(key).__name__}>": _plain(inner, left)
+                for key, inner in islice(value.items(), _MOST_KEYS)
+            }
+    if left[0] >= 0 and type(value) in {list, tuple}:
+        return [_plain(inner, left) for inner in value[:_MOST_KEYS]]
+    return f"<{type(value).__name__}>"
 
 
 def rename_transaction(name: str) -> None:
