@@ -10,8 +10,11 @@ from __future__ import annotations
 from functools import partial
 from typing import Protocol
 
+from apm_agent.insights.big_result import big_result
 from apm_agent.insights.blocked_by import blocked_by
 from apm_agent.insights.blocked_loop import blocked_loop
+from apm_agent.insights.cache_misses import cache_misses
+from apm_agent.insights.connection_wait import connection_wait
 from apm_agent.insights.gc_pause import gc_pause
 from apm_agent.insights.hot_line import hot_line
 from apm_agent.insights.memory_growth import memory_growth
@@ -38,10 +41,13 @@ class Rule(Protocol):
 INSIGHTS: tuple[Rule, ...] = (
     repeated_query,
     slow_query,
+    big_result,
+    connection_wait,
     blocked_loop,
     blocked_by,
     sequential_calls,
     slow_upstream,
+    cache_misses,
     slow_template,
     hot_line,
     gc_pause,

@@ -11,6 +11,8 @@ from apm_agent.model.threshold import DEFAULTS, Thresholds
 _FEWEST_SAMPLES = 5
 #: With less CPU than this share of the time it is said how much: the line waits, or had to wait for a processor.
 _WORKING = 0.3
+#: Causes whose time is that of spans alone: what a line does besides is its own.
+_ONLY_SPANS = frozenset({"cache_misses", "connection_wait", "sequential_calls"})
 
 
 def hot_line(record: Record, limits: Thresholds = DEFAULTS) -> Insight | None:
@@ -35,8 +37,8 @@ def hot_line(record: Record, limits: Thresholds = DEFAULTS) -> Insight | None:
 
 
 def _is_told(record: Record, where: Frame) -> bool:
-    """Whether an insight that also says why names this line already."""
-    return any(same_line(found.where, where) for found in record.insights)
+    """Whether an insight that also says why names this line already, and its time here may be of that cause."""
+    return any(found.kind not in _ONLY_SPANS and same_line(found.where, where) for found in record.insights)
 
 
 def _by_function(

@@ -23,6 +23,8 @@ class Thresholds:
     repeated_query_few: int = _threshold(5, COUNT, "Runs of it that suffice where they take long together.")
     repeated_query_time: int = _threshold(50 * MS, DURATION, "How long those few take together.")
     slow_query: int = _threshold(100 * MS, DURATION, "A statement, or its runs from one line together.")
+    big_result: int = _threshold(1000, COUNT, "Rows that one run of a statement returned.")
+    connection_wait: int = _threshold(20 * MS, DURATION, "For connections of a pool, from one line.")
     blocked_loop: int = _threshold(100 * MS, DURATION, "A stay of one line on the event loop.")
     blocked_by: int = _threshold(50 * MS, DURATION, "Ready to run, while another held the event loop.")
     sequential_calls: int = _threshold(
@@ -33,6 +35,8 @@ class Thresholds:
     )
     sequential_calls_gap: int = _threshold(5 * MS, DURATION, "Between two calls, for both to be of one row.")
     slow_upstream: int = _threshold(100 * MS, DURATION, "Calls of one host from one line.")
+    cache_misses: int = _threshold(20, COUNT, "Values asked for from one line that the cache did not have.")
+    cache_misses_share: float = _threshold(0.5, SHARE, "Of all values asked for there.")
     slow_template: int = _threshold(50 * MS, DURATION, "A template, without the queries it sets off.")
     hot_line: float = _threshold(0.5, SHARE, "Of the sampled time, in one function of your own.")
     gc_pause: int = _threshold(10 * MS, DURATION, "Garbage collections together.")

@@ -130,6 +130,21 @@ def _in_a_row(found: Evidence) -> str:
     return f"{_placed(calls, found, 'from')}, up to {duration(found.cost_ns)} less"
 
 
+def _connection(found: Evidence) -> str:
+    _, comma, vain = found.text.partition(", ")
+    return (
+        _placed(f"waits {duration(found.cost_ns)} for a connection from the pool", found, "at") + comma + vain
+    )
+
+
+def _misses(found: Evidence) -> str:
+    return _placed(f"{found.count} reads miss the cache", found, "at")
+
+
+def _many_rows(found: Evidence) -> str:
+    return _placed(found.text or "a query returns very many rows", found, "at")
+
+
 def _template(found: Evidence) -> str:
     return _placed(f"template {_named(found.text, 'rendering')} takes {duration(found.cost_ns)}", found, "at")
 
@@ -163,95 +178,20 @@ def _named(text: str, otherwise: str) -> str:
     return otherwise
 
 
-def _fix_repeated(found: Evidence) -> str:
-    return (
-        "Usually one query for all of them does: select_related() or prefetch_related() in Django, "
-        "joinedload() or "
-        "selectinload() in SQLAlchemy, otherwise a JOIN or an IN (…) list before the loop."
-    )
-
-
-def _fix_slow_query(found: Evidence) -> str:
-    return (
-        "Look at its plan with EXPLAIN: a missing index on the columns in WHERE or ORDER BY is the usual "
-        "cause; "
-        "also check that it fetches only the rows and columns the page needs."
-    )
-
-
-def _fix_hot(found: Evidence) -> str:
-    return (
-        "Look at what this line repeats: a result that could be kept between calls, a list searched where "
-        "a set or "
-        "dict would do, work that could move out of the loop or out of the request."
-    )
-
-
-def _fix_upstream(found: Evidence) -> str:
-    return (
-        "If the answer may be some seconds old, cache it; independent calls can run at the same time; in "
-        "any case "
-        "set a timeout, and reuse one client so that connections stay open."
-    )
-
-
-def _fix_in_a_row(found: Evidence) -> str:
-    return (
-        "If none of them needs the answer of another, which only the code tells, start them together: "
-        "asyncio.gather() or a TaskGroup, in threads ThreadPoolExecutor.map()."
-    )
-
-
-def _fix_template(found: Evidence) -> str:
-    return (
-        "Often the template calls code or queries in a loop: fetch those in the view, or cache the "
-        "fragment; large "
-        "lists are better paged."
-    )
-
-
-def _fix_blocked(found: Evidence) -> str:
-    return (
-        "Every other request on this loop waits meanwhile. Run the call in a thread (await "
-        "asyncio.to_thread(…)), "
-        "use the async version of the library, or make the view a plain def."
-    )
-
-
-def _fix_blocked_by(found: Evidence) -> str:
-    return (
-        "This one was ready to go on, and could not: look at the line that held the loop, not at this one. "
-        "A call that blocks belongs in a thread (await asyncio.to_thread(…)); long computing in a process."
-    )
-
-
-def _fix_gc(found: Evidence) -> str:
-    return (
-        "Many objects are made and kept here. gc.freeze() after start-up and a higher gc.set_threshold() "
-        "usually "
-        "help; building fewer temporary objects always does."
-    )
-
-
-def _fix_memory(found: Evidence) -> str:
-    return (
-        "Something outlives the call: a list or dict at module level that only grows, or a cache without "
-        "a bound "
-        "(functools.lru_cache(maxsize=None)). A first few calls may only be warming up."
-    )
-
-
 WORDS = {
-    "repeated_query": Words("N+1 queries", _repeated, _fix_repeated, "n+1"),
-    "slow_query": Words("Slow query", _slow_query, _fix_slow_query),
-    "hot_line": Words("Hot line", _hot, _fix_hot),
-    "sequential_calls": Words("Calls one after another", _in_a_row, _fix_in_a_row),
-    "slow_upstream": Words("Slow upstream call", _upstream, _fix_upstream),
-    "slow_template": Words("Slow template", _template, _fix_template),
-    "blocked_loop": Words("Blocked event loop", _blocked, _fix_blocked, "blocked"),
-    "blocked_by": Words("Blocked by another request", _blocked_by, _fix_blocked_by),
-    "gc_pause": Words("Garbage collection", _gc, _fix_gc),
-    "memory_growth": Words("Memory growth", _memory, _fix_memory, "memory"),
+    "repeated_query": Words("N+1 queries", _repeated, lambda _: advice.REPEATED_QUERY, "n+1"),
+    "slow_query": Words("Slow query", _slow_query, lambda _: advice.SLOW_QUERY),
+    "big_result": Words("Big result", _many_rows, lambda _: advice.BIG_RESULT),
+    "connection_wait": Words("Connection wait", _connection, lambda _: advice.CONNECTION_WAIT),
+    "cache_misses": Words("Cache misses", _misses, lambda _: advice.CACHE_MISSES),
+    "hot_line": Words("Hot line", _hot, lambda _: advice.HOT_LINE),
+    "sequential_calls": Words("Calls one after another", _in_a_row, lambda _: advice.SEQUENTIAL_CALLS),
+    "slow_upstream": Words("Slow upstream call", _upstream, lambda _: advice.SLOW_UPSTREAM),
+    "slow_template": Words("Slow template", _template, lambda _: advice.SLOW_TEMPLATE),
+    "blocked_loop": Words("Blocked event loop", _blocked, lambda _: advice.BLOCKED_LOOP, "blocked"),
+    "blocked_by": Words("Blocked by another request", _blocked_by, lambda _: advice.BLOCKED_BY),
+    "gc_pause": Words("Garbage collection", _gc, lambda _: advice.GC_PAUSE),
+    "memory_growth": Words("Memory growth", _memory, lambda _: advice.MEMORY_GROWTH, "memory"),
     "error_burst": Words("Error burst", _as_found, lambda _: advice.ERROR_BURST, "errors"),
     "two_speeds": Words("Two speeds", _as_found, lambda _: advice.TWO_SPEEDS),
     "regression": Words("Slower since a release", _as_found, lambda _: advice.REGRESSION),

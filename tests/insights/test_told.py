@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -95,3 +96,67 @@ def test_calls_in_a_row(tmp_path: Path) -> None:
     assert found["title"] == "Calls one after another"
     assert found["cost_ms"] > 0
     assert "asyncio.gather()" in found["fix"]
+
+
+POOL = """
+import sqlalchemy as sa
+from apm_agent.tracing.current import current
+from pools import Holder
+
+engine = sa.create_engine("sqlite:///shop.db", poolclass=sa.QueuePool, pool_size=1, max_overflow=0)
+held = engine.connect()
+holder = Holder(held.close)
+
+@app.get("/")
+def view():
+    holder.watch(current.get().spans)  # gives the connection back once somebody waits for it
+    with engine.connect() as connection:  # here
+        return str(connection.execute(sa.text("select 1")).scalar())
+"""
+
+
+def test_waiting_for_a_connection(tmp_path: Path) -> None:
+    found = told(tmp_path, POOL, "connection_wait", insight_thresholds="connection_wait=0")
+    line = found["where"]["line"]
+    assert re.fullmatch(rf"waits .* ms for a connection from the pool at shop\.py:{line}", found["why"])
+    assert "a connection not given back" in found["fix"]
+
+
+CACHE = """
+from django.conf import settings
+settings.configure(CACHES={"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}})
+from django.core.cache import cache
+
+@app.get("/")
+def view():
+    for number in range(30):
+        cache.get(f"price-{number}")  # here
+    return "ok"
+"""
+
+
+def test_misses_of_a_cache(tmp_path: Path) -> None:
+    found = told(tmp_path, CACHE, "cache_misses")
+    assert found["why"] == f"30 reads miss the cache at shop.py:{found['where']['line']}"
+    assert found["cost_ms"] > 0
+    assert "get_many()" in found["fix"]
+
+
+ROWS = """
+import aiosqlite
+
+@app.get("/")
+async def view():
+    async with aiosqlite.connect(":memory:") as connection:
+        rows = await connection.execute_fetchall(  # here
+            "with recursive n(i) as (select 1 union all select i + 1 from n where i < 1200) select i from n"
+        )
+        return str(len(rows))
+"""
+
+
+def test_very_many_rows(tmp_path: Path) -> None:
+    found = told(tmp_path, ROWS, "big_result")
+    assert re.fullmatch(r".+ returns 1,200 rows at shop\.py:\d+", found["why"])
+    assert found["statement"]["text"].startswith("with recursive n")
+    assert "LIMIT" in found["fix"]
