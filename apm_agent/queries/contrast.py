@@ -75,7 +75,8 @@ def _time(slow: Sequence[Row], fast: Sequence[Row]) -> Difference | None:
     grown = (more[kind] - less[kind]) * 1e6
     if grown < _MOSTLY * whole:
         return None
-    phrase = f"{duration(grown)} of the {duration(whole)} more is {kind}"
+    part, all_of = duration(grown), duration(whole)
+    phrase = f"the {all_of} more is {kind}" if part == all_of else f"{part} of the {all_of} more is {kind}"
     return Difference(kind, round(more[kind], 3), round(less[kind], 3), phrase)
 
 

@@ -84,8 +84,13 @@ _NS_A_FAILURE = 500_000_000
 _LESS = {"hot_line": 0.5, "two_speeds": 0.5}
 
 
+def rank(found: Finding) -> tuple[bool, float]:
+    """What findings are ranked by: where many calls fail of late that comes first, however short they are."""
+    return found.kind == "error_burst" and found.grave == "bad", weight(found)
+
+
 def weight(found: Finding) -> float:
-    """What findings are ranked by: their cost in the window."""
+    """The cost of a finding in the window."""
     failures = found.count if found.kind == "error_burst" else 0
     return (
         found.cost_ns * _LESS.get(found.kind, 1.0) + found.cost_bytes * _NS_A_BYTE + failures * _NS_A_FAILURE

@@ -9,7 +9,7 @@ from dataclasses import replace
 from apm_agent.queries import names
 from apm_agent.queries.bursts import bursts
 from apm_agent.queries.connection import Connection
-from apm_agent.queries.finding import Finding, weight
+from apm_agent.queries.finding import Finding, rank, weight
 from apm_agent.queries.regressions import regressions
 from apm_agent.queries.rollups import Measured
 from apm_agent.queries.scope import scope_of, select
@@ -38,7 +38,7 @@ def findings(
     for of_many in (bursts, two_speeds, regressions):
         for one in of_many(connection, window, releases, calls):
             found[one.endpoint].append(one)
-    return {at: sorted(each, key=weight, reverse=True) for at, each in found.items()}
+    return {at: sorted(each, key=rank, reverse=True) for at, each in found.items()}
 
 
 def _seen(

@@ -10,7 +10,7 @@ from apm_agent.queries.cells import series
 from apm_agent.queries.connection import Connection
 from apm_agent.queries.endpoint import charts
 from apm_agent.queries.endpoints import POINTS, first_rows
-from apm_agent.queries.finding import Finding, weight
+from apm_agent.queries.finding import Finding, rank
 from apm_agent.queries.findings import findings
 from apm_agent.queries.health import workers
 from apm_agent.queries.rollups import Measured, Totals, measure
@@ -113,7 +113,7 @@ def _fix_first(
     """The costliest findings, one an endpoint and line."""
     ranked = sorted(
         (each for key, found in by_endpoint.items() if key in scope.endpoints for each in found),
-        key=weight,
+        key=rank,
         reverse=True,
     )
     made: list[dict[str, Any]] = []

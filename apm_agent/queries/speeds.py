@@ -26,8 +26,9 @@ from apm_agent.queries.significance import fewer_than_half
 from apm_agent.queries.units import millis
 from apm_agent.queries.window import Window
 
-#: Calls in the window, at least, and the share of them that each speed has.
-CALLS, SHARE = 100, 0.05
+#: Calls in the window, at least, and the share of them that the faster and the slower ones have: a few that are
+#: fast (refused, answered from a cache) tell nothing of how fast the others could be.
+CALLS, FASTER, SLOWER = 100, 0.2, 0.05
 #: A valley holds at most so much of the lower peak.
 VALLEY = 0.25
 #: The slower speed is so many times, and by so much, slower.
@@ -83,7 +84,7 @@ def split(histogram: Histogram) -> Speeds | None:
     middle, share, chance = min(valleys, key=lambda found: found[2])
     border = (first + middle) * _HALF
     slow = sum(count for bucket, count in counts.items() if bucket >= border)
-    if not SHARE <= slow / whole <= 1 - SHARE:
+    if not SLOWER <= slow / whole <= 1 - FASTER:
         return None
     fast_ns, slow_ns = (
         _median({bucket: count for bucket, count in counts.items() if (bucket >= border) == slower})

@@ -8,7 +8,7 @@ from apm_agent.errors import QuestionError
 from apm_agent.model.profile import Frame
 from apm_agent.queries import hot, latency, phrases
 from apm_agent.queries.connection import Connection
-from apm_agent.queries.finding import Finding, weight
+from apm_agent.queries.finding import Finding, rank, weight
 from apm_agent.queries.findings import findings
 from apm_agent.queries.rollups import NOTHING, measure
 from apm_agent.queries.scope import one_endpoint, release_ids
@@ -36,7 +36,7 @@ def reason(found: list[Finding], total_ns: int) -> Reason | None:
     """The best of the findings, told in one phrase."""
     if not found:
         return None
-    best = max(found, key=weight)
+    best = max(found, key=rank)
     return Reason(phrases.why(best.evidence(total_ns)), best.frame)
 
 

@@ -60,7 +60,7 @@ def test_other_single_modes_have_one_speed_too(seed: int, count: int, shape: str
 
 @settings(max_examples=100, deadline=None)
 @given(
-    seed=st.integers(0, 2**32), share=st.floats(0.2, 0.8), times=st.floats(6, 100), sigma=st.floats(0.02, 0.2)
+    seed=st.integers(0, 2**32), share=st.floats(0.2, 0.7), times=st.floats(6, 100), sigma=st.floats(0.02, 0.2)
 )
 def test_two_clear_modes_are_found(seed: int, share: float, times: float, sigma: float) -> None:
     random = Random(seed)
@@ -69,7 +69,7 @@ def test_two_clear_modes_are_found(seed: int, share: float, times: float, sigma:
     found = split(Histogram(int(each * MS) for each in durations))
     assert found is not None
     assert found.chance < SURE
-    assert found.slow == sum(slow)
+    assert found.slow == pytest.approx(sum(slow), abs=5)  # a few of one speed are nearer to the other
     assert found.fast_ns == pytest.approx(FAST * MS, rel=0.1)
     assert found.slow_ns == pytest.approx(FAST * times * MS, rel=0.1)
 
@@ -84,6 +84,7 @@ def test_too_few_too_rare_or_too_small_a_difference_is_not_told() -> None:
     assert split(made(500, 500)) is not None
     assert split(made(45, 45)) is None
     assert split(made(9_600, 400)) is None
+    assert split(made(1_500, 8_500)) is None
     assert split(made(500, 500, fast_ms=0.5, slow_ms=4)) is None
     assert split(made(500, 500, slow_ms=FAST * 1.8)) is None
     assert split(Histogram()) is None
