@@ -6,7 +6,14 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from apm_agent.config import Config
+from apm_agent.errors import contained
 from apm_agent.tracing.verbs import ignore_transaction
+
+_loading = contained("loading the dashboard")
+_SORRY = (
+    b"The dashboard needs a library that cannot be imported here; the log of the application says which.\n"
+)
+_PLAIN = ("content-type", "text/plain"), ("content-length", str(len(_SORRY)))
 
 
 class Mount:
@@ -40,9 +47,7 @@ class Mount:
         """Answer below the prefix: ``root_path`` gains it."""
         ignore_transaction()
         if self._asgi is None:
-            from apm_agent.web.asgi import dashboard_asgi
-
-            self._asgi = dashboard_asgi(self._config.store, **_options(self._config))
+            self._asgi = _load_asgi(self._config)
         root, path = scope.get("root_path", ""), scope["path"]
         if not path.startswith(root):  # a server that keeps root_path out of the path
             path = root + path
@@ -58,9 +63,30 @@ def at(config: Config | None) -> Mount | None:
 
 def load(config: Config, open_to_all: bool = False) -> Callable[..., Iterable[bytes]]:
     """The dashboard as a WSGI application; `open_to_all` where the caller has asked who it is already."""
-    from apm_agent.web.app import dashboard
+    factory: Callable[..., Callable[..., Iterable[bytes]]] | None = None
+    with _loading:
+        from apm_agent.web.app import dashboard as factory
+    return (
+        factory(config.store, open_to_all=open_to_all, **_options(config)) if factory is not None else _sorry
+    )
 
-    return dashboard(config.store, open_to_all=open_to_all, **_options(config))
+
+def _load_asgi(config: Config) -> Callable[..., Awaitable[None]]:
+    factory: Callable[..., Callable[..., Awaitable[None]]] | None = None
+    with _loading:
+        from apm_agent.web.asgi import dashboard_asgi as factory
+    return factory(config.store, **_options(config)) if factory is not None else _sorry_asgi
+
+
+def _sorry(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    start_response("503 Service Unavailable", list(_PLAIN))
+    return [_SORRY]
+
+
+async def _sorry_asgi(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    headers = [(name.encode(), value.encode()) for name, value in _PLAIN]
+    await send({"type": "http.response.start", "status": 503, "headers": headers})
+    await send({"type": "http.response.body", "body": _SORRY})
 
 
 def _options(config: Config) -> dict[str, Any]:
