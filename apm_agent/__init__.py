@@ -8,7 +8,7 @@ Each folder stands on a floor. A file imports from floors below its own and from
 sideways. `tests/test_floors.py` reads the drawing below and holds the code to it.
 
        what writes                              what reads
-    6  __init__                                 __main__
+    6  __init__ testing                         __main__
     5  integrations
     4  agent                                    cli
     3  instruments recording insights           web
