@@ -105,11 +105,13 @@ def _one(tokens: list[_Token], at: int) -> None:
     after = tokens[at + 1] if at + 1 < len(tokens) else _Token("", "")
     if token.text in ("--", "/*", "*/", ":="):
         raise RefusedError(f"It holds {token.text!r}, which a kept SELECT never does.")
-    if token.text == "@" and after.kind in ("word", "name"):
+    if token.text == "@" and not _is_operator(tokens, at):
         raise RefusedError("It reads or sets a variable of a session.")
+    calls = after.text == "("
+    if calls and token.kind == "value":
+        raise RefusedError("It calls a function whose name is not kept.")
     if token.kind not in ("word", "name"):
         return
-    calls = after.text == "("
     if before.text == "." and not calls:
         return  # a column, whatever its name
     if token.word in NEVER and not (calls and token.word in FUNCTIONS):
@@ -121,6 +123,19 @@ def _one(tokens: list[_Token], at: int) -> None:
     if calls and not _harmless(tokens, at, before):
         name = token.text.strip('"`')[:60]
         raise RefusedError(f"It calls {name}(), which is not known to be free of side effects.")
+
+
+def _is_operator(tokens: list[_Token], at: int) -> bool:
+    """Whether an ``@`` is of PostgreSQL's ``@>``, ``<@`` or ``@@`` between two sides."""
+    around = [each.text for each in tokens[max(0, at - 1) : at + 2]]
+    if "@>" in "".join(around) or "<@" in "".join(around):
+        return True
+    first = at - 1 if at and tokens[at - 1].text == "@" else at
+    left = tokens[first - 1] if first else _Token("", "")
+    double = tokens[first + 1 : first + 2] and tokens[first + 1].text == "@"
+    return bool(double) and (
+        left.text in ("?", ")") or left.kind == "name" or left.word not in (GROUPING | {""})
+    )
 
 
 def _harmless(tokens: list[_Token], at: int, before: _Token) -> bool:

@@ -26,18 +26,17 @@ _NOTE = (
     "Planned with the value 1 for each that is not kept: for other values the database may choose otherwise. "
     "'Impossible WHERE' or 'no matching row' says that no row has that value."
 )
-_AFTER_LIMIT = re.compile(r"\b(LIMIT|OFFSET)(\s+)\?(?:(\s*,\s*|\s+OFFSET\s+)\?)?", re.IGNORECASE)
-_DRIVERS = (("pymysql", "passwd"), ("MySQLdb", "passwd"), ("mariadb", "password"))
+#: A count of rows must be a number: there a text is no SQL.
+_AFTER_LIMIT = re.compile(r"\b((?:LIMIT|OFFSET)\s+)'1'(\s*,\s*)?(?:'1')?", re.IGNORECASE)
+_DRIVERS = ("pymysql", "MySQLdb", "mariadb")
 
 
 def plan(database: Database, statement: str) -> Plan:
     """The plan of a statement that `allowed.check` let through."""
     driver, connection = _connect(database)
-    # A count of rows must be a number, and there a text is no SQL.
-    bare = _AFTER_LIMIT.sub(
-        lambda found: f"{found[1]}{found[2]}1" + (f"{found[3]}1" if found[3] else ""), statement
+    sql = _AFTER_LIMIT.sub(
+        lambda found: f"{found[1]}1" + (f"{found[2]}1" if found[2] else ""), fill(statement, _VALUE)[0]
     )
-    sql, _ = fill(bare, _VALUE)
     with closing(connection):
         cursor = connection.cursor()
         try:
@@ -95,7 +94,7 @@ def _number(value: Any) -> float | None:
 
 def _connect(database: Database) -> tuple[Any, Any]:
     url = database.url
-    for name, password in _DRIVERS:
+    for name in _DRIVERS:
         try:
             driver = __import__(name)
         except ImportError:
@@ -103,7 +102,7 @@ def _connect(database: Database) -> tuple[Any, Any]:
         more = {"read_timeout": PATIENCE + 2, "write_timeout": PATIENCE + 2} if name != "mariadb" else {}
         try:
             return driver, driver.connect(
-                host=url.hostname, port=url.port or 3306, user=database.user, **{password: database.password},
+                host=url.hostname, port=url.port or 3306, user=database.user, password=database.password,
                 database=database.path, connect_timeout=CONNECT, **more,
             )  # fmt: skip
         except driver.Error as error:
