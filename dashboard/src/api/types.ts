@@ -89,6 +89,8 @@ export interface Insight {
   fix: string | null;
   trace?: string | null;
   severity: Severity;
+  /** The figures a cause rests on that was found in many transactions together. */
+  evidence?: Record<string, unknown> | null;
 }
 
 export interface Band {

@@ -9,7 +9,7 @@ const ICONS: [RegExp, string][] = [
   [/repeat|n\+1/, 'repeat'],
   [/memory|rss|alloc/, 'memory'],
   [/error|fail|raise/, 'error'],
-  [/block|wait|lock|pool|queue/, 'clock'],
+  [/block|wait|lock|pool|queue|speed|regression/, 'clock'],
   [/query|sql|statement|db/, 'database'],
   [/gc|pause/, 'memory'],
   [/cpu|code|line|slow/, 'code'],
