@@ -21,7 +21,10 @@ KEPT = ("slow", "failed", "first", "insight", "uniform", "captured")
 
 
 class SpanRecord(NamedTuple):
-    """A span: index of its parent in the list (None: the transaction), own time, normalised SQL for kind `db`."""
+    """A span: index of its parent in the list (None: the transaction), own time, normalised SQL for kind `db`.
+
+    `via` is the function of a library, below the own line, that tells what asked for it; it is not kept.
+    """
 
     parent: int | None
     kind: str
@@ -33,6 +36,7 @@ class SpanRecord(NamedTuple):
     where: Frame | None
     tags: dict[str, Any] | None
     open: bool
+    via: Frame | None = None
 
 
 class SampleRecord(NamedTuple):

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 KINDS = ("db", "http", "template", "cache", "code", "wait", "queue")
 
 #: Where in the application a span was opened: a code object and the instruction in it. Turned into file and
-#: line by the writer, because doing it here would cost more than the rest of the span.
-Place = tuple[CodeType, int]
+#: line by the writer, because doing it here would cost more than the rest of the span. Where a library's function
+#: below tells more than that line, its code object too.
+Place = tuple[CodeType, int] | tuple[CodeType, int, CodeType]
 
 
 class Span:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-REPEATED_QUERY = (
-    "Usually one query for all of them does: select_related() or prefetch_related() in Django, joinedload() or "
-    "selectinload() in SQLAlchemy, otherwise a JOIN or an IN (…) list before the loop."
-)
+#: What the text of an insight calls its pattern → what helps.
+REPEATED_QUERY = {
+    "related objects of Django": "Each fetches a related object by itself: select_related('…') on the query before the "
+    "loop fetches them along with it, prefetch_related('…') in one query more.",
+    "lazy loads of SQLAlchemy": "Each is a lazy load of a relationship: .options(selectinload(…)) on the query before "
+    "the loop loads them in one query more, joinedload(…) along with it.",
+}
 SLOW_QUERY = (
     "Look at its plan with EXPLAIN: a missing index on the columns in WHERE or ORDER BY is the usual cause; also "
     "check that it fetches only the rows and columns the page needs."

@@ -33,7 +33,7 @@ class Words(NamedTuple):
 
     title: str
     why: Callable[[Evidence], str]
-    fix: Callable[[Evidence], str]
+    fix: Callable[[Evidence], str | None]
     flag: str | None = None
 
 
@@ -98,7 +98,13 @@ def _placed(phrase: str, found: Evidence, word: str) -> str:
 
 
 def _repeated(found: Evidence) -> str:
-    return _placed(f"{found.count} identical queries", found, "from")
+    saved = next((part for part in found.text.split(", ") if part.startswith("up to ")), "")
+    told = _placed(f"{found.count} identical queries", found, "from")
+    return f"{told}, {saved}" if saved else told
+
+
+def _fix_repeated(found: Evidence) -> str | None:
+    return advice.REPEATED_QUERY.get(found.text.split(", ")[-1])
 
 
 def _slow_query(found: Evidence) -> str:
@@ -179,7 +185,7 @@ def _named(text: str, otherwise: str) -> str:
 
 
 WORDS = {
-    "repeated_query": Words("N+1 queries", _repeated, lambda _: advice.REPEATED_QUERY, "n+1"),
+    "repeated_query": Words("N+1 queries", _repeated, _fix_repeated, "n+1"),
     "slow_query": Words("Slow query", _slow_query, lambda _: advice.SLOW_QUERY),
     "big_result": Words("Big result", _many_rows, lambda _: advice.BIG_RESULT),
     "connection_wait": Words("Connection wait", _connection, lambda _: advice.CONNECTION_WAIT),

@@ -140,7 +140,7 @@ class Digest:
             self._add_lost(record, transaction.overflow)
 
     def _span(self, span: Span, interval: spending.Interval, own: int) -> SpanRecord:
-        statement, name, tags = None, span.name, span.tags
+        statement, name, tags, place = None, span.name, span.tags, span.place
         if span.kind == "db" and span.statement is not None:
             statement = normalise(span.statement)
             name = summary(statement)
@@ -153,9 +153,10 @@ class Digest:
             interval.end - interval.begin,
             own,
             statement,
-            None if span.place is None else frame_of(span.place, self._origin),
+            None if place is None else frame_of(place, self._origin),
             kept,
             not span.end_ns,
+            None if place is None or len(place) == 2 else frame_of((place[2], -1), self._origin),
         )
 
     def _add_lost(self, record: Record, overflow: dict[tuple[str, str], list[int]]) -> None:

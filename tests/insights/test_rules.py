@@ -28,7 +28,9 @@ POOL = Frame("_worker", "concurrent/futures/thread.py", 83, "std", "/lib/concurr
 class TestRepeatedQuery:
     def test_many_runs_from_one_line(self) -> None:
         [found] = repeated_query(plain(queries=43, spans=[span("db", 1) for _ in range(43)]))
-        assert (found.text, found.count, found.cost_ns) == ("43 identical queries", 43, 43 * MS)
+        assert (found.text, found.count, found.cost_ns) == (
+            "43 identical queries, up to 42 ms less as one", 43, 43 * MS,
+        )  # fmt: skip
         assert (found.where, found.statement) == (VIEW, STATEMENT)
 
     def test_few_that_cost_much(self) -> None:
@@ -43,6 +45,40 @@ class TestRepeatedQuery:
     def test_it_costs_no_more_than_there_was(self) -> None:
         [found] = repeated_query(plain(50, queries=30, spans=[span("db", 10) for _ in range(30)]))
         assert found.cost_ns == 50 * MS
+
+    def test_one_run_that_took_long_is_no_typical_one(self) -> None:
+        runs = [span("db", 200), *(span("db", 0.5) for _ in range(42))]
+        [found] = repeated_query(plain(400, queries=43, spans=runs))
+        assert found.text == "43 identical queries, up to 21 ms less as one"
+        [found] = repeated_query(plain(400, queries=20, spans=[span("db", 0.01) for _ in range(20)]))
+        assert found.text == "20 identical queries", "next to nothing"
+
+    def test_no_more_is_saved_than_was_spent(self) -> None:
+        [found] = repeated_query(plain(50, queries=30, spans=[span("db", 10) for _ in range(30)]))
+        assert found.text == "30 identical queries, up to 50 ms less as one"
+
+    def test_a_pattern_is_told_where_frames_tell_it_of_each_run(self) -> None:
+        def told(*via: Frame | None) -> str:
+            runs = [span("db", 0.01, via=each) for each in via]
+            [found] = repeated_query(plain(queries=20, spans=runs))
+            return found.text
+
+        file = "django/db/models/fields/related_descriptors.py"
+        related = Frame("ForwardManyToOneDescriptor.get_object", file, 221, "lib", f"/site-packages/{file}")
+        create = related._replace(
+            function="create_reverse_many_to_one_manager.<locals>.RelatedManager.create"
+        )
+        assert told(*[related] * 20) == "20 identical queries, related objects of Django"
+        assert told(None, *[related] * 19) == "20 identical queries, related objects of Django"
+        assert told(None, None, *[related] * 18) == "20 identical queries", (
+            "some were asked for in other ways"
+        )
+        assert told(*[create] * 20) == "20 identical queries"
+        lazy = Frame("_LazyLoader._emit_lazyload", "sqlalchemy/orm/strategies.py", 1041, "lib", "")
+        assert told(*[lazy] * 20) == "20 identical queries, lazy loads of SQLAlchemy"
+        assert (
+            told(*[lazy._replace(function="_SelectInLoader._load_for_path")] * 20) == "20 identical queries"
+        )
 
 
 class TestSlowQuery:

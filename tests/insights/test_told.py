@@ -53,6 +53,7 @@ def told(folder: Path, app: str, kind: str, **settings: str) -> dict[str, Any]:
         check=False,
         env={
             "PATH": "/usr/bin:/bin",
+            "PYTHONPATH": str(Path(__file__).parent.parent),
             **{f"APM_AGENT_{name.upper()}": value for name, value in settings.items()},
         },
     )
@@ -160,3 +161,87 @@ def test_very_many_rows(tmp_path: Path) -> None:
     assert re.fullmatch(r".+ returns 1,200 rows at shop\.py:\d+", found["why"])
     assert found["statement"]["text"].startswith("with recursive n")
     assert "LIMIT" in found["fix"]
+
+
+DJANGO = """
+import django
+from django.conf import settings
+settings.configure(
+    DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "shop.db"}}, USE_TZ=True,
+    DEFAULT_AUTO_FIELD="django.db.models.AutoField",
+)
+django.setup()
+from django.db import connection, models
+
+class Author(models.Model):
+    name = models.TextField()
+    class Meta:
+        app_label = "shop"
+
+class Book(models.Model):
+    author = models.ForeignKey(Author, models.CASCADE)
+    class Meta:
+        app_label = "shop"
+
+with connection.schema_editor() as editor:
+    editor.create_model(Author)
+    editor.create_model(Book)
+for number in range(30):
+    Book.objects.create(author=Author.objects.create(name=str(number)))
+
+@app.get("/")
+def view():
+    books = list(Book.objects.all())
+    try:
+        return "".join(QUERY for book in books)  # here
+    finally:
+        connection.close()
+"""
+
+
+def test_related_objects_of_django_one_by_one(tmp_path: Path) -> None:
+    found = told(tmp_path, DJANGO.replace("QUERY", "book.author.name"), "repeated_query")
+    assert found["why"].startswith(f"30 identical queries from shop.py:{found['where']['line']}")
+    assert "select_related('…')" in found["fix"]
+
+
+def test_no_pattern_no_advice(tmp_path: Path) -> None:
+    query = "Author.objects.get(id=book.author_id).name"
+    found = told(tmp_path, DJANGO.replace("QUERY", query), "repeated_query", max_details="100")
+    assert found["why"].startswith("30 identical queries from shop.py:")
+    assert found["fix"] is None
+
+
+LAZY = """
+import sqlalchemy as sa
+from sqlalchemy import orm
+
+class Base(orm.DeclarativeBase):
+    pass
+
+class Author(Base):
+    __tablename__ = "author"
+    id = orm.mapped_column(sa.Integer, primary_key=True)
+    books = orm.relationship("Book")
+
+class Book(Base):
+    __tablename__ = "book"
+    id = orm.mapped_column(sa.Integer, primary_key=True)
+    author_id = orm.mapped_column(sa.ForeignKey("author.id"))
+
+engine = sa.create_engine("sqlite:///shop.db")
+Base.metadata.create_all(engine)
+with orm.Session(engine) as session, session.begin():
+    session.add_all(Author(books=[Book(), Book()]) for _ in range(30))
+
+@app.get("/")
+def view():
+    with orm.Session(engine) as session:
+        return str(sum(len(author.books) for author in session.scalars(sa.select(Author)).all()))  # here
+"""
+
+
+def test_lazy_loads_of_sqlalchemy(tmp_path: Path) -> None:
+    found = told(tmp_path, LAZY, "repeated_query")
+    assert found["why"].startswith(f"30 identical queries from shop.py:{found['where']['line']}")
+    assert "selectinload(…)" in found["fix"]
