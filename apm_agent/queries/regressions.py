@@ -158,7 +158,7 @@ def _finding(connection: Connection, slower: _Slower, asked: bool) -> Finding | 
     cause = grown(connection, slower.endpoint, slower.before, slower.after) if asked else None
     text = (
         f"{duration(slower.after.mean_ns)} a call since {pair.after_version[:40]},"
-        f" {duration(slower.before.mean_ns)} in {pair.before_version[:40]}"
+        f" {duration(sure.low)} to {duration(sure.high)} more than in {pair.before_version[:40]}"
     )
     frame = cause.frame if cause else None
     return Finding(

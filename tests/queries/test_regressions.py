@@ -52,8 +52,9 @@ def test_the_change_with_its_interval(calls: Calls) -> None:
         figures["after"]["mean_ms"] - figures["before"]["mean_ms"], rel=0.02
     )
     assert slower.cost_ns == pytest.approx(300 * figures["change_ms"] * MS, rel=0.02)
-    assert slower.text == f"{figures['after']['mean_ms']:.0f} ms a call since 1.5.0, " + (
-        f"{figures['before']['mean_ms']:.0f} ms in 1.4.0"
+    mean, low, high = figures["after"]["mean_ms"], figures["low_ms"], figures["high_ms"]
+    assert (
+        slower.text == f"{mean:.0f} ms a call since 1.5.0, {low:.0f} ms to {high:.0f} ms more than in 1.4.0"
     )
     assert figures["grown"] is None
     assert slower.frame is None
