@@ -37,6 +37,10 @@ class Words(NamedTuple):
     flag: str | None = None
 
 
+#: A statement with at least this share of its endpoint's time, or of its transaction's, is its bottleneck.
+_BOTTLENECK = 0.5
+
+
 def why(found: Evidence) -> str:
     """One plain phrase with its source line."""
     words = WORDS.get(found.kind)
@@ -109,7 +113,11 @@ def _fix_repeated(found: Evidence) -> str | None:
 
 def _slow_query(found: Evidence) -> str:
     what = summary(found.statement) if found.statement else "a query"
-    return _placed(f"{what} takes {duration(found.cost_ns / max(1, found.count))}", found, "at")
+    together = found.text.partition(",")[0].endswith(" runs")  # each of them was short
+    each = duration(found.cost_ns / max(1, found.count))
+    takes = f"{duration(found.cost_ns)} in {found.count} runs" if together and found.count > 1 else each
+    told = _placed(f"{what} takes {takes}", found, "at")
+    return f"{told}, {percent(found.share)} of the time" if found.share >= _BOTTLENECK else told
 
 
 def _hot(found: Evidence) -> str:

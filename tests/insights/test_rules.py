@@ -84,7 +84,22 @@ class TestRepeatedQuery:
 class TestSlowQuery:
     def test_a_long_one(self) -> None:
         [found] = slow_query(plain(400, spans=[span("db", 310, "SELECT orders"), span("db", 5)]))
-        assert (found.text, found.cost_ns, found.count) == ("SELECT orders takes 310 ms", 310 * MS, 1)
+        assert (found.text, found.cost_ns, found.count) == (
+            "SELECT orders takes 310 ms, 78 % of the time", 310 * MS, 1,
+        )  # fmt: skip
+        [found] = slow_query(plain(800, spans=[span("db", 310, "SELECT orders")]))
+        assert found.text == "SELECT orders takes 310 ms"
+
+    def test_short_runs_of_one_line_together(self) -> None:
+        runs = [span("db", 40, "SELECT orders") for _ in range(3)]
+        [found] = slow_query(plain(400, queries=3, spans=runs))
+        assert (found.text, found.cost_ns, found.count) == (
+            "SELECT orders takes 120 ms in 3 runs",
+            120 * MS,
+            3,
+        )
+        apart = [run._replace(where=PRICE._replace(line=line)) for line, run in enumerate(runs)]
+        assert not slow_query(plain(400, queries=3, spans=apart))
 
     def test_half_of_a_slow_transaction(self) -> None:
         assert slow_query(plain(50, slow=True, spans=[span("db", 30)]))

@@ -245,3 +245,27 @@ def test_lazy_loads_of_sqlalchemy(tmp_path: Path) -> None:
     found = told(tmp_path, LAZY, "repeated_query")
     assert found["why"].startswith(f"30 identical queries from shop.py:{found['where']['line']}")
     assert "selectinload(…)" in found["fix"]
+
+
+SLOW = """
+import sqlite3
+
+@app.get("/")
+def view():
+    database = sqlite3.connect(":memory:")
+    for limit in (200_000, 200_001):
+        database.execute(  # here
+            "with recursive n(i) as (select 1 union all select i + 1 from n where i < ?) select count(*) from n", (limit,)
+        ).fetchone()
+    database.close()
+    return "ok"
+"""
+
+
+def test_a_query_that_is_slow_in_total_and_most_of_its_endpoint(tmp_path: Path) -> None:
+    found = told(tmp_path, SLOW, "slow_query", insight_thresholds="slow_query=1ms")
+    line = found["where"]["line"]
+    assert re.fullmatch(rf".+ takes [\d.]+ ms at shop\.py:{line}, \d+ % of the time", found["why"]), found[
+        "why"
+    ]
+    assert 0 < found["cost_ms"]
