@@ -21,6 +21,7 @@ COMMANDS = {
     "top": "apm_agent.cli.top",
     "record": "apm_agent.cli.record",
     "compare": "apm_agent.cli.compare",
+    "check": "apm_agent.cli.check",
     "arm": "apm_agent.cli.arm",
     "export": "apm_agent.cli.export",
     "ship": "apm_agent.cli.ship",
