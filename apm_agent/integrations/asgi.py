@@ -105,5 +105,5 @@ SUPPORT = Support(
     "any ASGI application",
     "the middleware `apm_agent.asgi(app)`",
     "requests by method and path, to the last byte sent; websockets and event streams apart",
-    note="3.0",
+    note="ASGI 3",
 )
