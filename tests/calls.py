@@ -62,10 +62,10 @@ class Calls:
             store.close()
         self._waiting.clear()
 
-    def found(self, kind: str, range_: str = "1h", release: str = "") -> dict[str, Finding]:
+    def found(self, kind: str, range_: str | window.Window = "1h", release: str = "") -> dict[str, Finding]:
         """The findings of a kind by endpoint."""
         with connect(self.url) as connection:
-            asked = window.of_range(range_)
+            asked = window.of_range(range_) if isinstance(range_, str) else range_
             only = tuple(
                 row[0] for row in connection.rows("SELECT id FROM releases WHERE version = ?", (release,))
             )

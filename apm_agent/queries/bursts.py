@@ -12,6 +12,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from functools import partial
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from apm_agent.model.profile import Frame
@@ -22,7 +23,7 @@ from apm_agent.queries.rollups import Measured
 from apm_agent.queries.scope import select
 from apm_agent.queries.significance import more_often
 from apm_agent.queries.units import hex_id
-from apm_agent.queries.window import Window
+from apm_agent.queries.window import ROLLUPS, Window, cover
 
 #: Failures in the recent part, and calls before it, at least.
 FAILURES, CALLS = 10, 30
@@ -104,9 +105,10 @@ def _recent(
     """The looks at each endpoint; what lies before is what the window has and the recent part has not."""
     unit = window.unit()
     starts = sorted({int(window.end - window.seconds / part) // unit * unit for part in _PARTS})
-    end = int(window.end) // unit * unit + unit if window.open else math.ceil(window.end / unit) * unit
+    end = int(window.end) // unit * unit + unit if window.open else window.end
+    pieces = [piece for start, stop in pairwise((*starts, end)) for piece in cover(start, stop, ROLLUPS)]
     columns = "endpoint_id, t, count, errors, duration_ns"
-    sql, parameters = select("rollups", columns, [(unit, starts[0], end)], releases, only)
+    sql, parameters = select("rollups", columns, pieces, releases, only)
     slices = " + ".join(f"(t >= {start})" for start in starts)
     rows = connection.rows(
         f"SELECT endpoint_id, {slices}, sum(count), sum(errors), sum(duration_ns) FROM ({sql}) GROUP BY 1, 2"

@@ -94,12 +94,12 @@ def _pairs(connection: Connection, window: Window, releases: tuple[int, ...] | N
     for older, newer in pairwise(rows):
         if older[0] == newer[0] and (releases is None or newer[1] in releases):
             latest[newer[0]] = older, newer
-    unit = window.unit()
     made = []
     for older, newer in latest.values():
-        end = math.ceil(newer[3] / 1e9 / unit) * unit
-        start = math.floor((end - window.seconds) / unit) * unit
-        earlier = Window(start, end, None, False)
+        seen = newer[3] / 1e9
+        unit = max(window.unit(), Window(int(seen - window.seconds), seen, None, False).unit())
+        start = math.floor((seen - window.seconds) / unit) * unit
+        earlier = Window(start, math.ceil(seen / unit) * unit, None, False)
         made.append(_Pair(older[1], older[2], newer[1], newer[2], earlier, window))
     return made
 
@@ -150,7 +150,11 @@ def _independent(whole: Histogram) -> Mean:
 
 
 def _finding(connection: Connection, slower: _Slower, asked: bool) -> Finding | None:
-    before, after = (_mean(connection, slower.endpoint, run) for run in (slower.before, slower.after))
+    before, after = (
+        # The edges of the cells may reach over those of the window: they say how it scatters, not what it is.
+        _mean(connection, slower.endpoint, run)._replace(value=run.mean_ns)
+        for run in (slower.before, slower.after)
+    )
     sure = change(before, after)
     if sure.chance >= SURE:
         return None

@@ -8,6 +8,7 @@ from random import Random
 
 import pytest
 
+from apm_agent.queries import window
 from calls import Calls
 
 HOUR = 3600
@@ -92,4 +93,12 @@ def test_long_windows_are_looked_at_by_the_hour(calls: Calls) -> None:
         calls.call("GET /basket", ago, 20, status=500 if ago < 2 * HOUR and number % 3 else 200)
     calls.write()
     assert list(calls.found("error_burst", "24h")) == ["GET /basket"]
+    now = calls.now / 1e9
+    past = window.parse({"from": str(now - 26 * HOUR), "to": str(now - HOUR / 3)}, now)
+    burst = calls.found("error_burst", past)["GET /basket"].figures
+    assert burst is not None
+    before = sum(1 for ago in evenly(2400, 23 * HOUR) if ago > HOUR / 3)
+    assert burst["calls"] + burst["calls_before"] == pytest.approx(
+        before, abs=2
+    )  # none after the window's end
     assert calls.found("error_burst", "15m") == {}  # it has always failed so in these minutes

@@ -137,6 +137,21 @@ def test_a_window_wholly_after_the_release_asks_the_time_before_it(calls: Calls)
     assert 120 < found.figures["after"]["calls"] < 190
 
 
+def test_a_release_of_long_ago_is_still_compared(calls: Calls) -> None:
+    """Minutes are kept a week: before that it is asked by the hour."""
+    for number in range(400):
+        calls.call("GET /slower", (11 if number < 200 else 9) * 86400 + number, 40, release=OLD)
+        calls.call("GET /slower", 3000 - number * 7, 60 + number % 3, release=NEW)
+    calls.write()
+    with sqlite3.connect(calls.path) as raw:
+        for version, ago in ((OLD, 20), (NEW, 9)):
+            seen = calls.now - ago * 86400 * 10**9
+            raw.execute("UPDATE releases SET first_seen = ? WHERE version = ?", (seen, version))
+        raw.execute("DELETE FROM rollups WHERE resolution = 60 AND t < ?", (calls.now // 10**9 - 8 * 86400,))
+    raw.close()
+    assert list(calls.found("regression")) == ["GET /slower"]
+
+
 def test_a_release_asked_for_is_compared_with_the_one_before(calls: Calls) -> None:
     fill(calls, "GET /slower", 40, 55)
     calls.write()
