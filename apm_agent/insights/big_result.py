@@ -13,6 +13,7 @@ from apm_agent.model.threshold import DEFAULTS, Thresholds
 _MOST = 2
 #: A statement that reads; the rows of any other are those it changed.
 _READS = re.compile(r"\s*\(?\s*(?:SELECT|WITH|VALUES|TABLE)\b", re.IGNORECASE)
+_LOCKS = re.compile(r"\bFOR\s+(?:NO\s+KEY\s+)?UPDATE\b", re.IGNORECASE)
 _CHANGES = re.compile(r"\b(?:INSERT|UPDATE|DELETE|MERGE)\b", re.IGNORECASE)
 
 
@@ -21,13 +22,14 @@ def big_result(record: Record, limits: Thresholds = DEFAULTS) -> list[Insight]:
 
     The cost is the query's own time and what was sampled on its line outside of any span: making objects of rows.
     """
-    if not record.times.get("db"):
+    least = limits.big_result
+    if not any(_said(span) >= least for span in record.spans):
         return []
     found = []
     for group in alike(record, "db", lambda span: span.statement):
-        big = [span for span in group.spans if _rows(span) >= limits.big_result]
+        big = [span for span in group.spans if _said(span) >= least and _reads(span)]
         if big:
-            most = max(map(_rows, big))
+            most = max(map(_said, big))
             cost = sum(span.self_ns for span in big) + _on_line(record, group.where)
             text = f"{big[0].name} returns {most:,} rows"
             cost, where = min(cost, record.duration_ns), group.where
@@ -35,17 +37,17 @@ def big_result(record: Record, limits: Thresholds = DEFAULTS) -> list[Insight]:
     return sorted(found, key=lambda insight: -insight.cost_ns)[:_MOST]
 
 
-def _rows(span: SpanRecord) -> int:
+def _said(span: SpanRecord) -> int:
+    """The rows its driver told of."""
     rows = span.tags.get("rows") if span.tags else None
-    statement = span.statement
-    if not isinstance(rows, int) or statement is None or not _READS.match(statement):
-        return 0
+    return rows if isinstance(rows, int) else 0
+
+
+def _reads(span: SpanRecord) -> bool:
+    if span.statement is None or not _READS.match(span.statement):
+        return False
     # WITH … INSERT changes; FOR UPDATE only locks what it returns.
-    return (
-        0
-        if _CHANGES.search(statement.upper().replace("FOR UPDATE", "").replace("FOR NO KEY UPDATE", ""))
-        else rows
-    )
+    return not _CHANGES.search(_LOCKS.sub("", span.statement))
 
 
 def _on_line(record: Record, where: Frame | None) -> int:

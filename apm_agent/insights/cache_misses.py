@@ -16,12 +16,13 @@ def cache_misses(record: Record, limits: Thresholds = DEFAULTS) -> list[Insight]
     The cost is that of the reads that missed something. What was computed or fetched instead is not in it: it has
     insights of its own.
     """
-    if not record.times.get("cache"):
+    least = limits.cache_misses
+    if sum(_count(span.tags, "misses") for span in record.spans if span.kind == "cache") < least:
         return []
     found = []
     for group in alike(record, "cache", lambda span: None):
         missed, asked = _counted(group)
-        if missed >= limits.cache_misses and missed >= limits.cache_misses_share * asked:
+        if missed >= least and missed >= limits.cache_misses_share * asked:
             cost = sum(span.self_ns for span in group.spans if _count(span.tags, "misses"))
             text = f"{missed} of {asked} reads miss the cache"
             found.append(Insight("cache_misses", text, min(cost, record.duration_ns), missed, group.where))

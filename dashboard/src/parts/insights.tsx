@@ -10,7 +10,8 @@ const ICONS: [RegExp, string][] = [
   [/memory|rss|alloc/, 'memory'],
   [/error|fail|raise/, 'error'],
   [/block|wait|lock|pool|queue|speed|regression/, 'clock'],
-  [/query|sql|statement|db/, 'database'],
+  [/query|sql|statement|db|cache|result/, 'database'],
+  [/calls/, 'split'],
   [/gc|pause/, 'memory'],
   [/cpu|code|line|slow/, 'code'],
 ];
