@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from apm_agent.errors import StoreError
+from apm_agent.model.statement import summary
 from apm_agent.queries import detail, names
 from apm_agent.queries.cells import grid_of
 from apm_agent.queries.connection import Connection
@@ -40,6 +41,7 @@ def statement(
         "query": rows(connection, window, scope, [found], everything)[0] if found else None,
         "id": str(number),
         "text": text,
+        "summary": summary(text),
         "p95": {
             "ms": ms(durations[-(-len(durations) * 95 // 100) - 1]) if len(durations) >= _ENOUGH else None,
             "count": len(durations),

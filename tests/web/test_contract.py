@@ -89,6 +89,18 @@ MEMORY = {
     "types": [{"type": TEXT, "count": WHOLE, "where": Maybe(PLACED)}],
     "holders": [{"type": TEXT, "held_by": [{"what": TEXT, "count": WHOLE}]}],
 }  # fmt: skip
+QUERY = {
+    "id": TEXT, "text": TEXT, "summary": TEXT, "runs": WHOLE, "per_min": NUMBER, "runs_per_call": NUMBER,
+    "total_ms": NUMBER, "mean_ms": NUMBER, "max_ms": NUMBER, "share": NUMBER, "endpoint_count": WHOLE,
+    "endpoints": [{"name": TEXT, "kind": TEXT, "service": TEXT}], "where": [PLACE], "places": WHOLE, "flags": [TEXT],
+}  # fmt: skip
+PLAN = {
+    "id": TEXT, "release": Maybe(TEXT), "database": TEXT, "at": NUMBER, "server": TEXT, "note": TEXT,
+    "steps": [{
+        "depth": WHOLE, "text": TEXT, "details": [TEXT], "rows": Maybe(NUMBER), "cost": Maybe(NUMBER), "scan": YES,
+    }],
+    "before": Maybe({"release": Maybe(TEXT), "at": NUMBER, "changed": YES, "gone": [TEXT], "new": [TEXT]}),
+}  # fmt: skip
 
 SHAPES: dict[str, Shape] = {
     "bytecode?id={id}&file={file}&function={function}": {
@@ -245,6 +257,26 @@ SHAPES: dict[str, Shape] = {
             "releases": [{"release": Maybe(TEXT), "count": WHOLE}], "traces": [TEXT],
         }],
     },
+    "queries?range=24h": {
+        **COMMON, "queries": [QUERY], "total": {"count": WHOLE, "runs": WHOLE, "total_ms": NUMBER},
+        "cursor": Maybe(TEXT), "services": [TEXT], "releases": [TEXT],
+    },
+    "query?range=24h&id={statement}": {
+        **COMMON, "query": Maybe(QUERY), "id": TEXT, "text": TEXT, "summary": TEXT,
+        "p95": {"ms": Maybe(NUMBER), "count": WHOLE},
+        "series": {
+            "t": [NUMBER], "step": WHOLE, "runs": [WHOLE], "total_ms": [NUMBER],
+            "mean_ms": [Maybe(NUMBER)], "max_ms": [Maybe(NUMBER)],
+        },
+        "senders": [{
+            "name": TEXT, "kind": TEXT, "service": TEXT, "method": Maybe(TEXT), "route": Maybe(TEXT),
+            "where": Maybe(PLACE), "runs": WHOLE, "calls": WHOLE, "runs_per_call": NUMBER, "total_ms": NUMBER,
+            "mean_ms": NUMBER, "max_ms": NUMBER, "share": NUMBER,
+        }],
+        "examples": [{**ROW, "runs": WHOLE, "statement_ms": NUMBER, "longest_ms": NUMBER}],
+        "plans": [PLAN],
+        "explain": {"databases": [{"name": TEXT, "engine": TEXT}], "refused": Maybe(TEXT)},
+    },
     "live": {
         **COMMON, "asked_until": Maybe(NUMBER),
         "processes": [{
@@ -314,7 +346,10 @@ def ask(url: str) -> Callable[[str], Any]:
 
 @pytest.mark.parametrize("question", SHAPES)
 def test_every_key_with_its_type(question: str, ask: Callable[[str], Any]) -> None:
-    if "{id}" in question:
+    if "{statement}" in question:
+        for row in ask("queries?range=24h")["queries"]:
+            check(ask(question.format(statement=row["id"])), SHAPES[question], question)
+    elif "{id}" in question:
         for name in (
             "GET%20/orders",
             "POST%20/quote",
