@@ -49,6 +49,22 @@ export const PAGES: Page[] = [
     ranged: false,
   },
   {
+    id: 'queries',
+    title: 'Queries',
+    source: 'queries.tsx',
+    load: () => import('./pages/queries.tsx'),
+    rail: { group: 'Causes', icon: 'database', key: 'q' },
+    ranged: true,
+  },
+  {
+    id: 'query',
+    title: 'Query',
+    source: 'query/query.tsx',
+    load: () => import('./pages/query/query.tsx'),
+    under: 'queries',
+    ranged: true,
+  },
+  {
     id: 'health',
     title: 'Health',
     source: 'health.tsx',

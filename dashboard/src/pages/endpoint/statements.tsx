@@ -5,12 +5,14 @@ import { Bar } from '../../parts/bits.tsx';
 import { Panel } from '../../parts/panel.tsx';
 import { Sql, placeText } from '../../parts/source.tsx';
 import { type Column, type Order, Table, sorted } from '../../parts/table.tsx';
+import { useQuery } from '../../state/query.ts';
 import * as f from '../../text/format.ts';
 import { brief } from '../../text/sql.ts';
 
 const MANY = 5;
 
 export function Statements({ data }: { data: EndpointAnswer }) {
+  const query = useQuery();
   const [order, sort] = useState<Order>({ column: 'time', descending: true });
   const [open, setOpen] = useState<string | null>(null);
   const most = Math.max(...data.statements.map((one) => one.total_ms), 1e-9);
@@ -86,6 +88,9 @@ export function Statements({ data }: { data: EndpointAnswer }) {
       {shown && (
         <div class="block">
           <Sql text={shown.text} />
+          <a class="link" href={query.link('query', { id: shown.id })}>
+            All of this query
+          </a>
         </div>
       )}
     </Panel>

@@ -7,6 +7,7 @@ import { HotLines } from '../../parts/hotlines.tsx';
 import { Panel, Tabs } from '../../parts/panel.tsx';
 import { Sql, placeText } from '../../parts/source.tsx';
 import { type Column, Table } from '../../parts/table.tsx';
+import { useQuery } from '../../state/query.ts';
 import * as f from '../../text/format.ts';
 import { brief } from '../../text/sql.ts';
 
@@ -119,6 +120,7 @@ export function Data({ data }: { data: TraceAnswer }) {
 }
 
 function Statements({ data }: { data: TraceAnswer }) {
+  const query = useQuery();
   const [open, setOpen] = useState<string | null>(null);
   const most = Math.max(...data.statements.map((one) => one.total_ms), 1e-9);
   const columns: Column<Statement>[] = [
@@ -163,6 +165,9 @@ function Statements({ data }: { data: TraceAnswer }) {
       {shown && (
         <div class="block">
           <Sql text={shown.text} />
+          <a class="link" href={query.link('query', { id: shown.id })}>
+            All of this query
+          </a>
         </div>
       )}
     </>

@@ -1,0 +1,149 @@
+/** Queries: which statement costs most, and who sends it? */
+import { useEffect, useState } from 'preact/hooks';
+import type { QueriesAnswer, QueryRow } from '../api/queries.ts';
+import { useAnswer } from '../api/use.ts';
+import { Bar, Flag } from '../parts/bits.tsx';
+import { Icon } from '../parts/icon.tsx';
+import { Panel, Segments } from '../parts/panel.tsx';
+import { placeText } from '../parts/source.tsx';
+import { Empty, Loaded } from '../parts/states.tsx';
+import { type Column, Table } from '../parts/table.tsx';
+import { useQuery } from '../state/query.ts';
+import * as f from '../text/format.ts';
+import { brief } from '../text/sql.ts';
+
+const STEP = 200;
+const MANY = 5;
+const ORDERS = [
+  { id: 'total', title: 'Most time', tip: 'All time of the statement, over all endpoints' },
+  { id: 'runs', title: 'Most runs' },
+  { id: 'mean', title: 'Slowest each', tip: 'Total time ÷ runs' },
+  { id: 'max', title: 'Slowest run' },
+  { id: 'endpoints', title: 'Most endpoints', tip: 'Sent by most endpoints: one index helps them all' },
+];
+
+export default function Queries() {
+  const query = useQuery();
+  const sort = query.get('sort') || 'total';
+  const limit = Number(query.get('rows')) || STEP;
+  const answer = useAnswer<QueriesAnswer>('queries', { sort, q: query.get('q'), limit });
+  const hrefOf = (row: QueryRow) => query.link('query', { id: row.id });
+  return (
+    <Loaded answer={answer} what="the queries" height={520}>
+      {(data) => (
+        <Panel
+          id="queries"
+          level={1}
+          title="Queries"
+          sub={`${f.plural(data.total.count, 'statement')}, ${f.plural(data.total.runs, 'run')}, ${f.span(data.total.total_ms)}`}
+        >
+          <div class="toolbar">
+            <Segments label="Order" order options={ORDERS} current={sort} select={(next) => query.set({ sort: next })} />
+            <span class="space" />
+            <TextFilter />
+            <a class="button" href={`api/v1/${answer.path}`}>
+              JSON
+            </a>
+          </div>
+          {data.queries.length ? (
+            <Table
+              label="Queries, arrow keys move, Enter opens"
+              columns={columnsOf(data.queries, hrefOf)}
+              rows={data.queries}
+              keyOf={(row) => row.id}
+              height={46}
+              hrefOf={hrefOf}
+            />
+          ) : (
+            <Empty common={data} noun="queries" filters={['q']} />
+          )}
+          {data.cursor && limit < 1000 && (
+            <p class="more">
+              <button type="button" class="button" onClick={() => query.set({ rows: 1000 }, { replace: true })}>
+                Show up to 1,000
+              </button>
+            </p>
+          )}
+        </Panel>
+      )}
+    </Loaded>
+  );
+}
+
+function columnsOf(rows: QueryRow[], hrefOf: (row: QueryRow) => string): Column<QueryRow>[] {
+  const most = Math.max(...rows.map((row) => row.share), 1e-9);
+  return [
+    {
+      id: 'text',
+      title: 'Statement',
+      wide: true,
+      cell: (row) => (
+        <span class="twoline">
+          <span>
+            <a class="mono statement" href={hrefOf(row)} title={f.tame(row.text, 300)} dir="ltr">
+              {f.tame(brief(row.text), 300)}
+            </a>
+            {row.flags.map((flag) => (
+              <Flag key={flag} name={flag} />
+            ))}
+          </span>
+          <span class="faint mono">{place(row)}</span>
+        </span>
+      ),
+    },
+    {
+      id: 'share',
+      title: 'Time consumed',
+      tip: 'All time of this statement ÷ all time of all statements, in this range',
+      cell: (row) => (
+        <span data-tip={f.span(row.total_ms)}>
+          <Bar share={row.share / most} text={f.percent(row.share)} tone="k-db" />
+        </span>
+      ),
+    },
+    { id: 'rate', title: 'Runs/min', tip: 'Runs ÷ minutes in this range', right: true, cell: (row) => f.rate(row.per_min) },
+    {
+      id: 'per_call',
+      title: 'Runs/call',
+      tip: 'Runs ÷ calls that ran it at all, at the endpoint and line where that is most',
+      right: true,
+      cell: (row) => (row.runs_per_call >= MANY ? <b class="bad">{f.mean(row.runs_per_call)}</b> : f.mean(row.runs_per_call)),
+    },
+    { id: 'mean', title: 'Each', formula: 'each', right: true, cell: (row) => f.ms(row.mean_ms) },
+    { id: 'max', title: 'Max', right: true, cell: (row) => f.ms(row.max_ms) },
+    {
+      id: 'endpoints',
+      title: 'Sent by',
+      tip: 'The endpoint that spends most time in it, and how many others send it',
+      cell: (row) => (
+        <span class="soft cut sender">
+          {f.tame(row.endpoints[0]?.name ?? f.NONE, 60)}
+          {row.endpoint_count > 1 && <span class="faint"> and {f.plural(row.endpoint_count - 1, 'other')}</span>}
+        </span>
+      ),
+    },
+  ];
+}
+
+function place({ where, places }: QueryRow): string {
+  if (!where.length) return 'line not known';
+  const more = places > 1 ? ` and ${f.plural(places - 1, 'other line')}` : '';
+  return f.shortPath(placeText(where[0])) + more;
+}
+
+function TextFilter() {
+  const query = useQuery();
+  const [text, set] = useState(query.get('q'));
+  useEffect(() => {
+    if (text === query.get('q')) return;
+    const timer = setTimeout(() => query.set({ q: text }, { replace: true }), 250);
+    return () => clearTimeout(timer);
+  }, [text]);
+  return (
+    <label class="search">
+      <Icon name="search" />
+      <span class="sr-only">Text in the statement</span>
+      <input type="search" placeholder="Table or column" value={text} onInput={(event) => set(event.currentTarget.value)} />
+    </label>
+  );
+}
