@@ -45,10 +45,14 @@ _SHAPES = (
 _QUOTED = "|".join(
     rf"{mark}(?:(?:[^{mark}\\\n]|\\.){{0,500}}{mark}|(?:[^{mark}\\\n]|\\.){{500,2000}})" for mark in "'\""
 )
-#: What PostgreSQL says of a row that it refuses.
-_ROWS = r"(?<=\)=\()[^)\n]+|(?<=Failing row contains \()[^\n]+"
+#: What servers repeat of what they refuse without quoting it well: PostgreSQL, MySQL, pipelines of redis.
+_ROWS = (
+    r"(?<=\)=\()[^)\n]+|(?<=Failing row contains \()[^\n]+|(?<=\nLINE )\d[^\n]*"
+    r"|\bnear '[\s\S]*?(?:' at line \d+|\Z)|\bCommand # \d+ \([\s\S]*?(?:\) of pipeline|\Z)"
+)
 _IN_VALUE = re.compile(_SHAPES)
 _IN_TEXT = re.compile(f"{_QUOTED}|{_ROWS}|{_SHAPES}")
+_IN_BROKEN = re.compile(rf"{_QUOTED}|['\"][^'\"]*\Z|{_ROWS}|{_SHAPES}")  # a text that was cut ends in a quote
 _LOGIN = re.compile(r"(?<=://)[^/\s@]{1,1000}@")
 _HOST = re.compile(r"[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}")
 _CARD_DIGITS = range(14, 20)
@@ -138,7 +142,7 @@ class Scrubber:
                     inside = ""
                 if inside and len(inside) <= _LONGEST_TEXT:
                     return inside
-            return self._masked(_IN_TEXT, cut)
+            return self._masked(_IN_BROKEN, cut)
         if key == "host":
             return self._host(cut)
         return self._address(cut) if key == "url" else self._value(cut)

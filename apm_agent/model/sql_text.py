@@ -142,6 +142,8 @@ class _Reader:
             self._word(token)
         elif kind in ("mark", "cast"):
             self._mark(token)
+        elif kind in ("string", "double") and _runs_on(self.sql, after):
+            raise Unreadable  # 'O'Brien': a value ended its own quotes
         elif kind == "double":
             self._double(token, after)
         elif kind in ("string", "number", "dollar", "parameter"):
@@ -298,6 +300,10 @@ class _Reader:
             del self.out[group.skip_to :], self.spaced[group.skip_to :]
         elif group.is_list and all(item.upper() in _CONSTANTS for item in self.out[group.at + 1 :]):
             del self.out[group.at + 2 :], self.spaced[group.at + 2 :]
+
+
+def _runs_on(sql: str, at: int) -> bool:
+    return at < len(sql) and (sql[at].isalnum() or sql[at] == "_")
 
 
 def _has_quote(text: str) -> bool:

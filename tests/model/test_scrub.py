@@ -61,6 +61,9 @@ def usual() -> Iterator[None]:
         ("api_key: x", f"api_key: {MASK}"),
         ("Key (name)=(Bob Smith) already exists.", f"Key (name)=({MASK}) already exists."),
         ("Failing row contains (7, Bob, 1).", f"Failing row contains ({MASK}"),
+        ("near ''Ann' and x' at line 1", MASK),
+        ("no\nLINE 1: SELECT 'Ann\n  ^", f"no\nLINE {MASK}\n  ^"),
+        ("Command # 1 (SET Ann x) of pipeline caused error: no", f"{MASK} caused error: no"),
         ("took 12 ms in 3 steps", "took 12 ms in 3 steps"),
         ("it's fine", "it's fine"),
     ],
@@ -107,7 +110,8 @@ def test_json_in_a_text_is_scrubbed_as_what_it_says() -> None:
 
 
 @pytest.mark.parametrize(
-    "cut", ['{"name": "hunter two"', '["hunter two", ' + '"a", ' * 900 + "1]", "[" * 5000]
+    "cut",
+    ['{"name": "hunter two"', '{"name": "hunter two', '["hunter two", ' + '"a", ' * 900 + "1]", "[" * 5000],
 )
 def test_json_that_cannot_be_read_loses_all_it_quotes(cut: str) -> None:
     assert "hunter" not in str(scrub_mapping({"body": cut}))
@@ -202,7 +206,8 @@ HOSTILE = [
     unit * (2_000 // len(unit))
     for unit in (
         "a.", "a@", "\\'", "'\\", "passw", "token.", "1 ", "a-", "[", "://", "eyJ", "eyJa.", "token ", "a1", "bearer ",
-        ")=(", "+a", "token:", "'a\n", "token[", "{", '{"a":', '["', "a.b@", "1-",
+        ")=(", "+a", "token:", "near '", "Command # 1 (", "\nLINE 1", "'a\n", "token[", "{", '{"a":', '["', "a.b@",
+        "1-",
     )
 ]  # fmt: skip
 
