@@ -4,6 +4,7 @@
 #   make bench                   overhead             make matrix   the tests on every Python (ARGS="tests/servers")
 #   make bench-profilers         accuracy and cost of ours, py-spy, pyinstrument, yappi and cProfile; about an hour
 #   make soak                    long runs            make clean    take away what was made
+#   make suites                  the own tests of Flask, Starlette, Werkzeug and Django under the agent (ARGS=flask)
 #   make docs                    the tables of docs/supported.md, from the code (ARGS=--tested after the tests passed
 #                                with other versions of libraries than those noted)
 
@@ -18,7 +19,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 PAGES := $(shell find dashboard/src dashboard/build.mjs dashboard/build.py dashboard/package-lock.json -type f 2>/dev/null)
 
-.PHONY: demo test lint bench bench-profilers matrix soak docs clean packages
+.PHONY: demo test lint bench bench-profilers matrix soak suites docs clean packages
 
 demo: $(VENV)/.demo
 	@exec $(BIN)/apm-agent demo $(ARGS)
@@ -47,8 +48,11 @@ soak: $(VENV)/.dev
 docs: $(VENV)/.dev
 	$(BIN)/python docs/supported.py $(ARGS)
 
+suites: $(VENV)/.dev
+	$(BIN)/python tests/soak/suites $(ARGS)
+
 clean:
-	rm -rf $(VENV) .venv-matrix dist build dashboard/node_modules apm_agent/web/static
+	rm -rf $(VENV) .venv-matrix .venv-suites dist build dashboard/node_modules apm_agent/web/static
 
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
