@@ -251,6 +251,29 @@ def test_lazy_loads_of_sqlalchemy(tmp_path: Path) -> None:
     assert "selectinload(…)" in found["fix"]
 
 
+LAZY_ASYNC = (
+    LAZY.partition("@app")[0].replace(
+        "class Base(", "from sqlalchemy.ext.asyncio import *\n\nclass Base(AsyncAttrs, "
+    )
+    + """
+@app.get("/")
+async def view():
+    engine = create_async_engine("sqlite+aiosqlite:///shop.db")
+    async with AsyncSession(engine) as session:
+        for author in (await session.scalars(sa.select(Author))).all():
+            await author.awaitable_attrs.books  # here
+    await engine.dispose()
+    return "ok"
+"""
+)
+
+
+def test_lazy_loads_in_a_greenlet(tmp_path: Path) -> None:
+    found = told(tmp_path, LAZY_ASYNC, "repeated_query")
+    assert found["why"].startswith(f"30 identical queries from shop.py:{found['where']['line']}")
+    assert "selectinload(…)" in found["fix"]
+
+
 SLOW = """
 import sqlite3
 
