@@ -152,13 +152,17 @@ def to_text(told: Told) -> str:
 def read(path: str) -> Told | None:
     """What a process tells; None when it is gone, no plain file, or nothing this version understands."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
-        with open(descriptor, encoding="utf-8") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        # By an opener, because a descriptor handed to `open` stays open where it is of a folder.
+        with open(path, encoding="utf-8", opener=_open) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 return None
             return _told(json.loads(file.read(_LONGEST_FILE)))
     except (OSError, ValueError, TypeError, KeyError, IndexError, RecursionError):
         return None
+
+
+def _open(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
 
 
 def _told(said: dict[str, Any]) -> Told:
