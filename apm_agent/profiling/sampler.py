@@ -142,6 +142,8 @@ class Sampler:
             self._refused = f"off: {error}"
 
     def _rouse(self) -> None:
+        if self._refused:  # no thread is there to put the switch interval back
+            return
         self._idle = False
         self._moments.lower()  # or it might not get the GIL to see what has begun
         if self._parked:
