@@ -1,15 +1,31 @@
-"""What all tests share: in CI nothing that opens a browser, a server or another tool may be skipped."""
+"""What all tests share: none leaves anything behind, and in CI none of a browser, a server or a tool is skipped."""
 
 from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from apm_agent.testing.leaks import DESCRIPTORS, THREADS, leaving_nothing
+
 _NEVER_SKIPPED = ("browser", "server", "tools")
+
+_HERE = Path(__file__).parent
+#: What outlives a single test by right, by folder: a dashboard keeps its connections to the store, and servers, pools
+#: and clients of libraries under watch, which many tests share, their threads and sockets.
+_LENT = {
+    "browser": (DESCRIPTORS, THREADS),
+    "instruments": (DESCRIPTORS, THREADS),
+    "integrations": (DESCRIPTORS, THREADS),
+    "jobs": (DESCRIPTORS, THREADS),
+    "profiling": (DESCRIPTORS,),  # pipes of uvloop
+    "queries": (DESCRIPTORS,),
+    "web": (DESCRIPTORS,),
+}
 
 # A background shell has its commands ignore SIGINT, and they hand that on to each program a test starts.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
@@ -26,3 +42,10 @@ def pytest_runtest_makereport(
         report.outcome = "failed"
         report.longrepr = f"skipped, which CI does not allow: {report.longrepr}"
     return report
+
+
+@pytest.fixture(autouse=True)
+def _leaves_nothing(request: pytest.FixtureRequest) -> Iterator[None]:
+    """No patch, current transaction, sampler's work or switch interval, and but for `_LENT` no thread or descriptor."""
+    with leaving_nothing(_LENT.get(request.path.relative_to(_HERE).parts[0], ())):
+        yield

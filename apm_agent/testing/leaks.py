@@ -36,7 +36,7 @@ def now() -> State:
     """Look; nothing is imported for it, since what is not imported has left nothing."""
     return State(
         frozenset(sys._current_frames()),  # threads that Python's `threading` knows nothing of, too
-        frozenset(os.listdir(_folder)) if _folder is not None else frozenset(),
+        _descriptors(),
         _patches(),
         _of("apm_agent.model.current", "current", lambda current: current.get()),
         _at_work(),
@@ -80,6 +80,15 @@ def left(before: State, after: State, allowed: Collection[str] = ()) -> list[str
     return [line for kind, lines in found.items() if kind not in allowed for line in lines]
 
 
+def _descriptors() -> frozenset[str]:
+    if _folder is None:
+        return frozenset()
+    # The listing opens the folder, at the lowest number that is free: what a test left at that number must differ.
+    lowest = os.open(_folder, os.O_RDONLY)
+    os.close(lowest)
+    return frozenset(os.listdir(_folder)) - {str(lowest)}
+
+
 def _of(module: str, name: str, ask: Any) -> Any:
     loaded = sys.modules.get(module)
     return None if loaded is None else ask(getattr(loaded, name))
@@ -112,7 +121,7 @@ def _thread(ident: int) -> str:
 
 
 def _descriptor(number: str) -> str:
-    """What a descriptor is of; empty where it was the one the folder was listed with."""
+    """What a descriptor is of; empty where it is closed by now."""
     try:
         return f"descriptor {number}: {os.readlink(f'{_folder}/{number}')}"
     except OSError:

@@ -38,8 +38,11 @@ def apm_leaves_nothing() -> Iterator[None]:
     """Fail where the test leaves threads, descriptors, patches or a current transaction behind."""
     from apm_agent.testing.leaks import leaving_nothing
 
-    with leaving_nothing():
-        yield
+    try:
+        with leaving_nothing():
+            yield
+    except AssertionError as error:
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
 
 
 @pytest.hookimpl(tryfirst=True)
