@@ -20,7 +20,10 @@ class _Failing(contained):
 
     def note(self, error: Exception) -> None:
         """Count the failure by its class and place."""
-        if not isinstance(error, ScrubError):
+        # A new one, without a traceback: whoever keeps log records would keep the writer's frames, and values.
+        if isinstance(error, ScrubError):
+            error = ScrubError(str(error))
+        else:
             place, traceback = "", error.__traceback__
             while traceback is not None:
                 place = f" at {traceback.tb_frame.f_code.co_filename}:{traceback.tb_lineno}"
