@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from apm_agent.model.profile import Frame
 from apm_agent.queries import phrases
@@ -55,21 +55,23 @@ class Finding:
         return self.grave or phrases.severity(evidence)
 
 
-#: A close look at an endpoint reads many rows: it holds for so many seconds.
+Seen = TypeVar("Seen")
+
+#: A close look at an endpoint reads many rows or buckets: it holds for so many seconds.
 _HOLDS = 30.0
-_memory = Memory(500)
+_memory = Memory(5000)
 _UNKNOWN = object()
 
 
 def close_look(
-    connection: Connection, window: Window, what: tuple[object, ...], look: Callable[[], Finding | None]
-) -> Finding | None:
+    connection: Connection, window: Window, what: tuple[object, ...], look: Callable[[], Seen]
+) -> Seen:
     """What `look` finds, or found a moment ago; `what` says at what it looks, and for which kind of finding."""
     length = (window.start, window.end) if window.range is None else window.range
     key = (connection.path, connection.identity, length, *what)
     known = _memory.get(key, _UNKNOWN)
     if known is not _UNKNOWN:
-        return cast("Finding | None", known)
+        return cast("Seen", known)
     found = look()
     _memory.put(key, found, _HOLDS)
     return found

@@ -133,7 +133,7 @@ def two_speeds(
     """A finding for each endpoint that runs at two speeds, those first where it costs most."""
     found: dict[int, Speeds] = {}
     for at, each in measured.items():
-        speeds = split(each.histogram)
+        speeds = close_look(connection, window, ("split", at, releases), partial(split, each.histogram))
         if speeds is not None:
             found[at] = speeds
     costliest = sorted(found, key=lambda at: -found[at].cost_ns)
