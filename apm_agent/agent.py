@@ -134,6 +134,8 @@ class Agent:
         function = ScrubFunction(config.scrub_function) if config.scrub_function else None
         scrub.configure(scrub_rules.read(config.scrub), function)
         load(self.store)
+        if self.memory is not None:
+            self.memory.resident()  # what reads it is loaded now, and not by the first request
         # In the order of what they cost to have inside: what is started first measures the others too.
         cpu = Cpu(system) if system.has_cpu else None
         asked = config.cprofile_share or config.cprofile_header

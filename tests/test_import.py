@@ -90,8 +90,6 @@ for _ in range(3):
     assert client.get("/").data == b"ok"
     rounds.append(Finder.seen)
 """
-#: Read by the first transaction of each process, where memory is measured; 1 to 2 ms, once.
-READS_MEMORY = {"ctypes", "_ctypes", "ctypes._endian", "struct", "_struct"}
 
 
 def test_r27_the_first_request_loads_no_part_of_ours(tmp_path: Path) -> None:
@@ -113,5 +111,5 @@ def test_r27_the_first_request_loads_no_part_of_ours(tmp_path: Path) -> None:
 
     first, *more = rounds("apm_agent.wsgi(app)")
     clients, *_ = rounds("app")  # the client has to load something too
-    assert set(first) - set(clients) <= READS_MEMORY
+    assert set(first) <= set(clients)
     assert more == [[], []]
