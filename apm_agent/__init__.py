@@ -18,6 +18,8 @@ sideways. `tests/test_floors.py` reads the drawing below and holds the code to i
 The two wings meet in the store's file alone: the agent never loads a query, and the dashboard runs where no
 agent is installed. Two doors are open on purpose. `cli` may start either wing. `integrations/mount.py` loads
 the dashboard into the application, and only when a path for it was set.
+
+pytest, for which `testing` has a plugin, may find this package imported already: PYTEST_DONT_REWRITE.
 """
 
 from __future__ import annotations

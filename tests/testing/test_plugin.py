@@ -5,8 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import apm_agent
 from servers import environment
 
 Run = Callable[..., Any]
@@ -258,7 +260,15 @@ def test_beside_an_agent_that_is_on(run: Run) -> None:
     assert done.counts == {"passed": 3}, done.text
 
 
-def test_under_apm_agent_run(run: Run) -> None:
+def test_under_apm_agent_run(run: Run, tmp_path: Path) -> None:
+    # As a wheel lies there: pytest reads the list of its files, and would rewrite what it finds imported already.
+    site = tmp_path / "site"
+    about = site / "apm_agent-0.1.0.dist-info"
+    about.mkdir(parents=True)
+    (site / "apm_agent").symlink_to(Path(apm_agent.__file__).parent)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: apm-agent\nVersion: 0.1.0\n")
+    (about / "entry_points.txt").write_text("[pytest11]\nany-plugin = colorsys\n")
+    (about / "RECORD").write_text("apm_agent/__init__.py,,\napm_agent/testing/plugin.py,,\n")
     done = run(
         {
             "jobs.py": JOBS,
@@ -271,6 +281,7 @@ def test_under_apm_agent_run(run: Run) -> None:
             """,
         },
         watched=True,
+        PYTHONPATH=str(site),
     )
     assert done.counts == {"passed": 1}, done.text
 
