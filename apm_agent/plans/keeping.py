@@ -36,7 +36,7 @@ def keep(path: str, asked: Asked, plan: Plan) -> str | None:
             connection.execute("BEGIN IMMEDIATE")
             _put(connection, (*asked, plan.server, _steps(plan), plan.note))
             connection.execute("COMMIT")
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeEncodeError) as error:
         return f"the store cannot be written: {error}"
     return None
 

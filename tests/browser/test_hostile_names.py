@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
@@ -18,6 +20,8 @@ from apm_agent.model.origin import Origin
 from apm_agent.model.profile import Sample
 from apm_agent.model.span import Span
 from apm_agent.model.transaction import Failure, Transaction
+from apm_agent.plans.keeping import Asked, keep
+from apm_agent.plans.plan import Plan, Step
 from apm_agent.recording.digest import Digest
 from apm_agent.store.sqlite import SQLiteStore
 from apm_agent.web.app import dashboard
@@ -76,6 +80,12 @@ def hostile_store(path: Path, text: str) -> Path:
     }
     store.write([digest.digest(made)], state)
     store.close()
+    clean = text.encode("utf-8", "replace").decode()
+    plan = Plan((Step(3, text, (text, text), 7.0, 1.5, True), Step(0, text)), clean, clean)
+    with closing(sqlite3.connect(path)) as db:
+        (statement,) = db.execute("SELECT id FROM statements LIMIT 1").fetchone()
+    for at in (1, 2):
+        assert keep(str(path), Asked(statement, clean, "shop", at), plan) is None
     return path
 
 
@@ -90,12 +100,15 @@ def test_r39_hostile_names_are_only_shown(visit: Callable[..., Window], haunted:
     base = haunted.rstrip("/")
     (row,) = ask(base, "endpoints")["endpoints"]
     (trace,) = ask(base, "traces")["traces"]
+    statement = ask(base, "queries")["queries"][0]["id"]
     window = visit(haunted, viewport={"width": 1024, "height": 800})
     pages = {
         "endpoints": "endpoints",
         "endpoint": f"endpoint?name={quote(row['name'])}",
         "traces": "traces",
         "trace": f"trace?id={trace['id']}",
+        "queries": "queries",
+        "query": f"query?id={statement}",
         "health": "health",
     }
     for name, address in pages.items():

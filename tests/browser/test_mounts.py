@@ -1,7 +1,7 @@
 """Every page in every mount, in both themes and three widths: drawn, silent, accessible, no wider than the window.
 
 How the matrix is covered: the three pages of the way to the slow line (Endpoints, Endpoint, Trace) are opened and
-put before axe in all combinations of four mounts, two themes and three widths. Traces and Health, which are the
+put before axe in all combinations of four mounts, two themes and three widths. The others, which are the
 same code in the same frame, go through all themes and widths once, and once through each mount. Behind proxies,
 where only addresses differ, every page is opened once.
 """
@@ -29,11 +29,14 @@ SLOW = "GET /orders"
 def pages(mounted: Callable[[str], str]) -> dict[str, str]:
     """Page → its address in the made-up day, relative to a mount."""
     slow = ask(mounted("alone").rstrip("/"), "traces", name=SLOW, kept="1", range="24h")["traces"][0]
+    costly = ask(mounted("alone").rstrip("/"), "queries", range="24h")["queries"][0]
     return {
         "endpoints": "endpoints?range=24h",
         "endpoint": f"endpoint?name={quote(SLOW)}&range=24h",
         "trace": f"trace?id={slow['id']}",
         "traces": "traces?range=24h&rows=25",  # axe needs its time for each row, and all are alike
+        "queries": "queries?range=24h",
+        "query": f"query?id={costly['id']}&range=24h",
         "health": "health",
     }
 
@@ -63,7 +66,7 @@ def test_the_three_pages(
 
 
 @pytest.mark.parametrize("theme", THEMES)
-@pytest.mark.parametrize("page", ["traces", "health"])
+@pytest.mark.parametrize("page", ["traces", "queries", "query", "health"])
 def test_the_other_pages(shared: Callable[..., Window], pages: dict[str, str], theme: str, page: str) -> None:
     assert faults_of(shared("alone", theme), page, pages[page], theme, WIDTHS) == []
 
@@ -72,7 +75,7 @@ def test_the_other_pages(shared: Callable[..., Window], pages: dict[str, str], t
 def test_the_other_pages_in_each_mount(
     shared: Callable[..., Window], pages: dict[str, str], mount: str
 ) -> None:
-    for page in ("traces", "health"):
+    for page in ("traces", "queries", "query", "health"):
         assert faults_of(shared(mount, "light"), page, pages[page], "light", (1440,)) == []
 
 
