@@ -9,6 +9,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+import databases
 from upstream import upstream
 
 ABOVE = """
@@ -36,6 +39,7 @@ told = {
     "spans": json.loads(get("/apm/api/v1/trace?id=" + trace["id"]))["spans"],
 }
 server.shutdown()
+globals().get("stop", lambda: None)()
 print(json.dumps(told))
 """
 
@@ -165,6 +169,41 @@ def test_very_many_rows(tmp_path: Path) -> None:
     assert re.fullmatch(r".+ returns 1,200 rows at shop\.py:\d+", found["why"])
     assert found["statement"]["text"].startswith("with recursive n")
     assert "LIMIT" in found["fix"]
+
+
+POSTGRESQL = """
+import psycopg_pool
+from apm_agent.tracing.current import current
+from pools import Holder
+
+where = "host=127.0.0.1 port=PORT user=postgres dbname=postgres"
+pool = psycopg_pool.ConnectionPool(where, min_size=1, max_size=1, open=True)
+held = pool.getconn()
+holder = Holder(lambda: pool.putconn(held))
+
+@app.get("/")
+def view():
+    holder.watch(current.get().spans)
+    connection = pool.getconn()  # wait
+    rows = connection.execute("select n from generate_series(1, 1500) n").fetchall()  # rows
+    pool.putconn(connection)
+    return str(len(rows))
+"""
+
+
+@pytest.mark.server
+@pytest.mark.parametrize(
+    ("kind", "word", "why"),
+    [
+        ("connection_wait", "# wait", r"waits .* ms for a connection from the pool at shop\.py:\d+"),
+        ("big_result", "# rows", r"SELECT .* returns 1,500 rows at shop\.py:\d+"),
+    ],
+)
+def test_a_real_pool_and_a_real_database(tmp_path: Path, kind: str, word: str, why: str) -> None:
+    with databases.postgresql() as port:
+        app = POSTGRESQL.replace("PORT", str(port)).replace(word, "# here")
+        found = told(tmp_path, app + "\nstop = pool.close\n", kind, insight_thresholds="connection_wait=0")
+    assert re.fullmatch(why, found["why"]), found["why"]
 
 
 DJANGO = """
