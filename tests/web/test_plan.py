@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from werkzeug.test import Client
 
+from apm_agent.config import load
+from apm_agent.integrations import mount
 from planned import HERE, Asked
 from records import STATEMENT
 
@@ -89,3 +92,10 @@ def test_without_the_setting_it_is_off(tmp_path: Path) -> None:
 def test_the_page_is_told_names_and_nothing_more(site: Asked) -> None:
     told = site.get(f"query?id={site.id_of(STATEMENT)}").get_json()["explain"]
     assert told["databases"] == [{"name": "shop", "engine": "SQLite"}, {"name": "old", "engine": "SQLite"}]
+
+
+def test_r41_the_setting_reaches_the_dashboard_inside_the_application(site: Asked) -> None:
+    config = load({"store": f"sqlite:///{site.path}", "explain": "shop=sqlite:////data/shop.db"}, {})
+    inside = Client(mount.load(config, open_to_all=True))
+    told = inside.get(f"/api/v1/query?id={site.id_of(STATEMENT)}").get_json()["explain"]
+    assert told["databases"] == [{"name": "shop", "engine": "SQLite"}]
