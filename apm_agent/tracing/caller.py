@@ -52,7 +52,7 @@ def place_of_caller(skip: int = 0) -> Place | None:
 
 def _above(telling: FrameType, left: int) -> Place | None:
     """The place of the user's own code above a frame that tells more, and that frame's code."""
-    frame: FrameType | None = telling
+    frame = telling.f_back
     own = _own
     while frame is not None and left:
         code = frame.f_code
