@@ -48,11 +48,10 @@ def wrap(app: Any) -> Any:
             inner = getattr(app, "asgi_app", app)
             return app if isinstance(inner, asgi.Middleware) else asgi.Middleware(app, agent.config())
         if callable(app) and _takes(app, 2):
-            from apm_agent.integrations import wsgi
+            from apm_agent.integrations import flask, wsgi
 
-            # A Flask application answers through its own `wsgi_app`, which is wrapped as it is made.
-            inner = getattr(app, "wsgi_app", app)
-            return app if isinstance(inner, wsgi.Middleware) else wsgi.Middleware(app, agent.config())
+            # A Flask application answers through its own `wsgi_app`, which is watched as it is made.
+            return app if flask.answers_watched(app) else wsgi.Middleware(app, agent.config())
     return app
 
 
@@ -98,13 +97,18 @@ def _around_stack(wrapped: Callable[..., Any], app: Any, args: Any, kwargs: Any)
     return wrap(wrapped(*args, **kwargs))
 
 
-def _with_django_app(wrapped: Callable[..., Any], registry: Any, args: Any, kwargs: Any) -> Any:
+def _after_django(wrapped: Callable[..., Any], registry: Any, args: Any, kwargs: Any) -> Any:
     names = args[0] if args else kwargs.get("installed_apps")
     # Migrations make registries of their own; the application's is the module's.
     is_main = getattr(sys.modules.get("django.apps.registry"), "apps", None) is registry
-    if is_main and isinstance(names, (list, tuple)) and not any(map(_is_ours, names)):
-        return wrapped([*names, _APP])
-    return wrapped(*args, **kwargs)
+    started = registry.ready
+    result = wrapped(*args, **kwargs)
+    # Without being one of the apps: the application may look through those.
+    if is_main and not started and isinstance(names, (list, tuple)) and not any(map(_is_ours, names)):
+        from apm_agent.integrations.django import apps
+
+        apps.watch()
+    return result
 
 
 def _is_ours(entry: Any) -> bool:
@@ -141,7 +145,7 @@ DOORS = (
     Returning("quart.app:Quart.__init__", _after_quart),
     Returning("starlette.applications:Starlette.build_middleware_stack", _around_stack),
     Returning("fastapi.applications:FastAPI.build_middleware_stack", _around_stack),
-    Returning("django.apps.registry:Apps.populate", _with_django_app),
+    Returning("django.apps.registry:Apps.populate", _after_django),
     Returning("gunicorn.app.base:BaseApplication.wsgi", _gunicorn),
     Returning("uvicorn.config:Config.load", _uvicorn),
     Returning("hypercorn.utils:wrap_app", _argument(0, "app")),

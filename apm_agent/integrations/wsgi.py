@@ -44,16 +44,26 @@ class Middleware:
         self._mount = mount.at(config)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        return self.answer(self.app, self.framework, environ, start_response)
+
+    def answer(
+        self,
+        app: Callable[..., Iterable[bytes]],
+        framework: Any,
+        environ: dict[str, Any],
+        start_response: Callable[..., Any],
+    ) -> Iterable[bytes]:
+        """Let `app` answer, timed by the settings kept here."""
         active = tracing.tracer
         if active is None:
-            return self.app(environ, start_response)
+            return app(environ, start_response)
         path = environ.get("PATH_INFO", "")
         if self._mount is not None and self._mount.serves(path):
             return self._mount.wsgi(environ, start_response)
         here = environ.get(KEY) or current.get()
         outer = None if here is None else transaction_of(here)
         if outer is not None:
-            return self.app(environ, _Inner(outer, environ, start_response, self.framework))
+            return app(environ, _Inner(outer, environ, start_response, framework))
         transaction = active.begin(
             "web",
             UNNAMED,
@@ -68,9 +78,9 @@ class Middleware:
             )
         if "HTTP_TRACEPARENT" in environ:
             accept(transaction, environ["HTTP_TRACEPARENT"])
-        exchange = Exchange(active, transaction, environ, start_response, self.framework)
+        exchange = Exchange(active, transaction, environ, start_response, framework)
         try:
-            body = self.app(environ, exchange)
+            body = app(environ, exchange)
         except BaseException as error:
             exchange.end(error)
             raise

@@ -108,7 +108,7 @@ def orm():
 
 
 def wrappers():
-    """A user's wrapper that is active while a connection opens must be the one that is taken off after it."""
+    """The wrappers of a connection are the user's alone, also where it opens while one is active."""
 
     def user(execute, sql, params, many, context):
         calls.append(sql)
@@ -116,10 +116,10 @@ def wrappers():
 
     calls = []
     connection.close()
-    before = list(connection.execute_wrappers)
     with connection.execute_wrapper(user), watch("wrappers"):
+        assert connection.execute_wrappers == [user], "ours is not among the application's"
         Note.objects.count()
-    assert connection.execute_wrappers == before, connection.execute_wrappers
+    assert connection.execute_wrappers == [], connection.execute_wrappers
     assert len(calls) == 1, calls
     Note.objects.count()
     assert len(calls) == 1

@@ -83,14 +83,15 @@ say()
 """, tmp_path) == [["web", "GET /users/{id}", 200]] * 3  # fmt: skip
 
 
-def test_django_gets_the_app_as_it_starts(tmp_path: Path) -> None:
+def test_django_is_watched_as_it_starts_and_its_apps_stay_its_own(tmp_path: Path) -> None:
     assert run("""
 import notes
 from django.apps import apps
 from django.conf import settings
 from django.test import Client
 from apm_agent import agent
-assert apps.is_installed("apm_agent.integrations.django")
+assert [config.name for config in apps.get_app_configs()] == list(settings.INSTALLED_APPS)
+assert not apps.is_installed("apm_agent.integrations.django")
 assert sum("apm_agent" in name for name in settings.MIDDLEWARE) == 1
 assert agent.config().service == "notes", "what the framework says counts, though it came later"
 tracing.tracer = tracing.Tracer(sink=ended.append)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import inspect
 import logging
 import weakref
 from collections.abc import Iterator
@@ -130,7 +131,7 @@ def test_r43_init_app_twice_and_a_middleware_around_are_one_transaction(seen: Se
     app = shop()
     before = app.wsgi_app
     init_app(app, enabled=False)
-    assert app.wsgi_app is before
+    assert app.wsgi_app == before
     call(APMMiddleware(app, enabled=False), "/users/7")
     assert [t.name for t in seen] == ["GET /users/<int:id>"]
 
@@ -142,6 +143,54 @@ def test_a_dispatchers_prefix_is_part_of_the_name(seen: Seen) -> None:
     call(APMMiddleware(both, enabled=False), "/inner/users/7")
     call(APMMiddleware(both, enabled=False), "/users/7")
     assert [t.name for t in seen] == ["GET /inner/users/<id>", "GET /users/<int:id>"]
+
+
+def test_an_application_goes_with_its_last_reference(seen: Seen) -> None:
+    class Own(Flask):
+        pass
+
+    for kind in (Flask, Own):
+        app = kind("shop")
+        init_app(app, enabled=False)
+        gone = weakref.ref(app)
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            del app
+            assert gone() is None
+        finally:
+            if collecting:
+                gc.enable()
+
+
+def test_its_wsgi_app_alone_keeps_an_application(seen: Seen) -> None:
+    application = shop().wsgi_app
+    call(application, "/users/7")
+    assert [t.name for t in seen] == ["GET /users/<int:id>"]
+
+
+def test_a_wsgi_app_of_its_own_or_wrapped_before_is_watched_from_outside(seen: Seen) -> None:
+    class Own(Flask):
+        def wsgi_app(self, environ: Any, start_response: Any) -> Any:
+            with span("own"):
+                return super().wsgi_app(environ, start_response)
+
+    own, wrapped = Own("own"), Flask("wrapped")
+    wrapped.wsgi_app = ProxyFix(wrapped.wsgi_app)  # type: ignore[method-assign]
+    for app in (own, wrapped):
+        app.add_url_rule("/", view_func=lambda: "hello")
+        init_app(app, enabled=False)
+        assert call(app, "/") == b"hello"
+    assert [(t.name, len(t.spans)) for t in seen] == [("GET /", 1), ("GET /", 0)]
+
+
+def test_an_application_that_is_not_watched_answers_beside_one_that_is(seen: Seen) -> None:
+    shop()
+    bare = Flask("bare")
+    bare.add_url_rule("/", view_func=lambda: "hello")
+    assert call(bare, "/") == b"hello"
+    assert seen == []
+    assert inspect.signature(Flask.wsgi_app).parameters.keys() == {"self", "environ", "start_response"}
 
 
 def test_settings_come_from_the_applications_config(seen: Seen) -> None:

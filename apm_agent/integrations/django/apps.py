@@ -23,14 +23,19 @@ class AgentConfig(AppConfig):  # type: ignore[misc]
     verbose_name = "apm-agent"
 
     def ready(self) -> None:
-        """Install with Django's settings, and put the one middleware first."""
-        given = getattr(settings, "APM_AGENT", None) or {}
-        if not isinstance(given, dict):
-            raise ConfigError(f"Django's setting APM_AGENT is {given!r:.100}, but must be a dict.")
-        agent.install({}, {str(name).lower(): value for name, value in given.items()})
-        if MIDDLEWARE not in settings.MIDDLEWARE:
-            settings.MIDDLEWARE = [MIDDLEWARE, *settings.MIDDLEWARE]
-        got_request_exception.connect(_tell, dispatch_uid="apm_agent")
+        """Watch, with Django's settings."""
+        watch()
+
+
+def watch() -> None:
+    """Install with Django's settings, and put the one middleware first; again does nothing more."""
+    given = getattr(settings, "APM_AGENT", None) or {}
+    if not isinstance(given, dict):
+        raise ConfigError(f"Django's setting APM_AGENT is {given!r:.100}, but must be a dict.")
+    agent.install({}, {str(name).lower(): value for name, value in given.items()})
+    if MIDDLEWARE not in settings.MIDDLEWARE:
+        settings.MIDDLEWARE = [MIDDLEWARE, *settings.MIDDLEWARE]
+    got_request_exception.connect(_tell, dispatch_uid="apm_agent")
 
 
 def _tell(sender: Any, **_: Any) -> None:

@@ -3,7 +3,8 @@
 python tests/soak/suites [flask starlette werkzeug django]
 
 Each suite has its own environment and its sources at the version our tests use, below .venv-suites. Ends with 1 when
-a test fails only with the agent, when a run came to no end, when other tests ran, or when nothing was recorded. What
+a test fails only with the agent, when a run came to no end, when other tests ran, or when no process
+was watched. What
 fails without the agent too (as root, or for want of something on the machine) is counted and not ours.
 """
 
@@ -45,7 +46,7 @@ def _compare(room: rooms.Room) -> bool:
         here = Path(folder)
         plain = _run(room, here, watched=False)
         seen = _run(room, here, watched=True)
-        counted = _recorded(here / "apm.db")
+        processes, transactions = _recorded(here / "apm.db")
         title = f"{room.suite.package} {room.version}"
         if plain is None or seen is None:
             print(
@@ -57,12 +58,12 @@ def _compare(room: rooms.Room) -> bool:
         print(
             f"{title}: {plain.ran} tests, {len(plain.failed)} fail without the agent; "
             f"{seen.ran} tests, {len(seen.failed)} fail with it, {len(only)} of them only then; "
-            f"{counted} transactions recorded",
+            f"{processes} processes and {transactions} transactions recorded",
             flush=True,
         )
         for name in only:
             print(f"  fails only with the agent: {name}", flush=True)
-        return not only and seen.ran == plain.ran and counted > 0
+        return not only and seen.ran == plain.ran and processes > 0
 
 
 def _run(room: rooms.Room, here: Path, *, watched: bool) -> results.Result | None:
@@ -96,12 +97,14 @@ def _run(room: rooms.Room, here: Path, *, watched: bool) -> results.Result | Non
     return results.of_django(said.read_text(errors="replace"))
 
 
-def _recorded(store: Path) -> int:
-    """Proof that the agent was there."""
+def _recorded(store: Path) -> tuple[int, int]:
+    """Processes and transactions: proof that the agent was there."""
     if not store.is_file():
-        return 0
+        return 0, 0
     with closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as connection:
-        return int(connection.execute("SELECT count(*) FROM transactions").fetchone()[0])
+        said = "SELECT (SELECT count(*) FROM processes), (SELECT count(*) FROM transactions)"
+        processes, transactions = connection.execute(said).fetchone()
+        return int(processes), int(transactions)
 
 
 if __name__ == "__main__":
