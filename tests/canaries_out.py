@@ -74,6 +74,40 @@ def http_path(canary: str, world: World) -> None:
 
 
 @way()
+def http_grpc(canary: str, world: World) -> None:
+    import grpc
+
+    with grpc.insecure_channel(f"127.0.0.1:{world.upstream}") as channel:
+        call = channel.unary_unary("/shop.Prices/Get")
+        call(canary.encode(), metadata=(("key", canary),), timeout=2)  # what answers speaks no HTTP/2
+
+
+@way()
+def http_botocore(canary: str, world: World) -> None:
+    import boto3
+    from botocore.config import Config
+
+    client = boto3.client(
+        "dynamodb", endpoint_url=f"http://127.0.0.1:{world.upstream}", region_name="eu-west-1",
+        aws_access_key_id=canary, aws_secret_access_key=canary, config=Config(retries={"max_attempts": 0}),
+    )  # fmt: skip
+    try:
+        client.get_item(TableName=canary, Key={"name": {"S": canary}})
+    finally:
+        client.close()
+
+
+@way()
+def http_elasticsearch(canary: str, world: World) -> None:
+    import elasticsearch
+
+    with elasticsearch.Elasticsearch(
+        f"http://127.0.0.1:{world.upstream}", basic_auth=("app", canary)
+    ) as client:
+        client.search(index="item", query={"match": {"name": canary}})
+
+
+@way()
 def templates(canary: str, world: World) -> None:
     import jinja2
     from mako.template import Template

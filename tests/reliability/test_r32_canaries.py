@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -85,13 +86,14 @@ def _sent() -> Iterator[Sent]:
 
 
 SENT = list(_sent())
+CAPTURED = plain("captured")
 WEBSOCKET, WEBSOCKET_PATH = plain("websocket"), shaped("websocket path")
 IN_FLIGHT, IN_FLIGHT_PATH = plain("in flight"), shaped("in flight path")
 TOKEN, WISH, SETTING = plain("dashboard_token"), plain("cprofile_header"), plain("doctor")
 CANARIES = {
     **{way.name: (shaped if way.free else plain)(way.name) for way in WAYS},
     **{sent.name: sent.canary for sent in SENT},
-    "websocket": WEBSOCKET, "websocket path": WEBSOCKET_PATH, "in flight": IN_FLIGHT,
+    "captured": CAPTURED, "websocket": WEBSOCKET, "websocket path": WEBSOCKET_PATH, "in flight": IN_FLIGHT,
     "in flight path": IN_FLIGHT_PATH, "dashboard_token": TOKEN, "cprofile_header": WISH, "doctor": SETTING,
 }  # fmt: skip
 
@@ -202,6 +204,7 @@ def evidence(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
             for sent in SENT:
                 get(port, sent.address, sent.headers, sent.body)
             get(port, "/fails?q=1", {"X-Apm-Profile": WISH})
+            found.update(_captured(port, store))
             with connect_websocket(f"ws://127.0.0.1:{port}/live/{WEBSOCKET_PATH}?q={WEBSOCKET}") as socket:
                 socket.send(WEBSOCKET)
                 assert socket.recv() == WEBSOCKET
@@ -212,6 +215,21 @@ def evidence(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
         found.update(told(store, SETTING))
     found.update(files(path, "after it ended"))
     return found
+
+
+def _captured(port: int, store: str) -> Evidence:
+    """What is measured on demand of requests that hold the canary in their locals."""
+    assert apm_agent.flush(20)
+    said = ""
+    with asking(store) as ask:
+        for done, kind in enumerate(("--cprofile", "--memory"), 1):
+            said += run("arm", "GET /fails", kind, "--store", store)
+            deadline = time.monotonic() + 20
+            while (kept := ask("traces?range=15m&kept=1&limit=1000").count('"captured"')) < done:
+                assert time.monotonic() < deadline, (kind, kept, said)
+                get(port, f"/fails?q={CAPTURED}")
+                assert apm_agent.flush(20)
+        return {"arms": ask("arms?range=15m"), "arm": said}
 
 
 def _in_flight(app: App, port: int, path: Path) -> Evidence:
