@@ -36,8 +36,12 @@ def test_each_is_named(run: Run) -> None:
                     threading.Thread(target=stop.wait, name="the-poller", daemon=True).start()
 
                 def test_raw_thread():
-                    def lingering(): stop.wait()
+                    def lingering():
+                        runs.set()
+                        stop.wait()
+                    runs = threading.Event()
                     _thread.start_new_thread(lingering, ())
+                    assert runs.wait(10)
 
                 def test_descriptor(tmp_path):
                     os.open(tmp_path, os.O_RDONLY)
