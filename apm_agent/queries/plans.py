@@ -15,7 +15,7 @@ _MOST = 20
 
 
 def kept(connection: Connection, statement: int) -> list[dict[str, Any]]:
-    """Plans of a statement, the newest first; `changed` says what differs from the one before, of the same database."""
+    """Plans of a statement, the newest first; `before` says what differs from an earlier one of the same database."""
     if connection.schema() < _SCHEMA:
         return []
     rows = connection.rows(
@@ -25,9 +25,16 @@ def kept(connection: Connection, statement: int) -> list[dict[str, Any]]:
     )
     made = [plan for plan in (told(row) for row in rows) if plan is not None]
     for at, plan in enumerate(made):
-        earlier = next((each for each in made[at + 1 :] if each["database"] == plan["database"]), None)
+        earlier = _earlier(plan, made[at + 1 :])
         plan["before"] = compared(earlier, plan) if earlier else None
     return made
+
+
+def _earlier(plan: dict[str, Any], older: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """What a plan is held against: asking again in one release must not hide what the release changed."""
+    same = [each for each in older if each["database"] == plan["database"]]
+    told_apart = (each for each in same if each["release"] != plan["release"] or _lines(each) != _lines(plan))
+    return next(told_apart, same[0] if same else None)
 
 
 def fresh(asked: Sequence[Any], plan: Sequence[Any]) -> dict[str, Any] | None:

@@ -69,6 +69,8 @@ def test_a_release_that_changes_the_plan_is_told(asked: Ask, shop: str) -> None:
     assert (plan["before"]["release"], plan["before"]["changed"]) == ("1.0", True)
     assert plan["before"]["gone"] == ["SCAN orders"]
     assert plan["before"]["new"] == ["SEARCH orders USING COVERING INDEX by_customer (customer=?)"]
+    again = site.plan(ByName).get_json()["plan"]
+    assert (again["before"]["release"], again["before"]["changed"]) == ("1.0", True)
 
 
 def test_a_database_that_cannot_be_asked_says_why(asked: Ask, tmp_path: Path) -> None:

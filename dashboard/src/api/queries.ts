@@ -58,7 +58,7 @@ export interface Plan {
   server: string;
   steps: Step[];
   note: string;
-  /** the plan before it, of the same database, and what differs */
+  /** an earlier plan of the same database, of another release where there is one, and what differs */
   before: { release: string | null; at: number; changed: boolean; gone: string[]; new: string[] } | null;
 }
 

@@ -4,6 +4,7 @@ import type { ApiError } from '../../api/client.ts';
 import type { Plan, PlanAnswer, QueryAnswer, Step } from '../../api/queries.ts';
 import { send } from '../../api/send.ts';
 import { Moment } from '../../parts/bits.tsx';
+import { Icon } from '../../parts/icon.tsx';
 import { Panel } from '../../parts/panel.tsx';
 import { type Column, Table } from '../../parts/table.tsx';
 import * as f from '../../text/format.ts';
@@ -92,15 +93,16 @@ function Ask({ data, told }: { data: QueryAnswer; told: (answer: PlanAnswer) => 
     <>
       <p class="row">
         {databases.length > 1 && (
-          <label>
-            <span class="sr-only">Database</span>
-            <select value={database.name} onChange={(event) => choose(event.currentTarget.value)}>
+          <label class="pick">
+            <span class="muted">Database</span>
+            <select aria-label="Database" value={database.name} onChange={(event) => choose(event.currentTarget.value)}>
               {databases.map((one) => (
                 <option key={one.name} value={one.name}>
-                  {one.name} ({one.engine})
+                  {f.tame(one.name, 60)}
                 </option>
               ))}
             </select>
+            <Icon name="down" />
           </label>
         )}
         <button type="button" class="button primary" aria-disabled={busy} onClick={ask}>
