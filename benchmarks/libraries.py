@@ -1,0 +1,344 @@
+"""What watching adds to one call of each library, beside OpenTelemetry's, Sentry's and Elastic's instrumentations.
+
+    python benchmarks/libraries.py [--rounds 15] [--calls 200] [--case redis] [--watcher ours]
+
+Each library is called by processes of its own: one bare, one a watcher. They take turns, batch by batch, in one run;
+a figure is the median over rounds of what a call took with a watcher minus bare, and with ÷ bare. A batch is inside
+one transaction, and each call's span is really made and handed on: ours to the writer and its store; OpenTelemetry's
+through a SimpleSpanProcessor to an exporter that drops it; Sentry's in a transaction to a transport that drops it;
+Elastic's to its queue, sent nowhere. Watchers that are not installed are left out with words:
+`pip install sentry-sdk elastic-apm opentelemetry-sdk opentelemetry-instrumentation-redis` (and so on, by library).
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import http.server
+import importlib
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+
+Call = Callable[[], object]
+
+#: Microseconds that may be added.
+BUDGETS = {"sqlite3": 5.0, "psycopg": 5.0, "pymysql": 5.0, "redis": 5.0}
+WATCHERS = ("ours", "opentelemetry", "sentry", "elastic")
+
+
+def _sqlite3(_: int) -> Call:
+    import sqlite3
+
+    connection = sqlite3.connect(":memory:")
+    return lambda: connection.execute("SELECT 1 WHERE 1 = ?", (1,)).fetchone()
+
+
+def _psycopg(port: int) -> Call:
+    import psycopg
+
+    cursor = psycopg.connect(
+        host="127.0.0.1", port=port, user="postgres", dbname="postgres", autocommit=True
+    ).cursor()
+    return lambda: cursor.execute("SELECT 1 WHERE 1 = %s", (1,)).fetchone()
+
+
+def _pymysql(port: int) -> Call:
+    import pymysql
+
+    cursor = pymysql.connect(
+        host="127.0.0.1", port=port, user="apm", password="a-password", database="shop"
+    ).cursor()
+    return lambda: (cursor.execute("SELECT 1 FROM DUAL WHERE 1 = %s", (1,)), cursor.fetchone())
+
+
+def _redis(port: int) -> Call:
+    import redis
+
+    client = redis.Redis(port=port)
+    client.set("a", "b")
+    return lambda: client.get("a")
+
+
+def _pymemcache(port: int) -> Call:
+    from pymemcache.client.base import Client
+
+    client = Client(("127.0.0.1", port))
+    client.set("a", "b")
+    return lambda: client.get("a")
+
+
+def _sqlalchemy(_: int) -> Call:
+    import sqlalchemy
+
+    connection = sqlalchemy.create_engine("sqlite://").connect()
+    statement = sqlalchemy.text("SELECT 1 WHERE 1 = :one")
+    return lambda: connection.execute(statement, {"one": 1}).fetchone()
+
+
+def _django_orm(_: int) -> Call:
+    import django
+    from django.conf import settings
+
+    database = {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
+    settings.configure(
+        DATABASES={"default": database}, INSTALLED_APPS=["django.contrib.contenttypes"], USE_TZ=True
+    )
+    django.setup()
+    from django.core.management import call_command
+
+    call_command("migrate", verbosity=0)
+    from django.contrib.contenttypes.models import ContentType
+
+    return lambda: ContentType.objects.filter(pk=1).first()
+
+
+def _requests(port: int) -> Call:
+    import requests
+
+    session = requests.Session()
+    return lambda: session.get(f"http://127.0.0.1:{port}/")
+
+
+def _urllib3(port: int) -> Call:
+    import urllib3
+
+    pool = urllib3.PoolManager()
+    return lambda: pool.request("GET", f"http://127.0.0.1:{port}/")
+
+
+def _httpx(port: int) -> Call:
+    import httpx
+
+    client = httpx.Client()
+    return lambda: client.get(f"http://127.0.0.1:{port}/")
+
+
+def _jinja2(_: int) -> Call:
+    import jinja2
+
+    template = jinja2.Environment().from_string("hello {{ name }}")
+    return lambda: template.render(name="you")
+
+
+#: library → what makes the call, and the server it is made to.
+CASES: dict[str, tuple[Callable[[int], Call], str]] = {
+    "sqlite3": (_sqlite3, ""),
+    "psycopg": (_psycopg, "postgresql"),
+    "pymysql": (_pymysql, "mariadb"),
+    "redis": (_redis, "redis"),
+    "pymemcache": (_pymemcache, "memcached"),
+    "sqlalchemy": (_sqlalchemy, ""),
+    "django": (_django_orm, ""),
+    "requests": (_requests, "http"),
+    "urllib3": (_urllib3, "http"),
+    "httpx": (_httpx, "http"),
+    "jinja2": (_jinja2, ""),
+}
+
+
+def _ours(case: str) -> Callable[[], AbstractContextManager[Any]]:
+    import apm_agent
+
+    apm_agent.install(store=f"sqlite:///{os.environ['BENCH_FOLDER']}/apm.db")
+    return lambda: apm_agent.background_transaction("batch")
+
+
+def _opentelemetry(case: str) -> Callable[[], AbstractContextManager[Any]]:
+    from opentelemetry import trace
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, SpanExportResult
+
+    class Nowhere(SpanExporter):
+        def export(self, spans: Any) -> SpanExportResult:
+            return SpanExportResult.SUCCESS
+
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(Nowhere()))
+    trace.set_tracer_provider(provider)
+    # Its package for Django watches requests only; the ORM is seen at the driver.
+    module = importlib.import_module(
+        f"opentelemetry.instrumentation.{'sqlite3' if case == 'django' else case}"
+    )
+    names = (name for name in vars(module) if name.endswith("Instrumentor") and name != "BaseInstrumentor")
+    getattr(module, next(names))().instrument()
+    tracer = trace.get_tracer("bench")
+    return lambda: tracer.start_as_current_span("batch")
+
+
+def _sentry(case: str) -> Callable[[], AbstractContextManager[Any]]:
+    import sentry_sdk
+    from sentry_sdk.transport import Transport
+
+    class Nowhere(Transport):
+        def capture_envelope(self, envelope: Any) -> None:
+            pass
+
+    sentry_sdk.init(dsn="http://key@127.0.0.1:1/1", traces_sample_rate=1.0, transport=Nowhere)
+    return lambda: sentry_sdk.start_transaction(name="batch")
+
+
+def _elastic(case: str) -> Callable[[], AbstractContextManager[Any]]:
+    import elasticapm
+
+    client = elasticapm.Client(
+        service_name="bench", disable_send=True, metrics_interval="0ms", cloud_provider="none"
+    )
+    elasticapm.instrument()
+
+    @contextlib.contextmanager
+    def batch() -> Iterator[None]:
+        client.begin_transaction("batch")
+        yield
+        client.end_transaction("batch", "success")
+
+    return batch
+
+
+_BATCHES = {"ours": _ours, "opentelemetry": _opentelemetry, "sentry": _sentry, "elastic": _elastic}
+
+
+def worker(case: str, watcher: str, port: int, calls: int) -> None:
+    """Time a batch for each line that comes in, and say what one call took in nanoseconds."""
+    try:
+        batch = _BATCHES[watcher](case) if watcher else contextlib.nullcontext
+        call = CASES[case][0](port)
+    except (ImportError, StopIteration) as error:
+        print(f"absent {error!r}", flush=True)
+        return
+    print("ready", flush=True)
+    for _ in sys.stdin:
+        with batch():
+            started = time.perf_counter_ns()
+            for _ in range(calls):
+                call()
+            taken = time.perf_counter_ns() - started
+        print(taken / calls, flush=True)
+    os._exit(0)  # what a watcher does at exit is not measured
+
+
+class _Answer(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        # In one piece: two would wait for each other's acknowledgement.
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@contextlib.contextmanager
+def _http() -> Iterator[int]:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Answer) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
+
+
+def _server(kind: str, folder: Path) -> AbstractContextManager[int]:
+    if not kind:
+        return contextlib.nullcontext(0)
+    if kind == "http":
+        return _http()
+    import daemons
+    import databases
+
+    if kind == "redis":
+        return daemons.redis(folder)
+    return getattr(daemons if kind == "memcached" else databases, kind)()  # type: ignore[no-any-return]
+
+
+def measure(case: str, watchers: list[str], rounds: int, calls: int) -> dict[str, list[float]]:
+    """Nanoseconds a call of each round, of bare (``""``) and of each watcher that is installed."""
+    with tempfile.TemporaryDirectory() as place, ExitStack() as stack:
+        port = stack.enter_context(_server(CASES[case][1], Path(place)))
+        running: dict[str, subprocess.Popen[str]] = {}
+        for watcher in ("", *watchers):
+            command = [sys.executable, __file__, "--worker", case, watcher, str(port), "--calls", str(calls)]
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+                env={**os.environ, "BENCH_FOLDER": place},
+            )
+            stack.callback(process.wait)
+            stack.callback(process.kill)
+            if _ask(process, "") == "ready":
+                running[watcher] = process
+        told: dict[str, list[float]] = {watcher: [] for watcher in running}
+        for turn in range(rounds + 1):
+            # The order turns round, so that nobody always follows the same one.
+            for watcher in list(running)[:: 1 if turn % 2 else -1]:
+                taken = float(_ask(running[watcher], "\n"))
+                if turn:  # the first is to get warm
+                    told[watcher].append(taken)
+        return told
+
+
+def _ask(process: subprocess.Popen[str], line: str) -> str:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(line)
+    process.stdin.flush()
+    return process.stdout.readline().strip()
+
+
+def main() -> int:
+    """A row a library; ends with 1 where ours adds more than its budget."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument(
+        "--calls", type=int, default=200, help="a batch; beyond 500 Elastic drops spans (200)"
+    )
+    parser.add_argument("--case", action="append", choices=list(CASES), help="only these libraries")
+    parser.add_argument("--watcher", action="append", choices=WATCHERS, help="only these watchers")
+    parser.add_argument("--worker", nargs=3, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.worker:
+        case, watcher, port = options.worker
+        worker(case, watcher, int(port), options.calls)
+        return 0
+    watchers = options.watcher or list(WATCHERS)
+    print("| a call of | bare µs |" + "".join(f" {name} adds µs (ratio) |" for name in watchers))
+    print("|---|--:|" + "--:|" * len(watchers), flush=True)
+    over = []
+    for case in options.case or CASES:
+        told = measure(case, watchers, options.rounds, options.calls)
+        if "" not in told:
+            print(f"| {case} | not installed |" + " – |" * len(watchers), flush=True)
+            continue
+        cells = []
+        for name in watchers:
+            if name not in told:
+                cells.append("–")
+                continue
+            pairs = list(zip(told[name], told[""], strict=True))
+            added = statistics.median(seen - bare for seen, bare in pairs) / 1000
+            cells.append(f"{added:.1f} ({statistics.median(seen / bare for seen, bare in pairs):.2f})")
+            if name == "ours" and added > BUDGETS.get(case, float("inf")):
+                over.append(f"{case}: {added:.1f} µs added, budget {BUDGETS[case]:.1f}")
+        bare = statistics.median(told[""]) / 1000
+        print(f"| {case} | {bare:.1f} | " + " | ".join(cells) + " |", flush=True)
+    if over:
+        print("over budget: " + "; ".join(over), file=sys.stderr)
+    return 1 if over else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
