@@ -21,6 +21,7 @@ _LONGEST_TEXT = 500
 _LONGEST_READ = 2_000
 _LONGEST_KEY = 100
 _MOST_KEYS = 50
+_MOST_KNOWN = 1_000
 _DEEPEST = 6
 #: Values looked at of one mapping, however nested.
 _MOST_VALUES = 200
@@ -55,7 +56,7 @@ _IN_TEXT = re.compile(f"{_QUOTED}|{_ROWS}|{_SHAPES}")
 _IN_BROKEN = re.compile(rf"{_QUOTED}|['\"][^'\"]*\Z|{_ROWS}|{_SHAPES}")  # a text that was cut ends in a quote
 _LOGIN = re.compile(r"(?<=://)[^/\s@]{1,1000}@")
 _HOST = re.compile(r"[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}")
-_CARD_DIGITS = range(14, 20)
+_CARD_DIGITS, _LEAST_CARD = range(14, 20), 10**13
 #: (key, value) → the value to keep.
 Function = Callable[[str, Any], Any]
 _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
@@ -64,7 +65,7 @@ _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
 class Scrubber:
     """The rules in force: the usual ones, what the user adds, and the user's function, which has the last word."""
 
-    __slots__ = ("_function", "_pair", "_patterns", "_secret_key")
+    __slots__ = ("_function", "_known", "_pair", "_patterns", "_secret_key")
 
     def __init__(self, rules: Rules = USUAL, function: Function | None = None) -> None:
         words = "".join(f"|{re.escape(word)}" for word in rules.words)
@@ -75,6 +76,8 @@ class Scrubber:
         )
         self._patterns = rules.patterns
         self._function = function
+        #: key → how it is shown, and whether what stands under it is secret; keys come again and again
+        self._known: dict[str, tuple[str, bool]] = {}
 
     def is_secret(self, key: str) -> bool:
         """Whether a key names something that must not be kept."""
@@ -86,7 +89,7 @@ class Scrubber:
 
     def kept(self, key: str, text: str) -> str:
         """The same of a text that is about to be kept under `key`, past the user's function."""
-        return _text_of(self._last_word(key, self.text(text)))
+        return str(self._last_word(key, self.text(text)))
 
     def mapping(self, mapping: Mapping[Any, Any]) -> dict[str, Any]:
         """A flat mapping fit to keep; what is nested is named with dots."""
@@ -106,9 +109,7 @@ class Scrubber:
                 if left[0] <= 0:
                     break
                 named = _key(name)
-                # A pattern may find a key by its own value, so the key goes too.
-                shown = self._value(named) if any(p.search(named) for p in self._patterns) else named
-                secret = self.is_secret(named)
+                shown, secret = self._known.get(named) or self._judge(named)
                 kept[shown] = (
                     self._last_word(named, MASK) if secret else self._structure(named, inner, depth - 1, left)
                 )
@@ -119,12 +120,18 @@ class Scrubber:
             ]
         return self._last_word(key, self._scalar(key, value, depth, left))
 
+    def _judge(self, key: str) -> tuple[str, bool]:
+        # A pattern may find a key by its own value, so the key goes too.
+        shown = self._value(key) if any(p.search(key) for p in self._patterns) else key
+        if len(self._known) >= _MOST_KNOWN:
+            self._known.clear()
+        found = self._known[key] = shown, self.is_secret(key)
+        return found
+
     def _scalar(self, key: str, value: Any, depth: int, left: list[int]) -> Any:
         if isinstance(value, str):
             return self._text_value(key, value, depth, left)
-        if isinstance(value, int) and not isinstance(value, bool):
-            return _number(value)
-        return _fit(value)
+        return _number(value) if isinstance(value, int) and not isinstance(value, bool) else _fit(value)
 
     def _text_value(self, key: str, value: str, depth: int, left: list[int]) -> str:
         cut = _plain(value, _LONGEST_READ)
@@ -165,6 +172,8 @@ class Scrubber:
         return self._masked(_IN_VALUE, cut)
 
     def _masked(self, shapes: re.Pattern[str], text: str) -> str:
+        if text.isalpha() and len(text) <= _LONGEST_TEXT and not self._patterns:
+            return text  # one word, as most tags are
         # Cutting can make a secret's shape of what was none, and a mask is longer than some of what it masks.
         for _ in range(4):
             before = text
@@ -233,7 +242,7 @@ def _plain(text: str, longest: int) -> str:
 
 
 def _key(key: Any) -> str:
-    return _plain(key, _LONGEST_KEY) if isinstance(key, str) else str(_fit(key))[:_LONGEST_KEY]
+    return _plain(key if isinstance(key, str) else str(_fit(key)), _LONGEST_KEY)
 
 
 def _first(mapping: dict[Any, Any]) -> list[tuple[Any, Any]]:
@@ -251,7 +260,7 @@ def _items(values: list[Any] | tuple[Any, ...]) -> Any:
 def _number(value: int) -> Any:
     plain = int.__int__(value)
     # What JSON cannot hold would be kept as a text, and so long a number is masked in a text.
-    return plain if -(2**53) < plain < 2**53 and not _is_card(str(plain)) else MASK
+    return plain if -(2**53) < plain < 2**53 and (plain < _LEAST_CARD or not _is_card(str(plain))) else MASK
 
 
 def _is_card(text: str) -> bool:
@@ -279,16 +288,12 @@ def _fit(value: Any) -> Any:
     return f"<{_plain(type(value).__name__, _LONGEST_KEY)}>"
 
 
-def _text_of(value: Any) -> str:
-    return value if isinstance(value, str) else str(value)
-
-
 def _flatten(kept: dict[str, Any], prefix: str, value: Any) -> None:
     inner = value.items() if isinstance(value, dict) else enumerate(value)
     for name, part in inner:
         if len(kept) >= _MOST_KEYS:
             return
-        key = f"{prefix}{name}"[:_LONGEST_KEY]
+        key = f"{prefix}{name}"[:_LONGEST_KEY] if prefix else str(name)
         if isinstance(part, (dict, list)) and part:
             _flatten(kept, f"{key}.", part)
         else:

@@ -10,7 +10,7 @@ from enum import IntEnum
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apm_agent.model import scrub
@@ -169,6 +169,7 @@ def test_objects_that_fight_back() -> None:
     }  # fmt: skip
 
 
+@settings(deadline=None)  # it is the machine that would be timed
 @given(long_texts)
 def test_r32_text_is_bounded_and_scrubbing_it_again_changes_nothing(text: str) -> None:
     kept = scrub_text(text)
@@ -178,6 +179,7 @@ def test_r32_text_is_bounded_and_scrubbing_it_again_changes_nothing(text: str) -
     assert scrub_text(kept) == kept
 
 
+@settings(deadline=None)  # it is the machine that would be timed
 @given(st.dictionaries(texts | st.integers() | st.none(), values, max_size=6))
 def test_r32_mappings_are_bounded_plain_and_stable(mapping: dict[Any, Any]) -> None:
     kept = scrub_mapping(mapping)
@@ -190,11 +192,13 @@ def test_r32_mappings_are_bounded_plain_and_stable(mapping: dict[Any, Any]) -> N
     assert scrub_mapping(kept) == kept
 
 
+@settings(deadline=None)  # it is the machine that would be timed
 @given(values, st.sampled_from(["password", "X-Api-Key", "set_cookie", "user_token", "IBAN"]))
 def test_r32_no_value_under_a_secret_key_is_kept(value: Any, key: str) -> None:
     assert scrub_mapping({"a": {key: value}}) == {f"a.{key}": MASK}
 
 
+@settings(deadline=None)  # it is the machine that would be timed
 @given(texts, texts)
 def test_r32_a_long_key_is_found_wherever_it_stands(before: str, after: str) -> None:
     text = f"{before} {KEY} {after}"
@@ -231,6 +235,7 @@ class TestRules:
         assert scrub_text("no bed for P-123456 today") == f"no bed for {MASK} today"
         assert scrub_mapping({"note": "P-123456", "P-123456": 1}) == {"note": MASK, MASK: MASK}
 
+    @settings(deadline=None)  # it is the machine that would be timed
     @given(texts)
     def test_r32_stay_stable_with_patterns_that_match_masks(self, text: str) -> None:
         scrubber = Scrubber(

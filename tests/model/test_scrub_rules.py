@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apm_agent.config import load
@@ -77,6 +77,7 @@ def test_patterns_that_people_write_are_taken(rule: str) -> None:
     assert read((rule,)).patterns
 
 
+@settings(deadline=None)  # it is the machine that would be timed
 @given(
     st.from_regex(r"(?:[ab.]|\[ab\]|\([ab]\|b\)|\(a[+*]?\)|[ab]{1,3}x)(?:[+*?]|\{1,9\})?", fullmatch=True),
     st.data(),
