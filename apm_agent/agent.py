@@ -162,6 +162,8 @@ class Agent:
         if self.live is not None:
             self.live.close()
         self.writer.close()
+        if self.memory is not None:
+            self.memory.close()
         scrub.configure()
 
     def after_fork(self) -> None:

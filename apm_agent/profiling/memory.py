@@ -76,10 +76,14 @@ class Memory:
         self._ended = self._opened  # the parent's transactions do not end here
         self._ours[0] = 0
 
-    def _open(self) -> None:
+    def close(self) -> None:
+        """Read no more."""
         if self._file >= 0 and self._is_ours(self._file):
             os.close(self._file)
         self._let_go()
+
+    def _open(self) -> None:
+        self.close()
         self._ours[0] = 1
         if os.path.exists(_PATH):
             self._file = os.open(_PATH, os.O_RDONLY | os.O_CLOEXEC)

@@ -198,6 +198,18 @@ def test_r05_a_forked_child_reads_its_own_memory(hook: bool) -> None:
 
 
 @linux
+def test_closed_it_holds_no_file_and_reads_nothing() -> None:
+    memory, transaction = Memory(), made()
+    assert memory.resident()
+    held = len(os.listdir("/proc/self/fd"))
+    memory.close()
+    assert len(os.listdir("/proc/self/fd")) == held - 1
+    memory.start(transaction)
+    memory.stop(transaction)
+    assert (transaction.rss_before, transaction.rss_after) == (None, None)
+
+
+@linux
 def test_a_daemon_that_closes_all_descriptors_is_survived() -> None:
     code = (
         "import os\n"
