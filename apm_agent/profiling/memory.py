@@ -20,7 +20,7 @@ class Memory:
     Unknown where there is no `/proc`: what other systems offer cheaply is the peak, which only ever grows.
     """
 
-    __slots__ = ("_ask", "_ended", "_file", "_last", "_opened", "_ours", "_page")
+    __slots__ = ("_ask", "_ended", "_files", "_last", "_opened", "_ours", "_page")
 
     def __init__(self) -> None:
         self._page = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
@@ -28,7 +28,8 @@ class Memory:
         self._ended = 0
         #: /proc/self was looked up when the file was opened: in a forked child the descriptor tells of its parent
         self._ours = claim()
-        self._file = -1
+        #: one, unless threads opened at once; taken out by who closes it, for else two might
+        self._files: list[int] = []
         #: reads the file; says nothing while there is none
         self._ask: Callable[[], bytes | bytearray] = bytes
         #: what was read last and what it says, kept as one so that threads see them together
@@ -78,19 +79,26 @@ class Memory:
 
     def close(self) -> None:
         """Read no more."""
-        if self._file >= 0 and self._is_ours(self._file):
-            os.close(self._file)
         self._let_go()
+        while self._files:
+            try:
+                file = self._files.pop()
+            except IndexError:  # another thread was faster
+                return
+            if self._is_ours(file):
+                os.close(file)
 
     def _open(self) -> None:
-        self.close()
+        self._let_go()  # first of all: what is open may be the parent's
         self._ours[0] = 1
+        self.close()
         if os.path.exists(_PATH):
-            self._file = os.open(_PATH, os.O_RDONLY | os.O_CLOEXEC)
-            self._ask = reader(self._file, _LONGEST)
+            file = os.open(_PATH, os.O_RDONLY | os.O_CLOEXEC)
+            self._files.append(file)
+            self._ask = reader(file, _LONGEST)
 
     def _let_go(self) -> None:
-        self._file, self._ask, self._last = -1, bytes, _UNKNOWN
+        self._ask, self._last = bytes, _UNKNOWN
 
     @staticmethod
     def _is_ours(descriptor: int) -> bool:

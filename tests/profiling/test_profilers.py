@@ -198,6 +198,37 @@ def test_r05_a_forked_child_reads_its_own_memory(hook: bool) -> None:
 
 
 @linux
+def test_r05_threads_of_a_forked_child_close_the_parents_file_once() -> None:
+    code = (
+        "import os, sys, threading\n"
+        "from apm_agent.profiling.memory import Memory\n"
+        "sys.setswitchinterval(1e-6)\n"
+        "failed = []\n"
+        "def ask():\n"
+        "    together.wait()\n"
+        "    try: memory.resident()\n"
+        "    except BaseException as error: failed.append(error)\n"
+        "for _ in range(40):\n"
+        "    memory = Memory()\n"
+        "    assert memory.resident()\n"
+        "    if not (pid := os.fork()):\n"
+        "        together = threading.Barrier(8)\n"
+        "        threads = [threading.Thread(target=ask) for _ in range(8)]\n"
+        "        for each in threads: each.start()\n"
+        "        for each in threads: each.join()\n"
+        "        os._exit(len(failed) if memory.resident() else 9)\n"
+        "    assert os.waitpid(pid, 0)[1] == 0\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@linux
 def test_closed_it_holds_no_file_and_reads_nothing() -> None:
     memory, transaction = Memory(), made()
     assert memory.resident()
