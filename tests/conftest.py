@@ -19,11 +19,15 @@ _HERE = Path(__file__).parent
 #: and clients of libraries under watch, which many tests share, their threads and sockets.
 _LENT = {
     "browser": (DESCRIPTORS, THREADS),
+    "cli": (DESCRIPTORS,),
+    "exporters": (DESCRIPTORS,),
     "instruments": (DESCRIPTORS, THREADS),
     "integrations": (DESCRIPTORS, THREADS),
     "jobs": (DESCRIPTORS, THREADS),
+    "plans": (DESCRIPTORS,),
     "profiling": (DESCRIPTORS,),  # pipes of uvloop
     "queries": (DESCRIPTORS,),
+    "reliability": (DESCRIPTORS,),
     "web": (DESCRIPTORS,),
 }
 

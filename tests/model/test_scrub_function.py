@@ -58,7 +58,7 @@ def work(tmp_path: Path) -> Iterator[Work]:
         def job() -> None:
             apm_agent.add_context(name="Ann", odd=1, long=2, id=3, ward=4, user={"password": "x", "n": 5})
             with apm_agent.span("work", rows=7):
-                logging.getLogger("shop").warning("line of Ann")
+                logging.getLogger("scrubbing").warning("line of Ann")
             raise LookupError("no price for 'Ann'")
 
         with ThreadPoolExecutor(1, "request") as pool, pytest.raises(LookupError):

@@ -201,7 +201,7 @@ def test_mariadb(asked: Ask, maria: str) -> None:
     assert steps(site.plan(ByKey)) == ["orders: one row by PRIMARY"]
     plan = site.plan("SELECT customer FROM orders").get_json()["plan"]
     assert plan["server"].startswith("MariaDB ")
-    assert plan["steps"][0]["rows"] == 500
+    assert plan["steps"][0]["rows"] == pytest.approx(500, rel=0.1)  # InnoDB's own guess
     assert "Using filesort" not in steps(site.plan(ByKey))
     assert steps(site.plan(limited))
 
