@@ -63,13 +63,17 @@ def reason_or_line(  # noqa: PLR0917
     if told is not None and explained(found, total_ns):
         return told
     line = hot.hottest_of(connection, window, endpoint, releases)
-    if line is None or (told is not None and (line[1] < 2 * _EXPLAINS or _same_line(told.frame, line[0]))):
+    if line is None or (told is not None and line[1] < 2 * _EXPLAINS):
         return told
+    # What is said of a line says more than that it is hot; of several, what most calls have.
+    of_line = [each for each in found if _same_line(each.frame, line[0])]
+    if of_line:
+        usual = max(of_line, key=lambda each: (each.transactions, rank(each)))
+        return Reason(phrases.why(usual.evidence(total_ns)), usual.frame)
     return Reason(phrases.why(line_evidence(line[0], line[1], 0)), line[0])
 
 
 def _same_line(a: Frame | None, b: Frame) -> bool:
-    # What is said of a line says more than that it is hot.
     return a is not None and (a.file, a.line) == (b.file, b.line)
 
 
