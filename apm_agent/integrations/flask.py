@@ -80,7 +80,7 @@ def _watching(original: Callable[..., Iterable[bytes]]) -> Callable[..., Iterabl
 
 def _nobody(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     """The application of a middleware that is told it at each request."""
-    raise NotImplementedError
+    raise TypeError("this middleware is told its application at each request, by Flask's class")
 
 
 #: For docs/supported.md.

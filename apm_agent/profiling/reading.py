@@ -39,12 +39,8 @@ def _keeping(descriptor: int, most: int) -> tuple[Callable[[], int] | None, byte
         function.restype = ctypes.c_ssize_t
         into = (ctypes.c_char * most).from_buffer(buffer)
         # Made beforehand: to convert them each time takes as long as the call.
-        return partial(
-            function, ctypes.c_int(descriptor), into, ctypes.c_size_t(most), ctypes.c_long(0)
-        ), buffer
-    except (
-        ImportError,
-        OSError,
-        AttributeError,
-    ):  # an interpreter without ctypes, or a system without libraries
+        given = (ctypes.c_int(descriptor), into, ctypes.c_size_t(most), ctypes.c_long(0))
+        return partial(function, *given), buffer
+    # An interpreter without ctypes, or a system without libraries.
+    except (ImportError, OSError, AttributeError):
         return None, buffer

@@ -129,7 +129,7 @@ class Sampler:
             self._pid = self._ours[0] = 0
             return
         if self._lock is not None:  # forked without Python's knowledge (uWSGI): the hooks never ran
-            pid, self._moments = self._pid, self._moments
+            pid = self._pid
             self.after_fork()
             self._pid, self._ours[0] = pid, 1
         self._lock = original("_thread", "allocate_lock")()
@@ -142,7 +142,7 @@ class Sampler:
             self._refused = f"off: {error}"
 
     def _rouse(self) -> None:
-        if self._refused:  # no thread is there to put the switch interval back
+        if self._refused or self._closed:  # no thread is there to put the switch interval back
             return
         self._idle = False
         self._moments.lower()  # or it might not get the GIL to see what has begun

@@ -189,6 +189,21 @@ def test_an_application_that_sets_the_switch_interval_keeps_its_own(
         sys.setswitchinterval(before)
 
 
+def test_once_closed_it_leaves_the_switch_interval_alone(traced: Turned, make_sampler: Made) -> None:
+    before = sys.getswitchinterval()
+    sampler = make_sampler(0.002, 0.5)
+    tracer, finished = traced(sampler)
+    transaction = tracer.begin("web", "x")
+    in_python(0.05)
+    sampler.close()
+    wait_for(lambda: sys.getswitchinterval() == before)
+    tracer.end(transaction)
+    in_python(0.05)  # a look is overdue by now, and nobody will take it
+    tracer.end(tracer.begin("web", "late"))
+    assert len(finished) == 2
+    assert sys.getswitchinterval() == before
+
+
 @pytest.mark.parametrize("enabled", [True, False])
 def test_r01_the_collector_is_left_as_it_was(traced: Turned, enabled: bool, make_sampler: Made) -> None:
     sampler = make_sampler(0.001, 1.0)
