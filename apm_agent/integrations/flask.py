@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable, Iterable
+from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 from apm_agent import agent
@@ -73,7 +74,7 @@ def _watching(original: Callable[..., Iterable[bytes]]) -> Callable[..., Iterabl
         known = self.extensions.get(_EXTENSION)
         if known is None or known.app is not _nobody:
             return original(self, environ, start_response)
-        return known.answer(functools.partial(original, self), self, environ, start_response)  # type: ignore[no-any-return]
+        return known.answer(MethodType(original, self), self, environ, start_response)  # type: ignore[no-any-return]
 
     return wsgi_app
 

@@ -96,25 +96,26 @@ def name_unmatched(transaction: Transaction, priority: int = ROUTE) -> None:
 def settle(transaction: Transaction) -> None:
     """Give a transaction its last name: from its path if none was found, within bounds if a user gave it."""
     priority = transaction.name_priority
-    if priority == ROUTE:
-        return
-    with _settling:
-        if priority < FALLBACK:
-            _settle_by_path(transaction)
-        elif priority == USER:
+    if priority < FALLBACK:
+        key = (transaction.method, transaction.path, transaction.status)
+        known = _by_path.get(key)
+        if known is None:
+            with _settling:
+                transaction.name = _learn_path(key)
+        else:
+            transaction.name = known
+        transaction.name_priority = FALLBACK
+    elif priority == USER:
+        with _settling:
             transaction.name = admit(_tidy(transaction.name))
 
 
-def _settle_by_path(transaction: Transaction) -> None:
-    key = (transaction.method, transaction.path, transaction.status)
-    name = _by_path.get(key)
-    if name is None:
-        if len(_by_path) >= _MOST_NAMES:
-            _by_path.clear()
-        name = of_path(transaction.method or _OTHER_METHOD, transaction.path or "/", transaction.status)
-        _by_path[key] = name
-    transaction.name = name
-    transaction.name_priority = FALLBACK
+def _learn_path(key: tuple[str | None, str | None, int | None]) -> str:
+    if len(_by_path) >= _MOST_NAMES:
+        _by_path.clear()
+    method, path, status = key
+    name = _by_path[key] = of_path(method or _OTHER_METHOD, path or "/", status)
+    return name
 
 
 def view_of(view: object) -> str | None:

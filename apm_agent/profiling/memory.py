@@ -7,11 +7,16 @@ from collections.abc import Callable
 
 from apm_agent.model.forked import claim
 from apm_agent.model.transaction import Transaction
-from apm_agent.profiling.reading import reader
+from apm_agent.profiling.reading import filler
 
 _PATH = "/proc/self/statm"
 _LONGEST = 128
-_UNKNOWN: tuple[bytes | bytearray, int | None] = (b"", None)
+#: no file begins like this
+_UNKNOWN: tuple[bytes, int | None] = (b"unread", None)
+
+
+def _nothing() -> int:
+    return 0
 
 
 class Memory:
@@ -20,7 +25,7 @@ class Memory:
     Unknown where there is no `/proc`: what other systems offer cheaply is the peak, which only ever grows.
     """
 
-    __slots__ = ("_ask", "_ended", "_files", "_last", "_opened", "_ours", "_page")
+    __slots__ = ("_buffer", "_ended", "_files", "_fill", "_last", "_opened", "_ours", "_page")
 
     def __init__(self) -> None:
         self._page = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
@@ -30,9 +35,10 @@ class Memory:
         self._ours = claim()
         #: one, unless threads opened at once; taken out by who closes it, for else two might
         self._files: list[int] = []
-        #: reads the file; says nothing while there is none
-        self._ask: Callable[[], bytes | bytearray] = bytes
-        #: what was read last and what it says, kept as one so that threads see them together
+        #: reads the file into `_buffer`; nothing while there is none
+        self._fill: Callable[[], int] = _nothing
+        self._buffer = bytearray(_LONGEST)
+        #: the line read last and what it says, kept as one so that threads see them together
         self._last = _UNKNOWN
 
     def start(self, transaction: Transaction) -> None:
@@ -59,10 +65,13 @@ class Memory:
 
     def _read(self) -> int | None:
         try:
-            text = self._ask()
+            length = self._fill()
             said, size = self._last
-            if text == said:  # most transactions leave it as it was
+            # Most transactions leave it as it was. Another thread may fill it between these lines: then it says what
+            # is true even later. A line that begins like another is the other, for both end with their only newline.
+            if length > 0 and self._buffer.startswith(said):
                 return size
+            text = bytes(self._buffer[: max(length, 0)])
             size = int(text.split(b" ", 2)[1]) * self._page
         except (OSError, ValueError, IndexError):
             # Daemons close every descriptor they did not open; the number may be another file by now.
@@ -95,10 +104,12 @@ class Memory:
         if os.path.exists(_PATH):
             file = os.open(_PATH, os.O_RDONLY | os.O_CLOEXEC)
             self._files.append(file)
-            self._ask = reader(file, _LONGEST)
+            # A buffer that C reads into must not be another's: a thread may still be reading the file before.
+            self._buffer = bytearray(_LONGEST)
+            self._fill = filler(file, self._buffer)
 
     def _let_go(self) -> None:
-        self._ask, self._last = bytes, _UNKNOWN
+        self._fill, self._last = _nothing, _UNKNOWN
 
     @staticmethod
     def _is_ours(descriptor: int) -> bool:

@@ -65,6 +65,7 @@ class Moments:
         "_sleep",
         "_slept",
         "gap_ns",
+        "overdue_ns",
         "torn",
         "waited",
     )
@@ -76,6 +77,8 @@ class Moments:
         self._asleep = 0
         self._slept = False
         self._sleep: Callable[[float], Any] = original("time", "sleep")
+        #: from then on we should have looked, and need `lower` to get the GIL for it
+        self.overdue_ns = _OVERDUE_NS
         #: time between the last two planned looks
         self.gap_ns = 0
         #: whether the GIL was not free at the last one, and whether it was lost again while looking
@@ -100,6 +103,7 @@ class Moments:
         now = self._monotonic()
         self._grid_ns = max(self._grid_ns, now)
         before, self._next_ns = self._next_ns, self._grid_ns + int((random() - 0.5) * _JITTER * interval_ns)
+        self.overdue_ns = self._next_ns + _OVERDUE_NS
         self.gap_ns = max(self._next_ns - before, 0)
         self._asleep = _switches()
         self._alone = alone
@@ -140,10 +144,6 @@ class Moments:
             self._asleep = -1
         self.waited = before > self._asleep  # each time it waited, beside the sleep itself
         self.torn = torn
-
-    def overdue(self, now: int) -> bool:
-        """Whether we should have looked by now, and need `lower` to get the GIL for it."""
-        return now > self._next_ns + _OVERDUE_NS
 
     def late_ns(self, taken_ns: int) -> int:
         """How late the look was that was taken then."""

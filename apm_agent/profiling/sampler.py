@@ -75,7 +75,7 @@ class Sampler:
             self._launch()
         attribution.begin(transaction)
         self._begun = transaction.thread_id
-        if self._idle or self._moments.overdue(transaction.start_ns):
+        if self._idle or transaction.start_ns > self._moments.overdue_ns:
             self._rouse()
 
     def stop(self, transaction: Transaction) -> None:
