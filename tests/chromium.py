@@ -98,8 +98,12 @@ class Window:
         if not self.page.evaluate("typeof axe === 'object'"):
             self.page.evaluate(_AXE)
         found: list[str] = self.page.evaluate(_ASK_AXE, AXE_TAGS)
+        return [*found, *self.too_wide()]
+
+    def too_wide(self) -> list[str]:
+        """By how much the page is wider than its window, if it is."""
         wide = self.page.evaluate("document.documentElement.scrollWidth - innerWidth")
-        return [*found, *([f"{wide} px wider than the window"] if wide > 0 else [])]
+        return [f"{wide} px wider than the window"] if wide > 0 else []
 
     def expect(self, pattern: str) -> None:
         """Take back the complaints that the test brought about, of which there must be some."""

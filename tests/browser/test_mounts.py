@@ -1,19 +1,19 @@
 """Every page in every mount, in both themes and three widths: drawn, silent, accessible, no wider than the window.
 
-How the matrix is covered: the three pages of the way to the slow line (Endpoints, Endpoint, Trace) are opened and
-put before axe in all combinations of four mounts, two themes and three widths. The others, which are the
-same code in the same frame, go through all themes and widths once, and once through each mount. Behind proxies,
-where only addresses differ, every page is opened once.
+Each page is put before axe in both themes and all widths, alone. In the other mounts, where the same pages come
+through other servers and addresses, each is opened once and its window made narrow; `tests/soak/pages.py` puts them
+before axe there too.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from urllib.parse import quote
 
 import pytest
 
-from api import ask
+from addresses import ADDRESSES, addresses
+from apm_agent.web.static import FOLDER
 from chromium import Window
 from mounts import OUTER, TOKEN, WITH_TOKEN
 
@@ -21,62 +21,63 @@ pytestmark = [pytest.mark.browser, pytest.mark.server]
 
 FULL_MOUNTS = ("alone", "flask", "fastapi", "django")
 THEMES = ("light", "dark")
-WIDTHS = (430, 1024, 1440)
-SLOW = "GET /orders"
+WIDTHS = (1440, 1024, 430)
 
 
 @pytest.fixture(scope="session")
 def pages(mounted: Callable[[str], str]) -> dict[str, str]:
     """Page → its address in the made-up day, relative to a mount."""
-    slow = ask(mounted("alone").rstrip("/"), "traces", name=SLOW, kept="1", range="24h")["traces"][0]
-    costly = ask(mounted("alone").rstrip("/"), "queries", range="24h")["queries"][0]
-    return {
-        "endpoints": "endpoints?range=24h",
-        "endpoint": f"endpoint?name={quote(SLOW)}&range=24h",
-        "trace": f"trace?id={slow['id']}",
-        "traces": "traces?range=24h&rows=25",  # axe needs its time for each row, and all are alike
-        "queries": "queries?range=24h",
-        "query": f"query?id={costly['id']}&range=24h",
-        "health": "health",
-    }
+    return addresses(mounted("alone"))
 
 
-def faults_of(window: Window, page: str, address: str, theme: str, widths: tuple[int, ...]) -> list[str]:
-    """What is wrong with a page at these widths, each opened anew."""
+def faults_of(window: Window, page: str, address: str, theme: str) -> list[str]:
+    """What is wrong with a page at each width, opened anew and put before axe."""
     found = []
-    for width in widths:
+    for width in WIDTHS:
         window.width(width)
-        drawn = window.open(address)
-        root = drawn.locator("html")
-        assert root.get_attribute("data-page") == page
-        assert root.get_attribute("data-theme") == theme
+        check(window, page, address, theme)
         found += [f"{width} px: {fault}" for fault in window.faults()]
-        assert drawn.locator("main .panel").count() > 0
-        assert drawn.locator("main .failure").count() == 0, drawn.locator("main .failure").all_inner_texts()
     return found
 
 
+def check(window: Window, page: str, address: str, theme: str = "light") -> None:
+    """Open a page: it is the one asked for, in the theme asked for, and nothing in it failed."""
+    drawn = window.open(address)
+    root = drawn.locator("html")
+    assert root.get_attribute("data-page") == page
+    assert root.get_attribute("data-theme") == theme
+    assert drawn.locator("main .panel").count() > 0
+    assert drawn.locator("main .failure").count() == 0, drawn.locator("main .failure").all_inner_texts()
+
+
+def overflow_of(window: Window) -> list[str]:
+    """At which widths the page as it stands is wider than its window."""
+    found = []
+    for width in WIDTHS:
+        window.width(width)
+        found += [f"{width} px: {fault}" for fault in window.too_wide()]
+    window.width(WIDTHS[0])
+    return found
+
+
+def test_every_page_has_its_address_here() -> None:
+    assert set(json.loads((FOLDER / "manifest.json").read_bytes())["pages"]) == set(ADDRESSES)
+
+
 @pytest.mark.parametrize("theme", THEMES)
-@pytest.mark.parametrize("mount", FULL_MOUNTS)
-@pytest.mark.parametrize("page", ["endpoints", "endpoint", "trace"])
-def test_the_three_pages(
-    shared: Callable[..., Window], pages: dict[str, str], mount: str, theme: str, page: str
+@pytest.mark.parametrize("page", ADDRESSES)
+def test_a_page_in_both_themes_and_all_widths(
+    shared: Callable[..., Window], pages: dict[str, str], theme: str, page: str
 ) -> None:
-    assert faults_of(shared(mount, theme), page, pages[page], theme, WIDTHS) == []
-
-
-@pytest.mark.parametrize("theme", THEMES)
-@pytest.mark.parametrize("page", ["traces", "queries", "query", "health"])
-def test_the_other_pages(shared: Callable[..., Window], pages: dict[str, str], theme: str, page: str) -> None:
-    assert faults_of(shared("alone", theme), page, pages[page], theme, WIDTHS) == []
+    assert faults_of(shared("alone", theme), page, pages[page], theme) == []
 
 
 @pytest.mark.parametrize("mount", FULL_MOUNTS[1:])
-def test_the_other_pages_in_each_mount(
-    shared: Callable[..., Window], pages: dict[str, str], mount: str
-) -> None:
-    for page in ("traces", "queries", "query", "health"):
-        assert faults_of(shared(mount, "light"), page, pages[page], "light", (1440,)) == []
+def test_every_page_in_each_mount(shared: Callable[..., Window], pages: dict[str, str], mount: str) -> None:
+    window = shared(mount)
+    for page, address in pages.items():
+        check(window, page, address)
+        assert overflow_of(window) == [], page
 
 
 @pytest.mark.parametrize("mount", WITH_TOKEN)
@@ -89,7 +90,8 @@ def test_behind_a_proxy_that_strips_a_prefix(
     assert [cookie["path"] for cookie in cookies] == [window.mount.split("/", 3)[3].join("//")[:-2]]
     assert TOKEN not in str(cookies)
     for page, address in pages.items():
-        assert faults_of(window, page, address, "light", (1440,)) == []
+        check(window, page, address)
+        assert overflow_of(window) == [], page
         assert TOKEN not in window.page.url
 
 
