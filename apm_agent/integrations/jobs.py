@@ -69,8 +69,8 @@ class Job:
             f"{type(reason).__name__}: {reason}" if isinstance(reason, BaseException) else str(reason or "")
         )
         if transaction is not None and transaction.failure is not None:
-            kind, message, _ = transaction.failure
-            text = text or f"{kind}: {message}"
+            failed = transaction.failure
+            text = text or f"{failed.type}: {failed.message}"
             transaction.failure = None
         self.note(outcome="retry", reason=scrub_text(text))
 

@@ -50,11 +50,12 @@ class SampleRecord(NamedTuple):
 
 
 class FailureRecord(NamedTuple):
-    """An exception: class, scrubbed message, innermost own frame."""
+    """An exception: class, scrubbed message, innermost own frame, and the stack it was raised in, outermost first."""
 
     type: str
     message: str
     where: Frame | None
+    stack: Stack = ()
 
 
 class BlockedRecord(NamedTuple):

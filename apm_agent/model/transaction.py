@@ -25,11 +25,15 @@ TRACE = "trace"
 
 
 class Failure(NamedTuple):
-    """An exception: its class, its message (scrubbed by the writer) and the innermost place in the user's own code."""
+    """An exception: its class, its message (scrubbed by the writer) and the innermost place in the user's own code.
+
+    `stack` is what its traceback went through, outermost first; of a deep one the innermost part.
+    """
 
     type: str
     message: str
     place: Place | None
+    stack: tuple[Place, ...] = ()
 
 
 class Pause(NamedTuple):

@@ -96,9 +96,12 @@ class Digest:
         if transaction.weights:
             waited.summed(record, transaction.weights, transaction.clocked or {}, self._stack)
         if transaction.failure is not None:
-            kind, message, place_of_failure = transaction.failure
+            kind, message, place_of_failure, places = transaction.failure
             where = None if place_of_failure is None else frame_of(place_of_failure, self._origin)
-            record.failure = FailureRecord(_clean(kind, _LONGEST_NAME), scrub_kept("message", message), where)
+            stack = tuple(frame_of(place, self._origin) for place in places)
+            record.failure = FailureRecord(
+                _clean(kind, _LONGEST_NAME), scrub_kept("message", message), where, stack
+            )
         if transaction.context:
             record.context = scrub_mapping(transaction.context)
         if transaction.notes:

@@ -8,7 +8,8 @@ nanoseconds and offsets count from the transaction's start. Readers know it from
                 open 0/1]],
      "lost": [[kind, name, count, ns]],  "samples": [[offset, weight, stack, state]],
      "weights": [[stack, state, ns]],  "lost_samples": n,  "gc": [[offset, ns, generation]],
-     "rss": [[offset, bytes]],  "context": {}|null,  "failure": {"type", "message", "frame_id"}|null,
+     "rss": [[offset, bytes]],  "context": {}|null,
+     "failure": {"type", "message", "frame_id", "stack": [frame, outermost first]}|null,
      "insights": [{"kind", "text", "cost_ns", "cost_bytes", "count", "frame_id", "statement_id"}],
      "callgraph": null|{"functions": [[path, line, function, primitive, calls, own, total]],
                         "callers": [[callee index, caller index, primitive, calls, own, total]]},
@@ -74,7 +75,10 @@ def plain(record: Record, ids: Dictionaries) -> dict[str, Any]:
         "context": record.context,
         "failure": None
         if failure is None
-        else {"type": failure.type, "message": failure.message, "frame_id": frame(failure.where) or None},
+        else {
+            "type": failure.type, "message": failure.message, "frame_id": frame(failure.where) or None,
+            "stack": [frame(each) for each in failure.stack],
+        },
         "insights": [
             {
                 "kind": found.kind, "text": found.text, "count": found.count,

@@ -1,4 +1,4 @@
-"""Describes an exception without keeping it: class, message, innermost own place."""
+"""Describes an exception without keeping it: class, message, innermost own place, and the places around it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from apm_agent.model.transaction import Failure
 from apm_agent.tracing.caller import learn
 
 _MOST_FRAMES = 1000
+#: As many of them are kept: the innermost, where the cause is.
+_DEEPEST = 60
 #: As many characters as are looked at when the writer scrubs it.
 _LONGEST = 2_000
 
@@ -22,17 +24,18 @@ def describe(error: BaseException) -> Failure:
         message = str(error)[:_LONGEST]
     except Exception:  # a user's __str__ may do anything; the class alone is still true
         message = ""
-    return Failure(name, message, _own_place(error))
+    stack = _stack(error)
+    own = next((place for place in reversed(stack) if learn(place[0])), None)
+    return Failure(name, message, own or (stack[-1] if stack else None), tuple(stack[-_DEEPEST:]))
 
 
-def _own_place(error: BaseException) -> Place | None:
-    traceback, last, any_last = error.__traceback__, None, None
+def _stack(error: BaseException) -> list[Place]:
+    """What the traceback went through, outermost first: code and instruction, never a frame."""
+    traceback = error.__traceback__
+    found: list[Place] = []
     for _ in range(_MOST_FRAMES):
         if traceback is None:
             break
-        code = traceback.tb_frame.f_code
-        any_last = (code, traceback.tb_lasti)
-        if learn(code):
-            last = any_last
+        found.append((traceback.tb_frame.f_code, traceback.tb_lasti))
         traceback = traceback.tb_next
-    return last or any_last
+    return found

@@ -115,7 +115,7 @@ def test_samples_pauses_queue_and_failure() -> None:
     of.weights = {((code, 0), WAITING): 70}
     of.gc_pauses = [Pause(of.start_ns + 100, 50, 2)]
     of.queue_ns = 700
-    of.failure = Failure("ValueError", "no", (code, 0))
+    of.failure = Failure("ValueError", "no", (code, 0), ((code, 0), (code, 2)))
     of.rss_curve = [(of.start_ns + 9, 4096)]
     made = digest().digest(of)
     [sample] = made.samples
@@ -125,6 +125,7 @@ def test_samples_pauses_queue_and_failure() -> None:
     assert made.times == {"python": SECOND - 50, "gc": 50, "queue": 700}
     assert made.failure is not None
     assert made.failure.where == sample.stack[0]
+    assert [frame.function for frame in made.failure.stack] == ["digest", "digest"]
     assert made.rss_curve == [(9, 4096)]
     assert made.failed
     assert made.kept == "failed"

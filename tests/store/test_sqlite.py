@@ -22,7 +22,7 @@ def test_a_batch_is_rows_and_blobs(tmp_path: Path) -> None:
     store = open_store(f"sqlite:///{path}", process())
     kept = record(
         context={"user": 7},
-        failure=FailureRecord("ValueError", "no such order", VIEW),
+        failure=FailureRecord("ValueError", "no such order", VIEW, (VIEW,)),
         view="shop:orders",
         weights={((VIEW,), WAITING): 5_000},
         lost=[("db", "SELECT", 9, 700)],
@@ -64,7 +64,12 @@ def test_a_batch_is_rows_and_blobs(tmp_path: Path) -> None:
     assert (offset, weight, state) == (1_000_000, 1_000_000, 0)
     assert blob["weights"][0][1:] == [WAITING, 5_000]
     assert blob["lost"] == [["db", "SELECT", 9, 700]]
-    assert blob["failure"] == {"type": "ValueError", "message": "no such order", "frame_id": frame}
+    assert blob["failure"] == {
+        "type": "ValueError",
+        "message": "no such order",
+        "frame_id": frame,
+        "stack": [frame],
+    }
     assert blob["context"] == {"user": 7}
     assert blob["insights"][0]["statement_id"] == statement
 
