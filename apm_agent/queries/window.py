@@ -26,7 +26,7 @@ _LONG = 86400
 _KEPT = ((60, 7 * 86400 + 7200), (3600, 89 * 86400))
 
 #: No window reaches outside these: 2000-01-01 to 2100-01-01.
-_FIRST, _LAST = 946_684_800, 4_102_444_800
+FIRST, LAST = 946_684_800, 4_102_444_800
 _LONGEST = 400 * 86400
 
 Piece = tuple[int, int, int]
@@ -55,13 +55,13 @@ class Window(NamedTuple):
     @property
     def end_ns(self) -> int:
         """Whole minutes, as the rollups count them; an open window has no end."""
-        return _LAST * 10**9 if self.open else math.ceil(self.end / 60) * 60 * 10**9
+        return LAST * 10**9 if self.open else math.ceil(self.end / 60) * 60 * 10**9
 
     def previous(self) -> Window:
         """The window of the same length that ends where this one begins."""
         unit = 3600 if self.start % 3600 == 0 and self.seconds >= _LONG else 60
         start = math.floor((self.start - self.seconds) / unit) * unit
-        return Window(max(_FIRST, start), self.start, None, False)
+        return Window(max(FIRST, start), self.start, None, False)
 
     def unit(self) -> int:
         """Seconds of the finest rollup that is kept of all of it, and that does not cost too much to read."""
@@ -148,7 +148,7 @@ def _finest(age: float) -> int:
 
 def _moment(name: str, text: str) -> float:
     number = _unix(text)
-    if number is None or not _FIRST <= number <= _LAST:  # also refuses NaN
+    if number is None or not FIRST <= number <= LAST:  # also refuses NaN
         raise QuestionError(
             f"{name}={text[:40]!r} is not a time: give Unix seconds or ISO 8601 like 2026-09-21T10:30:00Z, "
             "from 2000 to 2100"

@@ -18,6 +18,7 @@ from apm_agent.queries.health import written_at
 from apm_agent.queries.window import Window
 from apm_agent.web import changes, parameters, plain
 from apm_agent.web.access import Access, Authorize
+from apm_agent.web.declared import declared
 from apm_agent.web.headers import guarded
 from apm_agent.web.routes import ROUTES, Asked, NotFoundError, as_json, error
 from apm_agent.web.static import Static
@@ -117,7 +118,7 @@ class Dashboard:
         if route is None:
             return error(404, "not_found", f"there is no {name[:60]!r} here; there are {', '.join(ROUTES)}")
         try:
-            given = parameters.read(request.args, route.parameters)
+            given = parameters.read(request.args, declared(name, route.parameters))
             with self._pool.session() as connection:
                 asked = Asked(connection, given, self._url, __version__, self._databases)
                 answer, window = route.answer(asked)

@@ -36,11 +36,10 @@ from apm_agent.queries.units import hex_id, parse_id
 from apm_agent.queries.window import Window
 from apm_agent.web import parameters as read
 from apm_agent.web.changes import parse_statement
+from apm_agent.web.declared import COLUMNAR
+from apm_agent.web.parameters import Given
 
-Given = Mapping[str, str]
 Answer = dict[str, Any] | Response
-
-COLUMNAR = "columnar"
 
 
 class NotFoundError(QuestionError):
@@ -72,11 +71,11 @@ def _overview(asked: Asked) -> tuple[Answer, Window | None]:
 def _endpoints(asked: Asked) -> tuple[Answer, Window | None]:
     window = read.window(asked.given)
     page = Page(
-        sort=read.text(asked.given, "sort") or "share",
+        sort=read.choice(asked.given, "sort"),
         text=read.text(asked.given, "q"),
         kind=read.text(asked.given, "kind"),
-        limit=read.whole(asked.given, "limit", 200, 1, 1000),
-        offset=read.whole(asked.given, "cursor", 0, 0, 10**9),
+        limit=read.whole(asked.given, "limit"),
+        offset=read.whole(asked.given, "cursor"),
     )
     return endpoints(asked.connection, window, page, **_narrowed(asked.given)), window
 
@@ -97,18 +96,17 @@ def _traces(asked: Asked) -> tuple[Answer, Window | None]:
     kind = read.text(given, "kind")
     check_kind(kind)
     filters = Filters(
-        name=read.text(given, "name", 1000),
+        name=read.text(given, "name"),
         kind=kind,
         min_ns=read.milliseconds(given, "min_ms") or 0,
         max_ns=read.milliseconds(given, "max_ms"),
-        status=read.whole(given, "status", 0, 0, 999) or None,
+        status=read.whole(given, "status") or None,
         failed=read.yes(given, "failed"),
         kept=read.yes(given, "kept"),
         text=read.text(given, "q"),
         **_narrowed(given),
     )
-    sort = read.text(given, "sort") or "duration"
-    limit = read.whole(given, "limit", 200, 1, 1000)
+    sort, limit = read.choice(given, "sort"), read.whole(given, "limit")
     return traces(asked.connection, window, filters, sort, limit, read.text(given, "cursor")), window
 
 
@@ -135,10 +133,7 @@ def _bytecode(asked: Asked) -> tuple[Answer, Window | None]:
 
 def _profile(asked: Asked) -> tuple[Answer, Window | None]:
     given = asked.given
-    form = read.text(given, "format") or COLUMNAR
-    if form != COLUMNAR and form not in EXPORTERS:
-        raise QuestionError(f"format={form[:40]!r} is not one of {', '.join((COLUMNAR, *EXPORTERS))}")
-    least, clock = _prune(given), profile_queries.check_clock(read.text(given, "clock"))
+    form, clock, least = read.choice(given, "format"), read.choice(given, "clock"), _prune(given)
     if form != COLUMNAR and clock != profile_queries.WALL:
         raise QuestionError(
             f"clock={clock} is answered in format={COLUMNAR}: exports tell the time that passed"
@@ -161,7 +156,7 @@ def _subject(asked: Asked) -> tuple[Subject, str, Window | None]:
     window = read.window(given)
     narrowed = _narrowed(given)
     scope = scope_of(connection, **narrowed)
-    name = read.text(given, "name", 1000)
+    name = read.text(given, "name")
     if not name:
         return Endpoints(connection, window, scope.endpoints, scope.releases), "all", window
     found = one_endpoint(connection, name, read.text(given, "kind"), narrowed["service"])
@@ -181,15 +176,14 @@ def _download(form: str, subject: Subject, name: str, source: str) -> Response:
 
 def _compare(asked: Asked) -> tuple[Answer, Window | None]:
     given, connection = asked.given, asked.connection
-    wanted = Wanted(read.text(given, "name", 1000), read.text(given, "kind"), read.text(given, "service"))
+    wanted = Wanted(read.text(given, "name"), read.text(given, "kind"), read.text(given, "service"))
     span = read.given_window(given)
     a, b = (side(connection, read.required(given, name), wanted, span) for name in ("a", "b"))
     return compare(a, b, _prune(given)), span
 
 
 def _prune(given: Given) -> float:
-    prune = read.number(given, "prune")
-    return profile_queries.check_prune(profile_queries.PRUNE if prune is None else prune)
+    return read.number(given, "prune") or 0.0
 
 
 def _errors(asked: Asked) -> tuple[Answer, Window | None]:
@@ -204,10 +198,10 @@ def _health(asked: Asked) -> tuple[Answer, Window | None]:
 def _queries(asked: Asked) -> tuple[Answer, Window | None]:
     window = read.window(asked.given)
     page = statements_queries.Page(
-        sort=read.text(asked.given, "sort") or "total",
+        sort=read.choice(asked.given, "sort"),
         text=read.text(asked.given, "q"),
-        limit=read.whole(asked.given, "limit", 200, 1, 1000),
-        offset=read.whole(asked.given, "cursor", 0, 0, 10**9),
+        limit=read.whole(asked.given, "limit"),
+        offset=read.whole(asked.given, "cursor"),
     )
     return statements_queries.statements(asked.connection, window, page, **_narrowed(asked.given)), window
 
