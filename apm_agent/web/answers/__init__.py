@@ -1,0 +1,18 @@
+"""The shape of each question's answer: every key, its type, and null only where it is said.
+
+Each question in ROUTES has a row here, in the file its subject has; what its keys mean stands in `web/meanings.py`.
+The OpenAPI document is made of them, and the tests hold the answers to them.
+"""
+
+from __future__ import annotations
+
+from apm_agent.web.answers import comparisons, endpoints, sites, statements, transactions
+from apm_agent.web.shapes import Shape
+
+ANSWERS: dict[str, Shape] = {
+    **endpoints.ANSWERS,
+    **transactions.ANSWERS,
+    **statements.ANSWERS,
+    **comparisons.ANSWERS,
+    **sites.ANSWERS,
+}

@@ -1,0 +1,84 @@
+"""What is answered about endpoints."""
+
+from __future__ import annotations
+
+from apm_agent.web.answers.parts import (
+    BAND,
+    COMMON,
+    ENDPOINT,
+    FIGURE,
+    FRAME,
+    HEATMAP,
+    HISTOGRAM,
+    INSIGHT,
+    PLACE,
+    ROW,
+    SERIES,
+    SOURCE,
+    STATEMENT,
+)
+from apm_agent.web.shapes import ANY, NUMBER, TEXT, WHOLE, YES, Each, Maybe, Shape
+
+ANSWERS: dict[str, Shape] = {
+    "overview": {
+        **COMMON, "kpi": dict.fromkeys(("per_min", "p50_ms", "p95_ms", "error_rate", "busy"), FIGURE),
+        "series": SERIES, "heatmap": HEATMAP,
+        "fix_first": [{
+            "kind": TEXT, "title": TEXT, "name": TEXT, "endpoint_kind": TEXT, "service": TEXT, "why": TEXT,
+            "where": Maybe(TEXT), "cost_ms": NUMBER, "share": NUMBER, "trace": Maybe(TEXT), "severity": TEXT,
+            "evidence": Maybe(Each(ANY)),
+        }],
+        "endpoints": [ENDPOINT], "slowest": [ROW],
+        "workers": [{
+            "host": TEXT, "pid": WHOLE, "service": TEXT, "started": NUMBER, "rss_kb": Maybe(NUMBER),
+            "last_seen": NUMBER,
+        }],
+        "releases": [{"version": TEXT, "first_seen": NUMBER}],
+    },
+    "endpoints": {
+        **COMMON, "endpoints": [ENDPOINT],
+        "total": {"count": WHOLE, "errors": WHOLE, "total_ms": NUMBER, "per_min": NUMBER},
+        "cursor": Maybe(TEXT), "services": [TEXT], "releases": [TEXT],
+    },
+    "endpoint": {
+        **COMMON, "endpoint": ENDPOINT, "series": {**SERIES, "rss_kb": [Maybe(NUMBER)]}, "heatmap": HEATMAP,
+        "histogram": HISTOGRAM, "bands": dict.fromkeys(("fast", "typical", "slow"), BAND),
+        "insights": [{**INSIGHT, "evidence": Maybe(Each(ANY))}],
+        "hot_lines": [{
+            **FRAME, "own_ms": NUMBER, "total_ms": NUMBER, "cpu_ms": Maybe(NUMBER), "share": NUMBER,
+            "source": Maybe(TEXT),
+            "changed": YES, "edited": YES,
+        }],
+        "source": [SOURCE],
+        "statements": [{**STATEMENT, "runs_per_call": NUMBER, "share": NUMBER, "where": Maybe(PLACE)}],
+        "traces": [ROW],
+        "memory": {"exclusive": WHOLE, "mean_kb": Maybe(NUMBER), "p50_kb": Maybe(NUMBER),
+        "max_kb": Maybe(NUMBER)},
+        "profile_url": TEXT,
+    },
+    "memory": {
+        **COMMON,
+        "endpoints": [{
+            "name": TEXT, "kind": TEXT, "service": TEXT, "exclusive": WHOLE, "counted": WHOLE,
+            "mean_kb": Maybe(NUMBER), "p50_kb": Maybe(NUMBER), "total_kb": Maybe(NUMBER),
+            "slope_kb": Maybe(NUMBER), "p_value": Maybe(NUMBER), "verdict": TEXT,
+        }],
+        "workers": [{
+            "host": TEXT, "pid": WHOLE, "service": TEXT, "started": NUMBER, "rss_kb": Maybe(NUMBER),
+            "last_seen": NUMBER, "growth_kb": Maybe(NUMBER),
+        }],
+        "method": TEXT, "more": YES,
+    },
+    "errors": {
+        **COMMON, "failed": WHOLE, "more": YES,
+        "errors": [{
+            "type": TEXT, "message": Maybe(TEXT), "file": Maybe(TEXT), "line": Maybe(WHOLE), "function": Maybe(TEXT),
+            "count": WHOLE, "first": NUMBER, "last": NUMBER, "endpoints": [{"name": TEXT, "count": WHOLE}],
+            "releases": [{"release": Maybe(TEXT), "count": WHOLE}], "traces": [TEXT],
+        }],
+    },
+    "arms": {**COMMON, "arms": [{
+        "id": TEXT, "endpoint": TEXT, "service": Maybe(TEXT), "capture": TEXT, "count": WHOLE, "done": WHOLE,
+        "state": TEXT, "created": NUMBER, "until": NUMBER, "functions": [PLACE], "unmeasured": Each(WHOLE),
+    }]},
+}  # fmt: skip
