@@ -101,6 +101,15 @@ def _databases(value: Any) -> tuple[str, ...]:
     return texts
 
 
+def _editor(value: Any) -> str:
+    text = _text(value)
+    if text:
+        from apm_agent.model.editor import pattern_of  # few set it
+
+        pattern_of(text)
+    return text
+
+
 def _rules(value: Any) -> tuple[str, ...]:
     from apm_agent.model import scrub_rules  # few set it
 
@@ -181,6 +190,14 @@ class Config:
     authorize: str = _setting("", _text, "module:function(request) that says who may see the dashboard.")
     explain: tuple[str, ...] = _setting(
         (), _databases, "Database URLs that the dashboard may ask for plans; none: it asks none.", secret=True
+    )
+    editor: str = _setting(
+        "",
+        _editor,
+        "What opens a line from the pages: vscode, pycharm, zed, …, or a URL pattern; empty: none.",
+    )
+    blame: bool = _setting(
+        True, _boolean, "Let the pages ask git who wrote a line of your own code, on a click."
     )
     ignore: tuple[str, ...] = _setting(
         (), _texts, "Endpoints and path prefixes of which nothing is kept, like /health."

@@ -81,5 +81,5 @@ class _Shown:
             "file": frame.file,
             "line": line,
             "category": frame.category,
-            "source": self._sources.line(frame).text,
+            **self._sources.told(frame),
         }

@@ -16,7 +16,8 @@ from apm_agent.queries.profile import Profiled, of_window
 from apm_agent.queries.rollups import NOTHING, Totals, measure
 from apm_agent.queries.rows import listed
 from apm_agent.queries.scope import Endpoint, Scope, one_endpoint, release_ids, scope_of, select
-from apm_agent.queries.source import Sources, roots_of
+from apm_agent.queries.source import Sources
+from apm_agent.queries.source_of import of_endpoint
 from apm_agent.queries.sourced import blocks
 from apm_agent.queries.traces import slowest
 from apm_agent.queries.units import hex_id, kb, kinds, mean, millis, ms
@@ -39,7 +40,7 @@ def endpoint(  # noqa: PLR0917
     releases = release_ids(connection, release)
     sums, whole = measured = measure(connection, window, releases, found.id).get(found.id, NOTHING)
     profiled = of_window(connection, window, [found.id], releases)
-    sources = _sources(connection, found, window)
+    sources = of_endpoint(connection, found, window)
     causes = findings(connection, window, releases, {found.id: measured}, found.id).get(found.id, [])
     recent = _recent(connection, window, found, releases)
     return {
@@ -93,9 +94,7 @@ def insight(connection: Connection, found: Finding, sums: Totals, sources: Sourc
         "kind": found.kind,
         "title": phrases.title(found.kind),
         "why": phrases.why(evidence),
-        "where": {**(names.where(found.frame) or {}), "source": sources.line(found.frame).text}
-        if found.frame
-        else None,
+        "where": {**(names.where(found.frame) or {}), **sources.told(found.frame)} if found.frame else None,
         "count": found.transactions,
         "of": sums.count,
         "cost_ms": millis(evidence.cost_ns),
@@ -126,24 +125,10 @@ def hot_lines(profiled: Profiled, sources: Sources) -> list[dict[str, Any]]:
                 "share": round(line.own_ns / whole, 6) if whole else 0.0,
                 "source": text.text,
                 "changed": text.changed,
+                "edited": text.edited,
             }
         )
     return made
-
-
-def _sources(connection: Connection, found: Endpoint, window: Window) -> Sources:
-    """Of the service's processes; a file newer than the endpoint's last transaction has changed."""
-    roots = connection.rows(
-        "SELECT DISTINCT app_root FROM processes WHERE service = ? AND last_seen >= ? ORDER BY last_seen "
-        "DESC LIMIT 8",
-        (found.service, window.start_ns),
-    )
-    last = connection.row(
-        "SELECT started_at FROM transactions WHERE endpoint_id = ? AND started_at >= ? AND started_at < ?"
-        " ORDER BY started_at DESC LIMIT 1",
-        (found.id, window.start_ns, window.end_ns),
-    )
-    return Sources(roots_of(roots), last[0] / 1e9 if last else float(window.start))
 
 
 def _recent(

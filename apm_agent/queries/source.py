@@ -19,11 +19,26 @@ _MOST_LINES = 40
 _DEF = re.compile(r"\s*(async\s+def|def|class)\s")
 
 
+#: Python's lines end so, and no others: a form feed is part of its line, whatever `str.splitlines` says.
+_ENDS = re.compile(r"\r\n|\r|\n")
+
+
 class Line(NamedTuple):
-    """The text of a line, None where it cannot be shown; `changed` when the file is newer than what ran."""
+    """The text of a line, None where it cannot be shown; `changed` when the file is newer than what ran.
+
+    `edited`: it is newer than some of what ran, so times of before may stand beside other lines.
+    """
 
     text: str | None
     changed: bool
+    edited: bool = False
+
+
+class _File(NamedTuple):
+    lines: list[str] | None = None
+    changed: bool = False
+    edited: bool = False
+    real: str = ""
 
 
 class Sources:
@@ -32,21 +47,28 @@ class Sources:
     Which file to read is told by the store, never by a question; links out of the folder are not followed.
     """
 
-    def __init__(self, roots: Iterable[str], ran_at: float) -> None:
+    def __init__(self, roots: Iterable[str], ran_at: float, first_at: float | None = None) -> None:
+        """`ran_at` is when the newest of what is shown ran, `first_at` the oldest, where it is not the same."""
         self._roots = tuple({os.path.join(os.path.realpath(root), "") for root in roots if _is_folder(root)})
         self._ran_at = ran_at
-        self._files: dict[str, tuple[list[str] | None, bool]] = {}
+        self._first_at = ran_at if first_at is None else first_at
+        self._files: dict[str, _File] = {}
 
     def line(self, frame: Frame) -> Line:
         """One line of a frame."""
-        lines, changed = self._read(frame)
-        if lines is None or not 0 < frame.line <= len(lines):
-            return Line(None, changed)
-        return Line(lines[frame.line - 1].strip()[:_LONGEST_LINE], changed)
+        file = self._read(frame)
+        if file.lines is None or not 0 < frame.line <= len(file.lines):
+            return Line(None, file.changed)
+        return Line(file.lines[frame.line - 1].strip()[:_LONGEST_LINE], False, file.edited)
+
+    def told(self, frame: Frame) -> dict[str, Any]:
+        """A line as the API writes it beside its place."""
+        line = self.line(frame)
+        return {"source": line.text, "changed": line.changed}
 
     def block(self, frame: Frame) -> list[tuple[int, str]]:
         """(number, text) of the function around a frame's line, at most 40 lines about it."""
-        lines, _ = self._read(frame)
+        lines = self._read(frame).lines
         if lines is None or not 0 < frame.line <= len(lines):
             return []
         first, last = _bounds(lines, frame.line - 1)
@@ -57,35 +79,50 @@ class Sources:
 
     def text(self, frame: Frame) -> str | None:
         """The whole file of a frame of Python, while it is what ran; None where it cannot be shown."""
-        lines, _ = self._read(frame)
+        lines = self._read(frame).lines
         return "\n".join(lines) + "\n" if lines is not None and frame.path.endswith(".py") else None
 
-    def _read(self, frame: Frame) -> tuple[list[str] | None, bool]:
+    def file(self, frame: Frame) -> tuple[str, list[str]] | None:
+        """The real path of a frame's file and its lines, while it is what ran."""
+        file = self._read(frame)
+        return None if file.lines is None else (file.real, file.lines)
+
+    def _read(self, frame: Frame) -> _File:
         if frame.category != "app" or not frame.path:
-            return None, False
+            return _File()
         known = self._files.get(frame.path)
         if known is None:
             if len(self._files) >= _MOST_FILES:
-                return None, False
+                return _File()
             known = self._files[frame.path] = self._load(frame.path)
         return known
 
-    def _load(self, path: str) -> tuple[list[str] | None, bool]:
+    def _load(self, path: str) -> _File:
         if "\x00" in path or not path.endswith(_ENDINGS):
-            return None, False
+            return _File()
         real = os.path.realpath(path)
         if not real.startswith(self._roots) or not real.endswith(_ENDINGS):
-            return None, False
+            return _File()
         try:
             with open(real, "rb", opener=_at_once) as file:
                 about = os.fstat(file.fileno())
                 if not stat.S_ISREG(about.st_mode) or about.st_size > _MOST_BYTES:
-                    return None, False
+                    return _File()
                 if about.st_mtime > self._ran_at:
-                    return None, True
-                return file.read(_MOST_BYTES).decode("utf-8", "replace").splitlines(), False
-        except OSError:
-            return None, False
+                    return _File(changed=True)
+                data = file.read(_MOST_BYTES)
+        except (OSError, ValueError):  # a path no system can have is a ValueError
+            return _File()
+        if b"\x00" in data:  # not text, whatever its name says
+            return _File()
+        lines = lines_of(data)
+        return _File(lines, False, about.st_mtime > self._first_at, real)
+
+
+def lines_of(data: bytes) -> list[str]:
+    """The lines of a file as Python counts them."""
+    lines = _ENDS.split(data.decode("utf-8", "replace"))
+    return lines[:-1] if lines[-1] == "" else lines
 
 
 def _at_once(path: str, flags: int) -> int:

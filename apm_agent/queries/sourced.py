@@ -47,6 +47,7 @@ def _block(
         {
             "file": frame.file,
             "function": frame.function,
+            "edited": sources.line(frame).edited,
             "lines": [
                 {
                     "number": number,

@@ -27,7 +27,7 @@ class Names(NamedTuple):
     def where(self, frame_id: int | None) -> dict[str, Any] | None:
         """A place with the text of its line."""
         frame = self.frames.get(frame_id or 0)
-        return {**(names.where(frame) or {}), "source": self.sources.line(frame).text} if frame else None
+        return {**(names.where(frame) or {}), **self.sources.told(frame)} if frame else None
 
 
 def known_names(connection: Connection, row: Row, document: dict[str, Any]) -> Names:

@@ -92,3 +92,46 @@ def test_a_long_function_is_cut_around_the_line(root: Path) -> None:
     )
     assert len(block) <= 41
     assert any(number == 500 for number, _ in block)
+
+
+def test_r39_what_is_not_text_or_too_large_is_not_shown(root: Path) -> None:
+    (root / "binary.py").write_bytes(b"a = 1\n\x00\x01\x02\n" * 10)
+    (root / "large.py").write_text("a = 1\n" * 400_000)
+    (root / "bytes.py").write_bytes(b"a = '\xff\xfe'\n")
+    assert line(root, root / "binary.py", 1) == Line(None, False)
+    assert line(root, root / "large.py", 1) == Line(None, False)
+    assert line(root, root / "bytes.py", 1) == Line("a = '\ufffd\ufffd'", False)
+
+
+def test_r39_no_link_leads_out_of_the_folder(root: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "shop.py").write_text(CODE)
+    os.symlink(outside, root / "inner")
+    (root / "real").mkdir()
+    (root / "real" / "shop.py").write_text(CODE)
+    os.symlink(root / "real", root / "near")
+    os.symlink(root / "loop.py", root / "loop.py")
+    for path in (
+        root / "inner" / "shop.py", root / "inner" / ".." / "outside" / "shop.py", f"{root}/../outside/shop.py",
+        f"{root}/real/../../outside/shop.py", root / "loop.py", f"{root}//{'../' * 40}etc/hosts.py",
+        f"{root}/{'x' * 5000}.py",
+    ):  # fmt: skip
+        assert line(root, path) == Line(None, False), path
+    assert line(root, root / "near" / "shop.py") == Line("a = 1", False), "a link that stays inside is fine"
+
+
+def test_lines_are_counted_as_python_counts_them(root: Path) -> None:
+    (root / "feed.py").write_bytes(b"a = 1\x0c\nb = '\xe2\x80\xa8'\r\nc = 3\rd = 4")
+    texts = [line(root, root / "feed.py", number).text for number in (1, 2, 3, 4, 5)]
+    assert [text and text[0] for text in texts] == ["a", "b", "c", "d", None]
+
+
+def test_a_file_edited_between_what_ran_is_marked(root: Path) -> None:
+    now = time.time()
+    os.utime(root / "shop.py", (now - 60, now - 60))
+    frame = Frame("first", "shop.py", 6, "app", str(root / "shop.py"))
+    assert Sources([str(root)], now, now - 3600).line(frame) == Line("a = 1", False, True)
+    assert Sources([str(root)], now, now - 30).line(frame) == Line("a = 1", False, False)
+    assert Sources([str(root)], now - 120, now - 3600).line(frame) == Line(None, True)
+    assert Sources([str(root)], now, now - 30).told(frame) == {"source": "a = 1", "changed": False}
