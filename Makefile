@@ -1,6 +1,7 @@
 # What people and CI run. Everything lives in .venv; a second run is quick, because each step leaves a stamp.
 #   make demo                    the example apps, load on them, and the dashboard (ARGS="--seconds 20" to end by itself)
 #   make test ARGS="-k cli"      the tests            make lint     format, lint and types, of Python and TypeScript
+#                                (two at once, for most wait for servers; those of profilers by themselves at the end)
 #   make bench                   overhead             make matrix   the tests on every Python (ARGS="tests/servers")
 #   make bench-profilers         accuracy and cost of ours, py-spy, pyinstrument, yappi and cProfile; about an hour
 #   make soak                    long runs            make clean    take away what was made
@@ -25,7 +26,12 @@ demo: $(VENV)/.demo
 	@exec $(BIN)/apm-agent demo $(ARGS)
 
 test: $(VENV)/.dev $(VENV)/.tools packages $(VENV)/.drivers
+ifeq ($(strip $(ARGS)),)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n 2 --dist loadfile -m "not alone"
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -m alone
+else
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest $(ARGS)
+endif
 
 lint: $(VENV)/.dev $(VENV)/.node
 	$(BIN)/ruff format --check .
