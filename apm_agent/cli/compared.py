@@ -91,7 +91,7 @@ def _figures(kpi: dict[str, dict[str, float | None]]) -> Iterator[tuple[str, ...
         before, after = (
             write(value) if value is not None else "–" for value in (pair["before"], pair["after"])
         )
-        yield before, after, _percent(pair["change"]), title
+        yield before, after, _percent(pair["change"]) + (" *" if pair["significant"] else ""), title
 
 
 def _endpoint(row: dict[str, Any]) -> tuple[str, ...]:

@@ -6,17 +6,19 @@ that they are too few.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from apm_agent.errors import QuestionError
 from apm_agent.queries import latency, names
 from apm_agent.queries.difference import flame, functions
 from apm_agent.queries.profile import PRUNE
+from apm_agent.queries.ran import Ran
 from apm_agent.queries.rollups import NOTHING, Measured, Totals
 from apm_agent.queries.scope import Endpoint
-from apm_agent.queries.sides import Ran, Side
-from apm_agent.queries.units import kb, mean, ms
+from apm_agent.queries.sides import Side, TransactionSide
+from apm_agent.queries.surely import SURE, Known, surenesses
+from apm_agent.queries.units import kb, kinds, mean, ms
 
 #: Calls on each side.
 ENOUGH = 30
@@ -50,18 +52,26 @@ def compare(a: Side, b: Side, prune: float = PRUNE) -> dict[str, Any]:
     thin = _is_thin(before.sums.count, after.sums.count)
     profiles = a.profiled(), b.profiled()
     thin_profile = _is_thin(*(sum(part.transactions for part in parts) for parts in profiles))
+    cells = a.cells(), b.cells()
+    sure = {} if thin else surenesses(*map(Known, (before, after), [list(each.values()) for each in cells]))
     return {
-        "a": {**a.described(), "count": before.sums.count},
-        "b": {**b.described(), "count": after.sums.count},
+        "a": {**a.described(), "count": before.sums.count, "seen": _seen(a, cells[0])},
+        "b": {**b.described(), "count": after.sums.count, "seen": _seen(b, cells[1])},
         "thin": thin,
         "why_thin": _why_thin(before.sums.count, after.sums.count) if thin else None,
-        "kpi": _kpi(before, after, thin, a.one or b.one),
+        "kpi": _kpi(before, after, a.one or b.one, sure),
+        "kinds": _kinds(a, b, before.sums, after.sums),
         "histogram": latency.overlaid(before.histogram, after.histogram),
         "functions": functions(*profiles, thin or thin_profile),
         "statements": _statements(a.statements(), b.statements(), before.sums.count, after.sums.count, thin),
-        "endpoints": [] if a.one or b.one else _endpoints(pairs),
+        "endpoints": [] if a.one or b.one or _apart(a, b) else _endpoints(pairs),
         "flame": flame(*profiles, prune),
     }
+
+
+def _apart(a: Side, b: Side) -> bool:
+    """Whether two endpoints are compared, each by itself: a table of endpoints would say nothing."""
+    return bool(a.subject and b.subject) and any(a.subject[key] != b.subject[key] for key in ("kind", "name"))
 
 
 def _paired(
@@ -112,8 +122,10 @@ def _figures(measured: Measured, one: bool = False) -> dict[str, float | None]:
     }
 
 
-def _kpi(before: Measured, after: Measured, thin: bool, one: bool) -> dict[str, dict[str, float | None]]:
-    """Each figure before and after, and the relative change where there are calls enough to tell.
+def _kpi(
+    before: Measured, after: Measured, one: bool, sure: Mapping[str, float | None]
+) -> dict[str, dict[str, float | bool | None]]:
+    """Each figure before and after, and the relative change and how sure it is where there are calls enough to tell.
 
     How many calls there were is no measure of anything: the sides may be of any length.
     """
@@ -122,10 +134,42 @@ def _kpi(before: Measured, after: Measured, thin: bool, one: bool) -> dict[str, 
         name: {
             "before": a[name],
             "after": b[name],
-            "change": None if thin or name == "count" else _change(a[name], b[name]),
+            "change": _change(a[name], b[name]) if name in sure else None,
+            "sureness": sure.get(name),
+            "significant": abs(sure.get(name) or 0.0) >= SURE,
         }
         for name in a
     }
+
+
+def _kinds(a: Side, b: Side, before: Totals, after: Totals) -> list[dict[str, Any]]:
+    """Milliseconds a call of each kind of time, and how many spans of it where single transactions are compared."""
+    sides = [_per_call(sums) for sums in (before, after)]
+    spans = [side.spans() if isinstance(side, TransactionSide) else None for side in (a, b)]
+    return [
+        {
+            "kind": kind,
+            "before_ms": sides[0][kind],
+            "after_ms": sides[1][kind],
+            "change_ms": round(sides[1][kind] - sides[0][kind], 6),
+            "before_spans": None if spans[0] is None else spans[0].get(kind, (0, 0))[0],
+            "after_spans": None if spans[1] is None else spans[1].get(kind, (0, 0))[0],
+        }
+        for kind in sides[0]
+        if sides[0][kind] or sides[1][kind]
+    ]
+
+
+def _per_call(sums: Totals) -> dict[str, float]:
+    found = kinds(sums.duration_ns, sums.spans, sums.queue_ns)
+    return {kind: round(value / max(1, sums.count), 6) for kind, value in found.items()}
+
+
+def _seen(side: Side, cells: Mapping[int, Measured]) -> dict[str, float] | None:
+    """From when to when there were calls at all, as finely as they were read."""
+    if isinstance(side, TransactionSide) or not cells:
+        return None
+    return {"from": float(min(cells)), "to": min(max(cells) + side.window.unit(), float(side.window.end))}
 
 
 def _change(before: float | None, after: float | None) -> float | None:
@@ -148,6 +192,7 @@ def _endpoints(pairs: dict[_Key, Pair]) -> list[dict[str, Any]]:
 
 def _endpoint(key: _Key, pair: Pair) -> dict[str, Any]:
     _, kind, name = key
+    whole = Endpoint(0, pair.service, kind, name, None)
     a, b = pair.before.sums, pair.after.sums
     before, after = _figures(pair.before), _figures(pair.after)
     thin = _is_thin(a.count, b.count)
@@ -160,6 +205,8 @@ def _endpoint(key: _Key, pair: Pair) -> dict[str, Any]:
         "name": name,
         "kind": kind,
         "service": pair.service,
+        "method": whole.method,
+        "route": whole.route,
         "status": _status(
             a.count, b.count, not thin and abs(change or 0.0) > _SHARE * a.duration_ns / max(1, a.count)
         ),
@@ -190,6 +237,7 @@ def _statements(
         ran = after.get(text) or before[text]
         rows.append(
             {
+                "id": str(ran.id) if ran.id else None,
                 "text": text,
                 "status": _status(a["runs"], b["runs"], _differs(a, b)),
                 "before": a,

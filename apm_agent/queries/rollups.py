@@ -115,4 +115,19 @@ def measure(
     return found
 
 
+def cells(
+    connection: Connection, pieces: list[Piece], releases: tuple[int, ...] | None, endpoints: frozenset[int]
+) -> dict[int, Measured]:
+    """Sums and histogram of some endpoints together by the time of the rollup."""
+    only = next(iter(endpoints)) if len(endpoints) == 1 else None
+    sql, parameters = select("rollups", f"t, endpoint_id, {_SUMS}, histogram", pieces, releases, only)
+    sums: dict[int, list[Totals]] = defaultdict(list)
+    blobs: dict[int, list[bytes]] = defaultdict(list)
+    for t, endpoint, *row in connection.rows(sql, parameters):
+        if endpoint in endpoints:
+            sums[t].append(Totals(*row[:-1]))
+            blobs[t].append(row[-1])
+    return {t: Measured(Totals.of(many), merged(blobs[t])) for t, many in sorted(sums.items())}
+
+
 _memory = Memory(100)

@@ -5,20 +5,20 @@ range:6h  range:FROM..TO (Unix seconds or ISO 8601)  before:6h (as long, just be
 
 from __future__ import annotations
 
+import math
 import time
-from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from apm_agent.errors import QuestionError
 from apm_agent.model.histogram import Histogram
-from apm_agent.model.profile import Frame
 from apm_agent.model.transaction import KINDS, TIMED_KINDS
-from apm_agent.queries import detail, names
+from apm_agent.queries import detail
 from apm_agent.queries.connection import Connection, Row
 from apm_agent.queries.profile import Profiled, by_endpoint, of_transaction, pieces_of
-from apm_agent.queries.rollups import Measured, Totals, measure, totals
-from apm_agent.queries.rows import COLUMNS, TABLES
+from apm_agent.queries.ran import Ran, by_text
+from apm_agent.queries.rollups import Measured, Totals, cells, measure, totals
+from apm_agent.queries.rows import COLUMNS, TABLES, listed
 from apm_agent.queries.scope import Endpoint, check_kind, scope_of, select
 from apm_agent.queries.units import hex_id, parse_id
 from apm_agent.queries.window import ROLLUPS, Window, cover, of_range, parse
@@ -26,8 +26,10 @@ from apm_agent.queries.window import ROLLUPS, Window, cover, of_range, parse
 GRAMMAR = "range:6h, range:FROM..TO, before:6h, release:VERSION or tx:ID"
 #: How far back a release is looked for, unless the question says.
 RELEASE_RANGE = "7d"
+#: Rollups read at most to see how figures scatter: of more endpoints calls are taken as independent.
+_MOST_CELLS = 60_000
 _DAY = 86400
-_FRAME_AT, _STATEMENT_AT, _NS_AT = 7, 6, 4
+_KIND_AT, _NS_AT, _SELF_AT, _STATEMENT_AT, _FRAME_AT = 1, 4, 5, 6, 7
 
 
 class Wanted(NamedTuple):
@@ -50,14 +52,6 @@ class Wanted(NamedTuple):
 ALL = Wanted()
 
 
-class Ran(NamedTuple):
-    """A statement: how often it ran, how long, and the line that ran it most."""
-
-    runs: int
-    duration_ns: int
-    where: Frame | None
-
-
 class WindowSide:
     """The transactions of a window, of all releases or of one."""
 
@@ -78,8 +72,11 @@ class WindowSide:
         self.label = label
         self.window = window
         self._connection = connection
+        self._release = release
         self._releases = scope.releases
         self._endpoints = {key: each for key, each in scope.endpoints.items() if wanted.admits(each)}
+        #: the one endpoint it is about
+        self.subject = _subject(next(iter(self._endpoints.values()), None)) if wanted.name else None
 
     def described(self) -> dict[str, Any]:
         """What it is, for the answer."""
@@ -88,12 +85,23 @@ class WindowSide:
             "from": float(self.window.start),
             "to": float(self.window.end),
             "transaction": None,
+            "release": self._release,
+            "trace": None,
+            "endpoint": self.subject,
         }
 
     def measured(self) -> list[tuple[Endpoint, Measured]]:
         """Sums and durations by endpoint."""
         found = measure(self._connection, self.window, self._releases)
         return [(self._endpoints[key], each) for key, each in found.items() if key in self._endpoints]
+
+    def cells(self) -> dict[int, Measured]:
+        """All of them together by minute, or by hour in a window of a day and more; nothing where they are too many."""
+        unit = self.window.unit()
+        start, end = self.window.start // unit * unit, math.ceil(self.window.end / unit) * unit
+        if len(self._endpoints) * (end - start) // unit > _MOST_CELLS:
+            return {}
+        return cells(self._connection, [(unit, start, end)], self._releases, frozenset(self._endpoints))
 
     def profiled(self) -> list[Profiled]:
         """Samples by endpoint, and the transactions that lie in the very rollups the samples were read from."""
@@ -111,7 +119,7 @@ class WindowSide:
             f" FROM ({sql}) GROUP BY endpoint_id, statement_id, frame_id",
             parameters,
         )
-        return _ran(self._connection, [row[1:] for row in rows if row[0] in self._endpoints])
+        return by_text(self._connection, [row[1:] for row in rows if row[0] in self._endpoints])
 
     def _profiled_calls(self) -> dict[int, int]:
         """Profiles are kept by ten minutes and not as long as sums: their edges and their first row decide."""
@@ -143,14 +151,28 @@ class TransactionSide:
         self._connection = connection
         self._number = number
         self._row: Row = row
+        known = scope_of(connection).endpoints
+        self._endpoint = known.get(row[1]) or Endpoint(row[1], "", "", "(forgotten)", None)
+        self.subject = _subject(self._endpoint)
 
     def described(self) -> dict[str, Any]:
         """What it is, for the answer."""
         started = self._row[2] / 1e9
         return {
             "label": self.label, "from": started, "to": started + self._row[3] / 1e9,
-            "transaction": hex_id(self._number),
+            "transaction": hex_id(self._number), "release": self._row[23] or None,
+            "trace": listed(self._row, {self._endpoint.id: self._endpoint}), "endpoint": self.subject,
         }  # fmt: skip
+
+    def spans(self) -> dict[str, tuple[int, int]]:
+        """How many spans of each kind, and their own nanoseconds; nothing when its detail was not kept."""
+        found: dict[str, tuple[int, int]] = {}
+        document = self._document()
+        rows = [(span[_KIND_AT], 1, span[_SELF_AT]) for span in document.get("spans") or ()]
+        for kind, count, ns in [*rows, *((kind, n, ns) for kind, _, n, ns in document.get("lost") or ())]:
+            spans, own = found.get(kind, (0, 0))
+            found[kind] = spans + count, own + ns
+        return found
 
     def measured(self) -> list[tuple[Endpoint, Measured]]:
         """The transaction as the sums of one."""
@@ -167,9 +189,11 @@ class TransactionSide:
             1, failed, duration, duration, cpu or 0, cpu is not None, queue or 0, queue is not None,
             after - before if exclusive else 0, exclusive, queries, *row[16:22],
         )  # fmt: skip
-        known = scope_of(self._connection).endpoints
-        endpoint = known.get(row[1]) or Endpoint(row[1], "", "", "(forgotten)", None)
-        return [(endpoint, Measured(sums, Histogram([duration])))]
+        return [(self._endpoint, Measured(sums, Histogram([duration])))]
+
+    def cells(self) -> dict[int, Measured]:
+        """One call does not scatter."""
+        return {}
 
     def profiled(self) -> list[Profiled]:
         """Its samples; none when its detail was not kept."""
@@ -178,9 +202,8 @@ class TransactionSide:
 
     def statements(self) -> dict[str, Ran]:
         """What it ran, by its text; nothing when its detail was not kept."""
-        blob = self._connection.row("SELECT data FROM traces WHERE transaction_id = ?", (self._number,))
-        spans = detail.unpack(blob[0]).get("spans") or () if blob else ()
-        return _ran(
+        spans = self._document().get("spans") or ()
+        return by_text(
             self._connection,
             [
                 (span[_STATEMENT_AT], span[_FRAME_AT] or 0, 1, span[_NS_AT])
@@ -188,6 +211,10 @@ class TransactionSide:
                 if span[_STATEMENT_AT]
             ],
         )
+
+    def _document(self) -> dict[str, Any]:
+        blob = self._connection.row("SELECT data FROM traces WHERE transaction_id = ?", (self._number,))
+        return detail.unpack(blob[0]) if blob else {}
 
 
 Side = WindowSide | TransactionSide
@@ -238,19 +265,11 @@ _KINDS: dict[str, Callable[[Connection, str, str, Wanted, Window | None], Side]]
 }
 
 
-def _ran(connection: Connection, rows: list[Any]) -> dict[str, Ran]:
-    """Rows of statement, frame, runs and nanoseconds, by the statement's text."""
-    texts = names.statements(connection, {row[0] for row in rows})
-    sums: dict[str, list[int]] = defaultdict(lambda: [0, 0])
-    places: dict[str, Counter[int]] = defaultdict(Counter)
-    for statement, frame, runs, ns in rows:
-        text = texts.get(statement, "(forgotten)")
-        sums[text][0] += runs
-        sums[text][1] += ns
-        places[text][frame] += runs
-    most = {text: max(found, key=lambda frame: (found[frame], -frame)) for text, found in places.items()}
-    frames = names.frames(connection, set(most.values()))
-    return {text: Ran(runs, ns, frames.get(most[text])) for text, (runs, ns) in sums.items()}
+def _subject(endpoint: Endpoint | None) -> dict[str, Any] | None:
+    return None if endpoint is None else {
+        "name": endpoint.name, "kind": endpoint.kind, "service": endpoint.service, "method": endpoint.method,
+        "route": endpoint.route,
+    }  # fmt: skip
 
 
 def _known(connection: Connection) -> str:

@@ -9,6 +9,7 @@ from apm_agent.model.arm import CAPTURES, CPROFILE, LONGEST_LIFE, MOST_TRANSACTI
 from apm_agent.model.transaction import KINDS
 from apm_agent.queries import endpoints, profile, statements, traces
 from apm_agent.queries.sides import GRAMMAR
+from apm_agent.queries.usual import BY
 from apm_agent.queries.window import DEFAULT, FIRST, LAST, RANGES
 from apm_agent.web.parameters import (
     CHOICE,
@@ -119,6 +120,16 @@ PARAMETERS: dict[str, Parameter] = {
 
 #: What a POST's document may hold, by "change.name".
 BODIES: dict[str, Parameter] = {
+    "by": Parameter(
+        "What is compared where `a` and `b` are not given: `window`, this one and as long just before it, or "
+        "`release`, the newest (or `release`) and the one before it.",
+        CHOICE, "window", choices=BY,
+    ),
+    "b_name": Parameter(
+        "The endpoint after, where it is another one than before.", example="GET /orders", longest=1000
+    ),
+    "b_kind": Parameter("The kind of that endpoint.", CHOICE, "web", choices=tuple(KINDS)),
+    "b_service": Parameter("The service of that endpoint.", example="shop"),
     "arms.endpoint": Parameter(
         "The endpoint whose next transactions are measured.", example="GET /orders", longest=200
     ),

@@ -25,15 +25,16 @@ from apm_agent.queries import statement as statement_queries
 from apm_agent.queries import statements as statements_queries
 from apm_agent.queries import trace as trace_queries
 from apm_agent.queries.bytecode import bytecode
-from apm_agent.queries.compare import compare
 from apm_agent.queries.connection import Connection
 from apm_agent.queries.endpoints import Page, endpoints
 from apm_agent.queries.scope import check_kind, one_endpoint, scope_of
-from apm_agent.queries.sides import Wanted, side
 from apm_agent.queries.subject import Endpoints, OneTransaction, Subject
 from apm_agent.queries.traces import Filters, traces
 from apm_agent.queries.units import hex_id, parse_id
 from apm_agent.queries.window import Window
+from apm_agent.web import contrasts
+from apm_agent.web import explained
+from apm_agent.web import measured
 from apm_agent.web import parameters as read
 from apm_agent.web.changes import parse_statement
 from apm_agent.web.declared import COLUMNAR
@@ -175,11 +176,7 @@ def _download(form: str, subject: Subject, name: str, source: str) -> Response:
 
 
 def _compare(asked: Asked) -> tuple[Answer, Window | None]:
-    given, connection = asked.given, asked.connection
-    wanted = Wanted(read.text(given, "name"), read.text(given, "kind"), read.text(given, "service"))
-    span = read.given_window(given)
-    a, b = (side(connection, read.required(given, name), wanted, span) for name in ("a", "b"))
-    return compare(a, b, _prune(given)), span
+    return contrasts.compared(asked.connection, asked.given, _prune(asked.given))
 
 
 def _prune(given: Given) -> float:
@@ -244,7 +241,7 @@ ROUTES = {
     "trace": Route(_trace, ("id",)),
     "bytecode": Route(_bytecode, ("id", "file", "function")),
     "profile": Route(_profile, ("name", "kind", "id", "format", "prune", "source", "clock")),
-    "compare": Route(_compare, ("a", "b", "name", "kind", "prune")),
+    "compare": Route(_compare, contrasts.PARAMETERS),
     "queries": Route(_queries, ("sort", "q", "limit", "cursor")),
     "query": Route(_query, ("id",)),
     "arms": Route(_arms),

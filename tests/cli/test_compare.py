@@ -45,9 +45,10 @@ def test_two_files(files: tuple[Path, Path], tmp_path: Path) -> None:
 def test_as_markdown_and_as_json(files: tuple[Path, Path], tmp_path: Path) -> None:
     text = apm_compare("a.db", "b.db", "--markdown", cwd=tmp_path).stdout
     assert text.startswith("# a.db → b.db\n")
-    assert "| 20 ms | 30 ms | +50.0% | mean |" in text
+    assert r"| 20 ms | 30 ms | +50.0% \* | mean |" in text
     found = json.loads(apm_compare("a.db", "b.db", "--json", cwd=tmp_path).stdout)
-    assert found["kpi"]["mean_ms"] == {"before": 20.0, "after": 30.0, "change": 0.5}
+    changed = {"before": 20.0, "after": 30.0, "change": 0.5, "sureness": 99.0, "significant": True}
+    assert found["kpi"]["mean_ms"] == changed
     assert found["flame"]["calls"] == {"before": 40, "after": 50}
 
 

@@ -65,6 +65,8 @@ def get(url: str) -> Get:
         ("profile?prune=nan", "prune='nan'"),
         ("health?range=x", "range='x'"),
         ("compare?a=range:1h", "b= is missing"),
+        ("compare?by=x", "by='x'"),
+        ("compare?b_kind=x", "b_kind='x'"),
         ("compare?a=range:1h&b=/etc/passwd", "'/etc/passwd' is nothing to compare"),
         ("compare?a=range:1h&b=file:///tmp/apm.db", "is nothing to compare"),
         ("compare?a=range:1h&b=tx:../x", "id='../x'"),

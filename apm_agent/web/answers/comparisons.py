@@ -8,7 +8,13 @@ from apm_agent.web.shapes import NUMBER, TEXT, WHOLE, YES, Maybe, Shape
 ANSWERS: dict[str, Shape] = {
     "compare": {
         **COMMON, "a": SIDE, "b": SIDE, "thin": YES, "why_thin": Maybe(TEXT),
-        "kpi": {name: dict.fromkeys(("before", "after", "change"), Maybe(NUMBER)) for name in FIGURES},
+        "kpi": {name: {
+            **dict.fromkeys(("before", "after", "change", "sureness"), Maybe(NUMBER)), "significant": YES,
+        } for name in FIGURES},
+        "kinds": [{
+            "kind": TEXT, "before_ms": NUMBER, "after_ms": NUMBER, "change_ms": NUMBER,
+            "before_spans": Maybe(WHOLE), "after_spans": Maybe(WHOLE),
+        }],
         "histogram": {"edges_ms": [NUMBER], "before": [WHOLE], "after": [WHOLE]},
         "functions": [{
             **FRAME, "before": TOOK, "after": TOOK,
@@ -16,11 +22,12 @@ ANSWERS: dict[str, Shape] = {
             "total_sureness": Maybe(NUMBER), "significant": YES,
         }],
         "statements": [{
-            "text": TEXT, "status": TEXT, "change_ms": NUMBER, "where": Maybe(PLACE),
+            "id": Maybe(TEXT), "text": TEXT, "status": TEXT, "change_ms": NUMBER, "where": Maybe(PLACE),
             "before": RAN, "after": RAN,
         }],
         "endpoints": [{
-            "name": TEXT, "kind": TEXT, "service": TEXT, "status": TEXT, "change_ms": Maybe(NUMBER),
+            "name": TEXT, "kind": TEXT, "service": TEXT, "method": Maybe(TEXT), "route": Maybe(TEXT),
+            "status": TEXT, "change_ms": Maybe(NUMBER),
             "p95_change": Maybe(NUMBER), "cost_ms": Maybe(NUMBER), "thin": YES,
             **dict.fromkeys(("before", "after"), dict.fromkeys(FIGURES, Maybe(NUMBER))),
         }],

@@ -49,7 +49,13 @@ STATEMENT = {
 FIGURE = {"value": Maybe(NUMBER), "previous": Maybe(NUMBER), "spark": [Maybe(NUMBER)]}
 BAND = {"count": WHOLE, "mean_ms": Maybe(NUMBER), "kinds": KINDS}
 FRAME = {**PLACE, "category": TEXT}
-SIDE = {"label": TEXT, "from": NUMBER, "to": NUMBER, "transaction": Maybe(TEXT), "count": WHOLE}
+SIDE = {
+    "label": TEXT, "from": NUMBER, "to": NUMBER, "transaction": Maybe(TEXT), "count": WHOLE,
+    "release": Maybe(TEXT), "trace": Maybe(ROW), "seen": Maybe({"from": NUMBER, "to": NUMBER}),
+    "endpoint": Maybe({
+        "name": TEXT, "kind": TEXT, "service": TEXT, "method": Maybe(TEXT), "route": Maybe(TEXT),
+    }),
+}  # fmt: skip
 FIGURES = (
     "count", "mean_ms", "p50_ms", "p95_ms", "p99_ms", "error_rate", "queries_per_call", "cpu_ms", "rss_kb",
 )  # fmt: skip
