@@ -33,8 +33,6 @@ from apm_agent.queries.traces import Filters, traces
 from apm_agent.queries.units import hex_id, parse_id
 from apm_agent.queries.window import Window
 from apm_agent.web import contrasts
-from apm_agent.web import explained
-from apm_agent.web import measured
 from apm_agent.web import parameters as read
 from apm_agent.web.changes import parse_statement
 from apm_agent.web.declared import COLUMNAR
