@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -16,7 +16,7 @@ from apm_agent.plans.plan import DatabaseError, RefusedError
 from apm_agent.queries.connection import Connection, Pool, TooSlowError
 from apm_agent.queries.health import written_at
 from apm_agent.queries.window import Window
-from apm_agent.web import changes, parameters, plain
+from apm_agent.web import changes, openapi, parameters, plain
 from apm_agent.web.access import Access, Authorize
 from apm_agent.web.declared import declared
 from apm_agent.web.headers import guarded
@@ -25,6 +25,7 @@ from apm_agent.web.static import Static
 
 API = "api/v1/"
 _STATIC = "static/"
+_READS = ("GET", "HEAD")
 FIRST_PAGE = "endpoints"
 
 #: A store not written for so long is shown as stale.
@@ -62,15 +63,27 @@ class Dashboard:
         asks = path.startswith(API)
         if not self._access.allows(request):
             return error(403, "forbidden", _REFUSED) if asks else plain.refused()
-        if asks and request.method == "POST" and path.removeprefix(API) in changes.CHANGES:
-            return self._change(request, path.removeprefix(API))
-        if request.method not in ("GET", "HEAD"):
-            return _not_allowed() if asks else plain.not_allowed()
         if asks:
-            return self._answer(request, path.removeprefix(API))
+            return self._asked(request, path.removeprefix(API))
+        if request.method not in _READS:
+            return plain.not_allowed()
         if self._access.offered(request) and not path.startswith(_STATIC):
             return self._remembered(request)
         return self._page(request, path)
+
+    def _asked(self, request: Request, name: str) -> Response:
+        """The API's answer: a question, a change, or why there is neither by this name or method."""
+        methods = (*(_READS if name in ROUTES or name == openapi.NAME else ()), *_changed_by(name))
+        if not methods:
+            known = ", ".join((*ROUTES, openapi.NAME))
+            return error(404, "not_found", f"there is no {name[:60]!r} here; there are {known}")
+        if request.method not in methods:
+            return _not_allowed(methods)
+        if request.method == "POST":
+            return self._change(request, name)
+        if name == openapi.NAME:
+            return as_json(openapi.document())
+        return self._answer(request, name)
 
     def _remembered(self, request: Request) -> Response:
         """To the same address without the token, which a cookie holds from here on."""
@@ -114,9 +127,7 @@ class Dashboard:
             return error(503, "store", str(broken))
 
     def _answer(self, request: Request, name: str) -> Response:
-        route = ROUTES.get(name)
-        if route is None:
-            return error(404, "not_found", f"there is no {name[:60]!r} here; there are {', '.join(ROUTES)}")
+        route = ROUTES[name]
         try:
             given = parameters.read(request.args, declared(name, route.parameters))
             with self._pool.session() as connection:
@@ -188,7 +199,11 @@ def _query(request: Request) -> str:
     return urlencode(list(request.args.items(multi=True)))
 
 
-def _not_allowed() -> Response:
-    response = error(405, "method_not_allowed", "this is only asked: GET or HEAD")
-    response.headers["Allow"] = "GET, HEAD"
+def _changed_by(name: str) -> tuple[str, ...]:
+    return ("POST",) if name in changes.CHANGES else ()
+
+
+def _not_allowed(methods: Sequence[str]) -> Response:
+    response = error(405, "method_not_allowed", f"this takes {', '.join(methods)} and nothing else")
+    response.headers["Allow"] = ", ".join(methods)
     return response

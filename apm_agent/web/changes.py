@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -18,7 +19,8 @@ from apm_agent.plans.explain import explain
 from apm_agent.queries import arms, live, plans, statement
 from apm_agent.queries.connection import Connection
 
-_LONGEST = 10_000
+#: Bytes of a document.
+LONGEST = 10_000
 Given = Mapping[str, Any]
 
 
@@ -43,7 +45,7 @@ def _arms(site: Site, given: Given) -> dict[str, Any]:
             connection,
             _text(given, "endpoint"),
             _text(given, "capture") or CPROFILE,
-            int(_number(given, "count", 1)),
+            _whole(given, "count", 1),
             _number(given, "seconds", USUAL_LIFE),
             _text(given, "service"),
         )
@@ -104,8 +106,8 @@ def read(request: Request, allowed: tuple[str, ...]) -> Given:
     _check_origin(request)
     if request.mimetype != "application/json":
         raise QuestionError(f"content-type {request.mimetype[:40]!r} is not application/json")
-    if request.content_length is None or request.content_length > _LONGEST:
-        raise QuestionError(f"the document is longer than {_LONGEST} bytes, or its length is not given")
+    if request.content_length is None or request.content_length > LONGEST:
+        raise QuestionError(f"the document is longer than {LONGEST} bytes, or its length is not given")
     try:
         given = json.loads(request.get_data(cache=False), parse_constant=_refuse)
     except (ValueError, RecursionError):
@@ -140,3 +142,10 @@ def _number(given: Given, name: str, default: float) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise QuestionError(f"{name}={repr(value)[:40]} is not a number")
     return value
+
+
+def _whole(given: Given, name: str, default: int) -> int:
+    value = _number(given, name, default)
+    if not math.isfinite(value) or int(value) != value:
+        raise QuestionError(f"{name}={repr(value)[:40]} is not a whole number")
+    return int(value)

@@ -45,6 +45,14 @@ PARAMETERS: dict[str, Parameter] = {
         "Where the window ends, as `from`; now when it is not given. After `from`, and at most 400 days after it.",
         MOMENT, "2026-09-21T11:30:00Z", least=FIRST, most=LAST, pattern=_ISO,
     ),
+    "base_from": Parameter(
+        "What the box is held against begins here, as `from`; its own time when it is not given.",
+        MOMENT, "2026-09-21T10:30:00Z", least=FIRST, most=LAST, pattern=_ISO,
+    ),
+    "base_to": Parameter(
+        "And ends here, as `to`; not without `base_from`.",
+        MOMENT, "2026-09-21T11:30:00Z", least=FIRST, most=LAST, pattern=_ISO,
+    ),
     "service": Parameter("Only endpoints of this service.", example="shop"),
     "release": Parameter("Only transactions of this release of the application.", example="1.4.0"),
     "kind": Parameter(

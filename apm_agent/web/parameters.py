@@ -84,9 +84,9 @@ def read(given: MultiDict[str, str], declared: Declared) -> Given:
 
 
 def _check(given: Given, name: str, parameter: Parameter) -> None:
-    if parameter.required:
-        required(given, name)
-    elif parameter.kind == WHOLE:
+    if parameter.required and not given.get(name):
+        raise QuestionError(f"{name}= is missing")
+    if parameter.kind == WHOLE:
         whole(given, name)
     elif parameter.kind == NUMBER:
         number(given, name)

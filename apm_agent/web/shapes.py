@@ -1,7 +1,7 @@
 """How the shape of a JSON document is written down, and the same as JSON Schema.
 
 A dictionary is an object with exactly these keys; a list of one shape is an array of it. `Maybe` is null or a shape,
-`Each` an object of any keys, `One` one of a few values.
+`Each` an object of any keys, `One` one of a few values, `Either` one of a few shapes.
 """
 
 from __future__ import annotations
@@ -29,6 +29,13 @@ class Each:
         self.shape = shape
 
 
+class Either:
+    """One of these shapes."""
+
+    def __init__(self, *shapes: Shape) -> None:
+        self.shapes = shapes
+
+
 class One:
     """One of these values."""
 
@@ -52,6 +59,8 @@ def inlined(shape: Shape, named: Mapping[str, Shape], meaning: Callable[[str], s
         return _or_null(schema(shape.shape, named, meaning))
     if isinstance(shape, Each):
         return {"type": "object", "additionalProperties": schema(shape.shape, named, meaning)}
+    if isinstance(shape, Either):
+        return {"anyOf": [schema(each, named, meaning) for each in shape.shapes]}
     if isinstance(shape, One):
         return {"enum": list(shape.values)}
     if isinstance(shape, list):

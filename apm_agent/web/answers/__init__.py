@@ -1,13 +1,16 @@
 """The shape of each question's answer: every key, its type, and null only where it is said.
 
-Each question in ROUTES has a row here, in the file its subject has; what its keys mean stands in `web/meanings.py`.
-The OpenAPI document is made of them, and the tests hold the answers to them.
+Each question in ROUTES and each change in CHANGES has a row here, in the file its subject has; what its keys mean
+stands in `web/meanings.py`. The OpenAPI document is made of them, and the tests hold the answers to them.
 """
 
 from __future__ import annotations
 
 from apm_agent.web.answers import comparisons, endpoints, sites, statements, transactions
+from apm_agent.web.answers.changed import CHANGED
 from apm_agent.web.shapes import Shape
+
+__all__ = ["ANSWERS", "CHANGED"]
 
 ANSWERS: dict[str, Shape] = {
     **endpoints.ANSWERS,

@@ -81,3 +81,4 @@ PLAN = {
     }],
     "before": Maybe({"release": Maybe(TEXT), "at": NUMBER, "changed": YES, "gone": [TEXT], "new": [TEXT]}),
 }  # fmt: skip
+ERROR = {"error": {"code": TEXT, "message": TEXT}}

@@ -1,0 +1,13 @@
+"""What is answered when something was changed."""
+
+from __future__ import annotations
+
+from apm_agent.web.answers.endpoints import ANSWERS
+from apm_agent.web.answers.parts import PLAN
+from apm_agent.web.shapes import NUMBER, TEXT, YES, Either, Maybe, Shape
+
+CHANGED: dict[str, Shape] = {
+    "arms": Either({"arm": ANSWERS["arms"]["arms"][0]}, {"cancelled": YES}),
+    "live": {"asked_until": NUMBER},
+    "plan": {"plan": Maybe(PLAN), "not_kept": Maybe(TEXT)},
+}
