@@ -45,7 +45,15 @@ def command(  # noqa: PLR0917  (click gives them by name)
             threading.Thread(target=_end_with, args=(until_closed,), daemon=True).start()
         else:
             _tell(listener, where, token, browser)
-        serve(where, listener, token=token, authorize=settings.authorize, explain=settings.explain)
+        serve(
+            where,
+            listener,
+            token=token,
+            authorize=settings.authorize,
+            explain=settings.explain,
+            editor=settings.editor,
+            blame=settings.blame,
+        )
 
 
 def _listener(listening: int | None, host: str, port: int) -> socket.socket:

@@ -95,4 +95,6 @@ def _options(config: Config) -> dict[str, Any]:
         "authorize": config.authorize,
         "title": config.service,
         "explain": config.explain,
+        "editor": config.editor,
+        "blame": config.blame,
     }

@@ -41,6 +41,8 @@ def serve(
     authorize: Authorize | str | None = None,
     title: str = "",
     explain: Collection[str] = (),
+    editor: str = "",
+    blame: bool = True,
     ready: Callable[[BaseWSGIServer], None] | None = None,
 ) -> None:
     """Answer on a listening socket until interrupted; other machines only with a token or a rule."""
@@ -49,7 +51,9 @@ def serve(
         raise ConfigError(
             f"listening on {host} lets other machines in, and they need a token: give one, or use 127.0.0.1"
         )
-    app = dashboard(store_url, token=token, authorize=authorize, title=title, explain=explain)
+    app = dashboard(
+        store_url, token=token, authorize=authorize, title=title, explain=explain, editor=editor, blame=blame
+    )
     server = make_server(host, port, app, threaded=True, request_handler=_Quiet, fd=listener.fileno())
     with server:
         if ready is not None:
