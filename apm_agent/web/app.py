@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 from urllib.parse import urlencode
@@ -12,12 +11,13 @@ from werkzeug.wrappers import Request, Response
 from apm_agent import __version__
 from apm_agent.errors import ConfigError, QuestionError, StoreError, contained
 from apm_agent.model.database import databases
+from apm_agent.model.editor import pattern_of
 from apm_agent.plans.plan import DatabaseError, RefusedError
-from apm_agent.queries.connection import Connection, Pool, TooSlowError
-from apm_agent.queries.health import written_at
-from apm_agent.queries.window import Window
-from apm_agent.web import changes, openapi, parameters, plain
+from apm_agent.queries.connection import Pool, TooSlowError
+from apm_agent.web import changes, metrics, openapi, parameters, plain
 from apm_agent.web.access import Access, Authorize
+from apm_agent.web.acting import Acting
+from apm_agent.web.common import with_common
 from apm_agent.web.declared import declared
 from apm_agent.web.headers import guarded
 from apm_agent.web.routes import ROUTES, Asked, NotFoundError, as_json, error
@@ -36,7 +36,12 @@ class Dashboard:
     """One store behind one door."""
 
     def __init__(
-        self, store_url: str, access: Access, title: str = "", explain: Collection[str] = ()
+        self,
+        store_url: str,
+        access: Access,
+        title: str = "",
+        explain: Collection[str] = (),
+        acting: Acting = _NOTHING_SET,
     ) -> None:
         self._url = store_url
         self._pool = Pool(store_url)
@@ -47,6 +52,10 @@ class Dashboard:
             self._databases = databases(explain)
         except ValueError as error:
             raise ConfigError(f"explain must be {error}") from None
+        try:
+            self._acting = acting._replace(editor=pattern_of(acting.editor))
+        except ValueError as error:
+            raise ConfigError(f"editor is {acting.editor[:100]!r}, but must be {error}") from None
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         request = Request(environ)
@@ -102,12 +111,21 @@ class Dashboard:
                 if request.environ.get("PATH_INFO")
                 else _to_folder(request)
             )
+        if path == metrics.ADDRESS:
+            return self._metrics()
         if path.startswith(_STATIC):
             return self.static.asset(request, path.removeprefix(_STATIC)) or plain.missing(path[:100])
         pages = self.static.pages()
         if not pages:
             return plain.not_built()
         return (self.static.page(request, path) if path in pages else None) or plain.missing(path[:100])
+
+    def _metrics(self) -> Response:
+        try:
+            with self._pool.session() as connection:
+                return metrics.metrics(connection)
+        except StoreError as broken:  # too slow is one of them
+            return Response(f"{broken}\n", 503, content_type="text/plain; charset=utf-8")
 
     def _change(self, request: Request, name: str) -> Response:
         change, allowed = changes.CHANGES[name]
@@ -131,12 +149,12 @@ class Dashboard:
         try:
             given = parameters.read(request.args, declared(name, route.parameters))
             with self._pool.session() as connection:
-                asked = Asked(connection, given, self._url, __version__, self._databases)
+                asked = Asked(connection, given, self._url, __version__, self._databases, self._acting)
                 answer, window = route.answer(asked)
                 return (
                     answer
                     if isinstance(answer, Response)
-                    else as_json(_with_common(answer, connection, window))
+                    else as_json(with_common(answer, connection, window))
                 )
         except NotFoundError as missing:
             return error(404, "not_found", str(missing))
@@ -157,14 +175,18 @@ def dashboard(
     open_to_all: bool = False,
     allowed_hosts: Collection[str] = (),
     explain: Collection[str] = (),
+    editor: str = "",
+    blame: bool = True,
 ) -> Dashboard:
     """The dashboard of a store.
 
     It answers a loopback peer that no proxy forwarded; with `token` only whoever sends that; and whomever
     `authorize(request)` answers True for. `allowed_hosts` are names of this machine beside localhost by which
-    a loopback peer may ask. `explain` are the database URLs that may be asked for plans, as the setting of that name.
+    a loopback peer may ask. `explain` are the database URLs that may be asked for plans, `editor` what
+    opens a line, and `blame` whether git may be asked who wrote it, as the settings of those names.
     """
-    return Dashboard(store_url, Access(token, authorize, open_to_all, allowed_hosts), title, explain)
+    access = Access(token, authorize, open_to_all, allowed_hosts)
+    return Dashboard(store_url, access, title, explain, Acting(editor, blame))
 
 
 _REFUSED = (
@@ -172,14 +194,6 @@ _REFUSED = (
     "rule lets "
     "in: send Authorization: Bearer with the token, see the page for more"
 )
-
-
-def _with_common(answer: dict[str, Any], connection: Connection, window: Window | None) -> dict[str, Any]:
-    """The answer with what every one says: its window, and how fresh the store is."""
-    written = written_at(connection)
-    fresh = {"written_at": written, "stale": written is not None and time.time() - written > _STALE}
-    named = {"from": float(window.start), "to": float(window.end), "range": window.range} if window else None
-    return {"window": named, **answer, "store": {**answer.get("store", {}), **fresh}}
 
 
 def _redirect(target: str, query: str) -> Response:

@@ -11,6 +11,7 @@ from apm_agent.queries import endpoints, profile, statements, traces
 from apm_agent.queries.sides import GRAMMAR
 from apm_agent.queries.usual import BY
 from apm_agent.queries.window import DEFAULT, FIRST, LAST, RANGES
+from apm_agent.web import saved
 from apm_agent.web.parameters import (
     CHOICE,
     COMMON,
@@ -105,6 +106,12 @@ PARAMETERS: dict[str, Parameter] = {
         "The file of a frame, as `frames` of the transaction names it.", example="shop.py", longest=1000,
         required=True,
     ),
+    "line": Parameter("The line in that file.", WHOLE, 8, 1, 10**7, required=True),
+    "blame.id": Parameter("The transaction that ran it.", example="18d7f2a06b3c41e5", pattern=_ID),
+    "blame.name": Parameter("Instead of it, the endpoint that ran it.", example="GET /orders", longest=1000),
+    "page": Parameter("Which page is saved as a file.", CHOICE, "endpoint", choices=tuple(saved.PAGES), required=True),
+    "saved.id": Parameter("Of `trace`: the transaction.", example="18d7f2a06b3c41e5", pattern=_ID),
+    "saved.name": Parameter("Of `endpoint`: its name.", example="GET /orders", longest=1000),
     "function": Parameter("The function of that frame.", example="price", longest=1000, required=True),
     "format": Parameter(
         f"`{COLUMNAR}` answers the tree as columns; any other is a download for the tool it is named after.",
@@ -138,6 +145,10 @@ BODIES: dict[str, Parameter] = {
     ),
     "b_kind": Parameter("The kind of that endpoint.", CHOICE, "web", choices=tuple(KINDS)),
     "b_service": Parameter("The service of that endpoint.", example="shop"),
+}  # fmt: skip
+
+#: What a POST's document may hold, by "change.name".
+BODIES: dict[str, Parameter] = {
     "arms.endpoint": Parameter(
         "The endpoint whose next transactions are measured.", example="GET /orders", longest=200
     ),

@@ -32,10 +32,13 @@ from apm_agent.queries.subject import Endpoints, OneTransaction, Subject
 from apm_agent.queries.traces import Filters, traces
 from apm_agent.queries.units import hex_id, parse_id
 from apm_agent.queries.window import Window
+from apm_agent.web import acting as acting_answers
 from apm_agent.web import contrasts
 from apm_agent.web import parameters as read
 from apm_agent.web.changes import parse_statement
 from apm_agent.web.declared import COLUMNAR
+from apm_agent.web import saved as saved_pages
+from apm_agent.web.acting import Acting
 from apm_agent.web.parameters import Given
 
 Answer = dict[str, Any] | Response
@@ -55,6 +58,7 @@ class Asked(NamedTuple):
     databases: tuple[Database, ...] = ()
 
 
+    acting: Acting = Acting()
 class Route(NamedTuple):
     """A question, and the parameters it takes beside those all take."""
 
@@ -166,15 +170,23 @@ def _subject(asked: Asked) -> tuple[Subject, str, Window | None]:
 
 def _download(form: str, subject: Subject, name: str, source: str) -> Response:
     row = EXPORTERS[form]
-    data = write(form, subject, source)
+    return _attached(write(form, subject, source), row.content_type, name, row.ending)
+
+
+def _attached(data: bytes, content_type: str, name: str, ending: str) -> Response:
     safe = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:80] or "profile"
-    response = Response(data, content_type=row.content_type)
-    response.headers["Content-Disposition"] = f'attachment; filename="{safe}{row.ending}"'
+    response = Response(data, content_type=content_type)
+    response.headers["Content-Disposition"] = f'attachment; filename="{safe}{ending}"'
     return response
 
 
 def _compare(asked: Asked) -> tuple[Answer, Window | None]:
     return contrasts.compared(asked.connection, asked.given, _prune(asked.given))
+def _saved(asked: Asked) -> tuple[Answer, Window | None]:
+    data, name = saved_pages.page(asked, read.required(asked.given, "page"))
+    return _attached(data, "text/html; charset=utf-8", name, ".html"), None
+
+
 
 
 def _prune(given: Given) -> float:
@@ -249,6 +261,9 @@ ROUTES = {
     "health": Route(_health),
 }
 
+    "blame": Route(acting_answers.blamed, acting_answers.BLAME),
+    "saved": Route(_saved, saved_pages.PARAMETERS),
+    "site": Route(acting_answers.site),
 
 def as_json(document: Mapping[str, Any], status: int = 200) -> Response:
     """An answer as JSON; what JSON cannot say (NaN, half a surrogate pair) never gets out."""
