@@ -35,10 +35,10 @@ from apm_agent.queries.window import Window
 from apm_agent.web import acting as acting_answers
 from apm_agent.web import contrasts
 from apm_agent.web import parameters as read
-from apm_agent.web.changes import parse_statement
-from apm_agent.web.declared import COLUMNAR
 from apm_agent.web import saved as saved_pages
 from apm_agent.web.acting import Acting
+from apm_agent.web.changes import parse_statement
+from apm_agent.web.declared import COLUMNAR
 from apm_agent.web.parameters import Given
 
 Answer = dict[str, Any] | Response
@@ -56,9 +56,9 @@ class Asked(NamedTuple):
     store_url: str
     version: str
     databases: tuple[Database, ...] = ()
-
-
     acting: Acting = Acting()
+
+
 class Route(NamedTuple):
     """A question, and the parameters it takes beside those all take."""
 
@@ -180,13 +180,13 @@ def _attached(data: bytes, content_type: str, name: str, ending: str) -> Respons
     return response
 
 
-def _compare(asked: Asked) -> tuple[Answer, Window | None]:
-    return contrasts.compared(asked.connection, asked.given, _prune(asked.given))
 def _saved(asked: Asked) -> tuple[Answer, Window | None]:
     data, name = saved_pages.page(asked, read.required(asked.given, "page"))
     return _attached(data, "text/html; charset=utf-8", name, ".html"), None
 
 
+def _compare(asked: Asked) -> tuple[Answer, Window | None]:
+    return contrasts.compared(asked.connection, asked.given, _prune(asked.given))
 
 
 def _prune(given: Given) -> float:
@@ -250,6 +250,9 @@ ROUTES = {
     ),
     "trace": Route(_trace, ("id",)),
     "bytecode": Route(_bytecode, ("id", "file", "function")),
+    "blame": Route(acting_answers.blamed, acting_answers.BLAME),
+    "saved": Route(_saved, saved_pages.PARAMETERS),
+    "site": Route(acting_answers.site),
     "profile": Route(_profile, ("name", "kind", "id", "format", "prune", "source", "clock")),
     "compare": Route(_compare, contrasts.PARAMETERS),
     "queries": Route(_queries, ("sort", "q", "limit", "cursor")),
@@ -261,9 +264,6 @@ ROUTES = {
     "health": Route(_health),
 }
 
-    "blame": Route(acting_answers.blamed, acting_answers.BLAME),
-    "saved": Route(_saved, saved_pages.PARAMETERS),
-    "site": Route(acting_answers.site),
 
 def as_json(document: Mapping[str, Any], status: int = 200) -> Response:
     """An answer as JSON; what JSON cannot say (NaN, half a surrogate pair) never gets out."""
