@@ -28,8 +28,8 @@ _STATIC = "static/"
 _READS = ("GET", "HEAD")
 FIRST_PAGE = "endpoints"
 
-#: A store not written for so long is shown as stale.
-_STALE = 120.0
+
+_NOTHING_SET = Acting()
 
 
 class Dashboard:
