@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import fields
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import NamedTuple
 
 import click
 
 from apm_agent import __version__, config
 from apm_agent.cli import place
 from apm_agent.errors import ApmError, ConfigError
+from apm_agent.queries import health_checks
 from apm_agent.queries.connection import connect
+from apm_agent.queries.health_checks import FINE, NOTE, WRONG, Finding, installed
 from apm_agent.store import location, schema
 
-FINE, NOTE, WRONG = "fine", "note", "wrong"
 _MARKS = {FINE: "✓", NOTE: "·", WRONG: "✗"}
 _COLOURS = {FINE: "green", NOTE: "yellow", WRONG: "red"}
 _STATIC = Path(__file__).parents[1] / "web" / "static"
@@ -32,17 +30,6 @@ LIBRARIES = {
     "httpx": "library", "jinja2": "library", "requests": "library", "sqlalchemy": "library",
     "urllib3": "library",
 }  # fmt: skip
-#: Agents that patch what we patch: both work, but each measures the other.
-OTHERS = ("ddtrace", "elastic-apm", "newrelic", "opentelemetry-instrumentation", "scout-apm", "sentry-sdk")
-
-
-class Finding(NamedTuple):
-    """One line of the report."""
-
-    state: str
-    what: str
-    detail: str
-    cure: str = ""
 
 
 @click.command("doctor")
@@ -71,11 +58,7 @@ def python(store: str | None) -> Iterator[Finding]:
     """The interpreter, and whether the sampler may look into it."""
     name = f"{sys.implementation.name} {sys.version.split()[0]} at {sys.executable} · apm-agent {__version__}"
     yield Finding(FINE, "python", name)
-    if not getattr(sys, "_is_gil_enabled", lambda: True)():
-        yield Finding(
-            WRONG, "gil", "this Python runs without the GIL, where looking at other threads is not safe",
-            "start it with PYTHON_GIL=1, or set APM_AGENT_SAMPLER=off",
-        )  # fmt: skip
+    yield from health_checks.interpreter()
     if sys.flags.ignore_environment or sys.flags.no_site:
         yield Finding(
             WRONG,
@@ -161,29 +144,18 @@ def _process(name: str, state: str | None) -> Iterator[Finding]:
     instruments = told.get("instruments") or []
     watched = [each["name"] for each in instruments if each["state"] == "patched"]
     yield Finding(FINE, "watched", f"{', '.join(watched) or 'no library'} in {name}, which wrote last")
-    for each in instruments:
-        if each["state"] == "failed":
-            yield Finding(
-                WRONG, "instrument", f"{each['name']} failed: {each['detail']}",
-                f"set APM_AGENT_INSTRUMENTS_OFF={each['name']} until it is supported",
-            )  # fmt: skip
-    for each in told.get("contained") or []:
-        yield Finding(NOTE, "contained", f"{each['count']}× while {each['what']}: {each['error']}")
+    yield from health_checks.instruments(told)
 
 
 def libraries(store: str | None) -> Iterator[Finding]:
     """What is installed beside us, of that which we know."""
     off = _off()
     for role in ("framework", "server", "library"):
-        names = [(name, _version(name)) for name, what in LIBRARIES.items() if what == role]
+        names = [(name, installed(name)) for name, what in LIBRARIES.items() if what == role]
         there = [f"{name} {found}" + (" (off)" if name in off else "") for name, found in names if found]
         if there:
             yield Finding(FINE, {"library": "libraries"}.get(role, f"{role}s"), ", ".join(there))
-    for name in OTHERS:
-        if found := _version(name):
-            yield Finding(
-                NOTE, "other agent", f"{name} {found} is installed; where both run, each measures the other"
-            )
+    yield from health_checks.other_agents()
 
 
 def _off() -> tuple[str, ...]:
@@ -208,25 +180,13 @@ def pages(store: str | None) -> Iterator[Finding]:
 
 def tools(store: str | None) -> Iterator[Finding]:
     """What the machine must be able to do."""
-    if sqlite3.sqlite_version_info < (3, 24):
-        yield Finding(WRONG, "sqlite", f"{sqlite3.sqlite_version} is too old", "3.24 or newer is needed")
-    else:
-        yield Finding(FINE, "sqlite", sqlite3.sqlite_version)
-    if not os.access("/proc/self/statm", os.R_OK):
-        yield Finding(NOTE, "memory", "there is no /proc/self/statm here, so no memory of transactions")
+    yield from health_checks.machine()
 
 
 #: Every check, in the order of the report.
 CHECKS: tuple[Callable[[str | None], Iterator[Finding]], ...] = (
     python, tools, settings, libraries, storage, pages,
 )  # fmt: skip
-
-
-def _version(distribution: str) -> str:
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        return ""
 
 
 def _ago(moment: float) -> str:

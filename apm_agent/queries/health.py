@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
+import sys
 import time
 from typing import Any
 
+from apm_agent.model.scrub import without_login
+from apm_agent.queries import health_checks
 from apm_agent.queries.connection import SCHEMA, Connection
+from apm_agent.queries.health_kept import kept, privacy
 from apm_agent.queries.units import kb, unix
 
 _MOST_PROCESSES = 64
@@ -23,11 +28,24 @@ _PARTS: dict[str, Any] = {
 
 
 def health(connection: Connection, url: str, version: str) -> dict[str, Any]:
-    """The store's figures and each process's own."""
+    """The store's figures, each process's own, what is wrong with either, and what is kept of people."""
     processes = _processes(connection)
+    store = _store(connection, without_login(url), processes)
     return {
-        "agent": {"version": version, "schema": _schema(connection)},
-        "store": _store(connection, url, processes),
+        "agent": {"version": version, "schema": _schema(connection), "reads": SCHEMA},
+        "dashboard": {
+            "python": sys.version.split()[0],
+            "sqlite": sqlite3.sqlite_version,
+            "werkzeug": health_checks.installed("werkzeug"),
+            "host": os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", ""),
+            "pid": os.getpid(),
+        },
+        "store": store,
+        "cost": _cost(processes),
+        "checks": [each._asdict() for each in health_checks.here(connection, store, processes)],
+        "elsewhere": [{"what": what, "detail": detail} for what, detail in health_checks.ELSEWHERE],
+        "unused": health_checks.unused(processes),
+        "privacy": privacy(connection),
         "processes": processes,
     }
 
@@ -101,22 +119,57 @@ def _state(text: str | None) -> dict[str, Any]:
     }
 
 
+def _cost(processes: list[dict[str, Any]]) -> dict[str, Any]:
+    """What the agent's own threads take, of the processes heard of lately or, when there are none, of all.
+
+    Of single transactions it is not known: the writer works by the batch, so there is a mean and no percentile.
+    """
+    since = time.time() - _LATELY
+    looked_at = [each for each in processes if each["last_seen"] > since] or processes
+    count, cost_us, shares = 0, 0.0, []
+    for each in looked_at:
+        recorder, overhead = (
+            each[part] if isinstance(each[part], dict) else {} for part in ("recorder", "overhead")
+        )
+        mean_us, recorded = overhead.get("per_transaction_us"), recorder.get("recorded")
+        if isinstance(mean_us, (int, float)) and isinstance(recorded, int):
+            count += recorded
+            cost_us += mean_us * recorded
+        if isinstance(overhead.get("cpu_share"), (int, float)):
+            shares.append(float(overhead["cpu_share"]))
+    return {
+        "processes": len(looked_at),
+        "transactions": count,
+        "cpu_share": sum(shares) / len(shares) if shares else None,
+        "cpu_share_most": max(shares, default=None),
+        "mean_us": cost_us / count if count else None,
+        "p50_us": None,
+        "p95_us": None,
+    }
+
+
 def _store(connection: Connection, url: str, processes: list[dict[str, Any]]) -> dict[str, Any]:
     bounds = connection.row(
         "SELECT (SELECT min(started_at) FROM transactions), (SELECT max(started_at) FROM transactions)"
     ) or (None, None)
-    sizes = [
-        process["settings"].get("max_size") for process in processes if isinstance(process["settings"], dict)
-    ]
+    max_bytes, max_age = (_given(processes, name) for name in ("max_size", "max_age"))
     return {
         "url": url,
         "bytes": _size(connection.path),
         "wal_bytes": _size(connection.path + "-wal"),
-        "max_bytes": next((size for size in sizes if isinstance(size, int)), None),
+        "max_bytes": None if max_bytes is None else int(max_bytes),
         "oldest": unix(bounds[0]),
         "newest": unix(bounds[1]),
         "transactions": _count(connection, bounds[0]),
+        "details": (connection.row("SELECT count(*) FROM traces") or (0,))[0],
+        "kept": kept(connection, bounds[0], max_age),
     }
+
+
+def _given(processes: list[dict[str, Any]], name: str) -> float | None:
+    """A setting that is a number, as the process that wrote last has it."""
+    said = [each["settings"].get(name) for each in processes if isinstance(each["settings"], dict)]
+    return next((value for value in said if type(value) in (int, float)), None)
 
 
 def _count(connection: Connection, oldest: int | None) -> int:

@@ -67,8 +67,8 @@ export const PAGES: Page[] = [
   {
     id: 'health',
     title: 'Health',
-    source: 'health.tsx',
-    load: () => import('./pages/health.tsx'),
+    source: 'health/health.tsx',
+    load: () => import('./pages/health/health.tsx'),
     rail: { group: 'Agent', icon: 'health', key: 'h' },
     ranged: true,
   },

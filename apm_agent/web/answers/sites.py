@@ -7,10 +7,22 @@ from apm_agent.web.shapes import ANY, NUMBER, TEXT, WHOLE, YES, Each, Maybe, Sha
 
 ANSWERS: dict[str, Shape] = {
     "health": {
-        **COMMON, "agent": {"version": TEXT, "schema": WHOLE},
+        **COMMON, "agent": {"version": TEXT, "schema": WHOLE, "reads": WHOLE},
+        "dashboard": {"python": TEXT, "sqlite": TEXT, "werkzeug": TEXT, "host": TEXT, "pid": WHOLE},
         "store": {
             "url": TEXT, "bytes": WHOLE, "wal_bytes": Maybe(WHOLE), "max_bytes": WHOLE, "oldest": NUMBER,
-            "newest": NUMBER, "transactions": WHOLE, "written_at": NUMBER, "stale": YES,
+            "newest": NUMBER, "transactions": WHOLE, "written_at": NUMBER, "stale": YES, "details": WHOLE,
+            "kept": [{"what": TEXT, "oldest": Maybe(NUMBER), "max_age_s": Maybe(NUMBER)}],
+        },
+        "cost": {
+            "processes": WHOLE, "transactions": WHOLE, "cpu_share": Maybe(NUMBER), "cpu_share_most": Maybe(NUMBER),
+            "mean_us": Maybe(NUMBER), "p50_us": Maybe(NUMBER), "p95_us": Maybe(NUMBER),
+        },
+        "checks": [{"state": TEXT, "what": TEXT, "detail": TEXT, "cure": TEXT}],
+        "elsewhere": [{"what": TEXT, "detail": TEXT}], "unused": [TEXT],
+        "privacy": {
+            "looked_at": WHOLE, "with_path": WHOLE, "with_context": WHOLE, "masked_paths": WHOLE,
+            "masked_contexts": WHOLE, "keys": [{"key": TEXT, "count": WHOLE}],
         },
         "processes": [{
             "host": TEXT, "pid": WHOLE, "service": TEXT, "release": Maybe(TEXT), "started": NUMBER,
