@@ -2,6 +2,7 @@
 #   make demo                    the example apps, load on them, and the dashboard (ARGS="--seconds 20" to end by itself)
 #   make test ARGS="-k cli"      the tests            make lint     format, lint and types, of Python and TypeScript
 #                                (two at once, for most wait for servers; those of profilers by themselves at the end)
+#   make bench-check             overhead against benchmarks/budgets.toml; ends with 1 where one is over
 #   make bench                   overhead             make matrix   the tests on every Python (ARGS="tests/servers")
 #   make bench-profilers         accuracy and cost of ours, py-spy, pyinstrument, yappi and cProfile; about an hour
 #   make soak                    long runs            make clean    take away what was made
@@ -20,7 +21,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 PAGES := $(shell find dashboard/src dashboard/build.mjs dashboard/build.py dashboard/package-lock.json -type f 2>/dev/null)
 
-.PHONY: demo test lint bench bench-profilers matrix soak suites docs clean packages
+.PHONY: demo test lint bench bench-check bench-profilers matrix soak suites docs clean packages
 
 demo: $(VENV)/.demo
 	@exec $(BIN)/apm-agent demo $(ARGS)
@@ -41,6 +42,9 @@ lint: $(VENV)/.dev $(VENV)/.node
 
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/overhead.py $(ARGS)
+
+bench-check: $(VENV)/.dev
+	$(BIN)/python benchmarks/check.py $(ARGS)
 
 bench-profilers: $(VENV)/.bench
 	$(BIN)/python benchmarks/profilers $(ARGS)
