@@ -1,5 +1,7 @@
 """Fills a store with a made-up day of a shop, through the real writer: for tests, and to try the pages.
 
+So many requests, and the jobs of `make_jobs` beside them.
+
 ``python tests/make_store.py /tmp/day/apm.db [--transactions 20000] [--hours 24]``; then
 ``apm-agent dashboard --store /tmp/day/apm.db``. The planted faults are those of `FAULTS`.
 """
@@ -20,6 +22,7 @@ from apm_agent.model.insight import Insight
 from apm_agent.model.profile import RUNNING, UNCERTAIN, WAITING, Frame
 from apm_agent.model.record import FailureRecord, Process, Record, SampleRecord, SpanRecord
 from apm_agent.store.sqlite import SQLiteStore
+from make_jobs import jobs
 
 MS = 1_000_000
 MINUTE = 60 * 10**9
@@ -72,6 +75,21 @@ def fail(request):
 def nightly():
     for customer in db.rows("SELECT * FROM customer"):
         send(customer)
+
+
+def send_receipt(order):
+    server = smtplib.SMTP("mail.example.com")
+    server.send_message(receipt(order))
+
+
+def sync_stock():
+    for item in requests.get("https://stock.example.com/items").json():
+        db.run("UPDATE item SET left = ? WHERE id = ?", item["left"], item["id"])
+
+
+def export_month(month):
+    for order in db.rows("SELECT * FROM orders WHERE created >= ?", month):
+        write(order)
 '''
 
 #: Endpoint → the insight that must be found in it, with its line of `SOURCE`.
@@ -86,6 +104,13 @@ FAULTS = {
 CUSTOMER = "SELECT * FROM customer WHERE id = ?"
 ORDERS = "SELECT id, customer_id FROM orders LIMIT ?"
 REPORT = "SELECT * FROM orders JOIN lines USING (order_id) WHERE created > ?"
+
+
+ROOT = (
+    Frame("__call__", "flask/app.py", 1536, "lib", "/venv/site-packages/flask/app.py"),
+    Frame("wsgi_app", "flask/app.py", 1511, "lib", "/venv/site-packages/flask/app.py"),
+    Frame("dispatch_request", "flask/app.py", 902, "lib", "/venv/site-packages/flask/app.py"),
+)
 
 
 class Shop:
@@ -124,13 +149,8 @@ class Shop:
     def samples(
         self, frames: list[Frame], start: int, length: int, state: int = RUNNING
     ) -> list[SampleRecord]:
-        root = (
-            Frame("__call__", "flask/app.py", 1536, "lib", "/venv/site-packages/flask/app.py"),
-            Frame("wsgi_app", "flask/app.py", 1511, "lib", "/venv/site-packages/flask/app.py"),
-            Frame("dispatch_request", "flask/app.py", 902, "lib", "/venv/site-packages/flask/app.py"),
-        )
         interval = 10 * MS
-        stack = (*root, *frames)
+        stack = (*ROOT, *frames)
         return [
             SampleRecord(at, min(interval, length), stack, state)
             for at in range(start + interval, start + length, interval)
@@ -246,7 +266,12 @@ def fail(shop: Shop) -> Record:
     )
     if shop.random.random() < 0.5:
         record.status = 500
-        record.failure = FailureRecord("ValueError", "bad basket", shop.frame("fail", 43))
+        raised = shop.frame("fail", 43)
+        record.failure = FailureRecord("ValueError", "bad basket", raised, (*ROOT, raised))
+        record.log = [
+            (MS, "INFO", "shop", "basket opened"),
+            (2 * MS, "WARNING", "shop", "basket is not valid"),
+        ]
     return record
 
 
@@ -273,6 +298,9 @@ ENDPOINTS = {
 }  # fmt: skip
 _OFTEN = {"GET /orders": 30, "POST /quote": 14, "GET /feed": 8, "GET /report": 2, "POST /track": 12,
           "GET /basket/<int:id>": 10, "GET /": 24, "nightly": 0.3, "WS /live": 0.2}  # fmt: skip
+
+#: A handful of requests has no jobs beside it.
+_ENOUGH = 500
 
 STATE = {
     "rss": 84 * 2**20,
@@ -304,13 +332,26 @@ def make(
     os.utime(folder / "shop.py", (begin / 1e9 - 3600, begin / 1e9 - 3600))
     shop = Shop(folder, seed)
     halves = (begin, (begin + end) // 2, end)
+    quotes: list[tuple[int, int]] = []
     for number, version in enumerate(("1.3.0", "1.4.0")):
         for worker in range(2):
             store = SQLiteStore(str(path), process(folder, version, worker, halves[number]), 4 * 2**30)
             many = transactions // 4
             for batch in batches(shop, many, halves[number], halves[number + 1], number * 2 + worker):
                 store.write(batch, STATE)
+                quotes += [(each.started_at, each.id) for each in batch if each.name == "POST /quote"]
             store.close()
+        if transactions < _ENOUGH:
+            continue
+        store = SQLiteStore(str(path), worker_process(folder, version, halves[number]), 4 * 2**30)
+        store.write(jobs(shop.frame, quotes[::4], halves[number], halves[number + 1], version), STATE)
+        quotes.clear()
+        store.close()
+
+
+def worker_process(folder: Path, version: str, started: int) -> Process:
+    """The one that runs the jobs."""
+    return replace(process(folder, version, 2, started), server="celery")
 
 
 def process(folder: Path, version: str, worker: int, started: int) -> Process:

@@ -16,8 +16,9 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from apm_agent.model.profile import Frame
-from apm_agent.queries import errors, names
+from apm_agent.queries import names
 from apm_agent.queries.connection import Connection
+from apm_agent.queries.failures import failed, told
 from apm_agent.queries.finding import Finding, close_look
 from apm_agent.queries.rollups import Measured
 from apm_agent.queries.scope import select
@@ -222,8 +223,8 @@ def _main_error(
 ) -> _Error | None:
     """None where the rows are no longer kept."""
     recent = Window(start, window.end, None, window.open)
-    rows = errors.failed(connection, recent, releases, _MOST_ROWS, at)
-    seen = [(*errors.told(row), row) for row in rows]
+    rows = failed(connection, recent, releases, _MOST_ROWS, at)
+    seen = [(*told(row), row) for row in rows]
     if not seen:
         return None
     kind, count = Counter(each[0] for each in seen).most_common(1)[0]

@@ -3,125 +3,112 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from apm_agent.errors import StoreError
-from apm_agent.queries import detail, names
-from apm_agent.queries.connection import Connection, Row
-from apm_agent.queries.scope import scope_of
+from apm_agent.errors import QuestionError
+from apm_agent.model.profile import Frame
+from apm_agent.queries import names
+from apm_agent.queries.connection import Connection
+from apm_agent.queries.endpoints import Page, releases
+from apm_agent.queries.failures import MOST, Failure, failures
+from apm_agent.queries.rollups import totals
+from apm_agent.queries.scope import Scope, scope_of
 from apm_agent.queries.units import hex_id
 from apm_agent.queries.window import Window
 
-#: Failed transactions looked at, newest first: their details have to be unpacked for the line.
-_MOST_ROWS = 2000
+POINTS = 36
 _MOST_ENDPOINTS = 10
 _MOST_TRACES = 5
 
-#: type, and the id of the frame: None where no detail was kept, or the answer alone says that it failed
-_Key = tuple[str, int | None]
+_Row = dict[str, Any]
+_SORTS: dict[str, Callable[[_Row], Any]] = {
+    "count": lambda row: -row["count"],
+    "last": lambda row: -row["last"],
+    "first": lambda row: -row["first"],
+    "endpoints": lambda row: -row["endpoint_count"],
+    "type": lambda row: row["type"].lower(),
+}
+SORTS = tuple(_SORTS)
+FIRST = Page(sort="count")
 
 
-class _Group:
-    """All failures of one type at one line, the newest first."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.first = self.last = 0
-        self.message: str | None = None
-        self.endpoints: Counter[str] = Counter()
-        self.releases: Counter[str] = Counter()
-        self.traces: list[str] = []
-
-    def add(self, row: Row, name: str, message: str | None, has_detail: bool) -> None:
-        number, _, started, _, _, version = row[:6]
-        self.count += 1
-        self.first = started
-        self.last = self.last or started
-        self.message = self.message or message
-        self.endpoints[name] += 1
-        self.releases[version or ""] += 1
-        if has_detail and len(self.traces) < _MOST_TRACES:
-            self.traces.append(hex_id(number))
-
-
-def errors(connection: Connection, window: Window, service: str = "", release: str = "") -> dict[str, Any]:
-    """A row a group, those first that happened most; `more` when there was more than is looked at."""
+def errors(
+    connection: Connection, window: Window, page: Page = FIRST, service: str = "", release: str = ""
+) -> dict[str, Any]:
+    """One page of groups; `more` when there were more failures than are looked at, of which `of` is the number."""
+    if page.sort not in _SORTS:
+        raise QuestionError(f"sort={page.sort[:40]!r} is not one of {', '.join(SORTS)}")
     scope = scope_of(connection, service, release)
-    rows = failed(connection, window, scope.releases)
-    groups: dict[_Key, _Group] = {}
-    for row in rows:
-        endpoint = scope.endpoints.get(row[1])
-        if endpoint is None:
-            continue
-        kind, message, failure = told(row)
-        key = (kind, (failure or {}).get("frame_id"))
-        groups.setdefault(key, _Group()).add(row, endpoint.name, message, row[6] is not None)
-    frames = names.frames(connection, {frame for _, frame in groups if frame})
-    made = [
-        {
-            "type": kind,
-            "message": group.message,
-            **(names.where(frames.get(frame or 0)) or {"file": None, "line": None, "function": None}),
-            "count": group.count,
-            "first": group.first / 1e9,
-            "last": group.last / 1e9,
-            "endpoints": [
-                {"name": name, "count": count} for name, count in group.endpoints.most_common(_MOST_ENDPOINTS)
-            ],
-            "releases": [
-                {"release": name or None, "count": count} for name, count in group.releases.most_common()
-            ],
-            "traces": group.traces,
-        }
-        for (kind, frame), group in groups.items()
-    ]
-    made.sort(key=lambda each: (-each["count"], -each["last"], each["type"]))
-    return {"errors": made, "failed": sum(each["count"] for each in made), "more": len(rows) >= _MOST_ROWS}
+    seen = failures(connection, window, scope.releases)
+    found = grouped(each for each in seen if each.endpoint in scope.endpoints)
+    frames = names.frames(connection, {frame for _, frame in found if frame})
+    every = [row(window, scope, group, frames) for group in found.values()]
+    wanted = page.text.lower()
+    made = [each for each in every if not wanted or wanted in _words(each)]
+    made.sort(key=lambda each: (_SORTS[page.sort](each), -each["count"], -each["last"], each["type"]))
+    counted = totals(connection, window.pieces(), scope.releases)
+    return {
+        "errors": made[page.offset : page.offset + page.limit],
+        "groups": len(made),
+        "failed": sum(each["count"] for each in made),
+        "of": sum(each.errors for key, each in counted.items() if key in scope.endpoints),
+        "more": len(seen) >= MOST,
+        "cursor": str(page.offset + page.limit) if len(made) > page.offset + page.limit else None,
+        "services": sorted({each.service for each in scope_of(connection).endpoints.values()}),
+        "releases": releases(connection, service),
+    }
 
 
-def failed(
-    connection: Connection,
-    window: Window,
-    releases: tuple[int, ...] | None,
-    most: int = _MOST_ROWS,
-    endpoint: int | None = None,
-) -> list[Row]:
-    """The newest failed transactions, of all endpoints or of one: what `told` reads."""
-    only = "" if releases is None else f" AND x.release_id IN ({', '.join('?' * len(releases))})"
-    only += "" if endpoint is None else " AND x.endpoint_id = ?"
-    return list(
-        connection.rows(
-            "SELECT x.id, x.endpoint_id, x.started_at, x.status, x.error, r.version, t.data FROM transactions x"
-            " LEFT JOIN releases r ON r.id = x.release_id LEFT JOIN traces t ON t.transaction_id = x.id"
-            f" WHERE x.failed = 1 AND x.started_at >= ? AND x.started_at < ?{only}"
-            " ORDER BY x.started_at DESC LIMIT ?",
-            (
-                window.start_ns,
-                window.end_ns,
-                *(releases or ()),
-                *(() if endpoint is None else (endpoint,)),
-                most,
-            ),
-        )
-    )
+def grouped(seen: Iterable[Failure]) -> dict[tuple[str, int | None], list[Failure]]:
+    """Failures of one type at one line, the newest first."""
+    groups: dict[tuple[str, int | None], list[Failure]] = {}
+    for each in seen:
+        groups.setdefault(each.key, []).append(each)
+    return groups
 
 
-def _failure(data: bytes | None) -> dict[str, Any] | None:
-    if data is None:
-        return None
-    try:
-        found: dict[str, Any] | None = detail.unpack(data).get("failure")
-    except StoreError:
-        return None
-    return found
+def row(window: Window, scope: Scope, group: list[Failure], frames: dict[int, Frame]) -> _Row:
+    """A group as the list shows it."""
+    first, last = group[-1], group[0]
+    by_endpoint = Counter(each.endpoint for each in group)
+    by_release = Counter(each.release for each in group)
+    place = names.where(frames.get(last.frame or 0)) or {"file": None, "line": None, "function": None}
+    return {
+        "type": last.type,
+        "message": next((each.message for each in group if each.message), None),
+        **place,
+        "frame": str(last.frame) if last.frame else None,
+        "count": len(group),
+        "first": first.started / 1e9,
+        "last": last.started / 1e9,
+        "first_release": first.release or None,
+        "endpoint_count": len(by_endpoint),
+        "endpoints": [
+            {
+                "name": scope.endpoints[key].name,
+                "kind": scope.endpoints[key].kind,
+                "service": scope.endpoints[key].service,
+                "count": count,
+            }
+            for key, count in by_endpoint.most_common(_MOST_ENDPOINTS)
+        ],
+        "releases": [{"release": name or None, "count": count} for name, count in by_release.most_common()],
+        "traces": [hex_id(each.transaction) for each in group if each.kept][:_MOST_TRACES],
+        "spark": spark(window, group),
+    }
 
 
-def told(row: Row) -> tuple[str, str | None, dict[str, Any] | None]:
-    """Type and message of a failure, and what its detail says where one was kept."""
-    failure = _failure(row[6])
-    if failure:
-        return failure.get("type") or "", failure.get("message"), failure
-    if row[4]:
-        kind, _, message = row[4].partition(": ")
-        return kind, message or None, None
-    return f"HTTP {row[3]}", None, None
+def spark(window: Window, group: Iterable[Failure], points: int = POINTS) -> list[int]:
+    """How many there were in each of so many equal parts of the window."""
+    counts = [0] * points
+    for each in group:
+        at = int((each.started / 1e9 - window.start) / window.seconds * points)
+        counts[max(0, min(points - 1, at))] += 1
+    return counts
+
+
+def _words(row: _Row) -> str:
+    """What the filter looks into."""
+    parts = [row["type"], row["message"] or "", row["file"] or "", row["function"] or ""]
+    return "\n".join([*parts, *(each["name"] for each in row["endpoints"])]).lower()

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from apm_agent.exporters import EXPORTERS
 from apm_agent.model.arm import CAPTURES, CPROFILE, LONGEST_LIFE, MOST_TRANSACTIONS, USUAL_LIFE
 from apm_agent.model.transaction import KINDS
-from apm_agent.queries import endpoints, profile, statements, traces
+from apm_agent.queries import endpoints, errors, jobs, profile, statements, traces
 from apm_agent.queries.sides import GRAMMAR
 from apm_agent.queries.usual import BY
 from apm_agent.queries.window import DEFAULT, FIRST, LAST, RANGES
@@ -79,6 +79,23 @@ PARAMETERS: dict[str, Parameter] = {
     "endpoints.sort": Parameter(
         "What comes first: the highest of this figure, or by name.", CHOICE, "p95", choices=endpoints.SORTS,
         default="share",
+    ),
+    "jobs.sort": Parameter(
+        "What comes first: the highest of this figure, the last that ran, or by name.", CHOICE, "wait",
+        choices=jobs.SORTS, default="share",
+    ),
+    "job.name": Parameter("The job's name.", example="shop.tasks.send_receipt", longest=1000, required=True),
+    "errors.sort": Parameter(
+        "What comes first: the most frequent, the latest, the newest, or by type.", CHOICE, "count",
+        choices=errors.SORTS, default="count",
+    ),
+    "errors.q": Parameter(
+        "Only errors with this text in their type, message, file, function or endpoints.", example="ValueError"
+    ),
+    "type": Parameter("The type of the error, as `errors` gives it.", example="ValueError", longest=1000, required=True),
+    "frame": Parameter(
+        "The line it was raised at, as `errors` gives it; none where that is null.", example="4611686018427387904",
+        pattern=_STATEMENT,
     ),
     "queries.sort": Parameter(
         "What comes first: the highest of this figure.", CHOICE, "total", choices=statements.SORTS, default="total",

@@ -15,7 +15,6 @@ from apm_agent.model.database import TITLES, Database
 from apm_agent.plans.allowed import refusal
 from apm_agent.queries import arms as arms_queries
 from apm_agent.queries import endpoint as endpoint_queries
-from apm_agent.queries import errors as error_queries
 from apm_agent.queries import health as health_queries
 from apm_agent.queries import leaks as leak_queries
 from apm_agent.queries import live as live_queries
@@ -34,6 +33,7 @@ from apm_agent.queries.units import hex_id, parse_id
 from apm_agent.queries.window import Window
 from apm_agent.web import acting as acting_answers
 from apm_agent.web import contrasts
+from apm_agent.web import lists
 from apm_agent.web import parameters as read
 from apm_agent.web import saved as saved_pages
 from apm_agent.web.acting import Acting
@@ -193,9 +193,18 @@ def _prune(given: Given) -> float:
     return read.number(given, "prune") or 0.0
 
 
-def _errors(asked: Asked) -> tuple[Answer, Window | None]:
-    window = read.window(asked.given)
-    return error_queries.errors(asked.connection, window, **_narrowed(asked.given)), window
+def _job(asked: Asked) -> tuple[Answer, Window | None]:
+    found, window = lists.job(asked.connection, asked.given)
+    if found is None:
+        raise NotFoundError(f"there is no job {asked.given['name'][:100]!r} in the store")
+    return found, window
+
+
+def _error(asked: Asked) -> tuple[Answer, Window | None]:
+    found, window = lists.error(asked.connection, asked.given)
+    if found is None:
+        raise NotFoundError(f"there is no such failure of type {asked.given['type'][:100]!r} in this window")
+    return found, window
 
 
 def _health(asked: Asked) -> tuple[Answer, Window | None]:
@@ -259,7 +268,10 @@ ROUTES = {
     "query": Route(_query, ("id",)),
     "arms": Route(_arms),
     "memory": Route(_memory),
-    "errors": Route(_errors),
+    "jobs": Route(lambda asked: lists.jobs(asked.connection, asked.given), lists.PAGED),
+    "job": Route(_job, lists.JOB),
+    "errors": Route(lambda asked: lists.errors(asked.connection, asked.given), lists.PAGED),
+    "error": Route(_error, lists.ERROR),
     "live": Route(_live),
     "health": Route(_health),
 }

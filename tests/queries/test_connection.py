@@ -139,4 +139,5 @@ def test_a_store_in_a_folder_one_may_not_write_is_read(day: Path, tmp_path: Path
     finally:
         folder.chmod(0o755)
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout) == 4000
+    with connect(f"sqlite:///{day}") as opened:
+        assert int(done.stdout) == opened.rows("SELECT count(*) FROM transactions")[0][0]

@@ -29,7 +29,10 @@ QUESTIONS = (
     "memory?range=24h",
     "arms",
     "compare?range=24h&a=before:6h&b=range:6h",
+    "jobs?range=24h",
+    "job?range=24h&name=shop.tasks.send_receipt",
     "errors?range=24h",
+    "error?range=24h&type=ValueError&frame={frame}",
     "queries?range=24h",
     "query?range=24h&id={statement}",
     "live",
@@ -83,7 +86,10 @@ def ask(url: str) -> Callable[[str], Any]:
 
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_every_key_with_its_type(question: str, ask: Callable[[str], Any]) -> None:
-    if "{statement}" in question:
+    if "{frame}" in question:
+        for row in ask("errors?range=24h&q=ValueError")["errors"]:
+            check(ask(question.format(frame=row["frame"])), shape_of(question), question)
+    elif "{statement}" in question:
         for row in ask("queries?range=24h")["queries"]:
             check(ask(question.format(statement=row["id"])), shape_of(question), question)
     elif "{id}" in question:

@@ -6,7 +6,7 @@ stands in `web/meanings.py`. The OpenAPI document is made of them, and the tests
 
 from __future__ import annotations
 
-from apm_agent.web.answers import comparisons, endpoints, sites, statements, transactions
+from apm_agent.web.answers import comparisons, endpoints, errors, jobs, sites, statements, transactions
 from apm_agent.web.answers.changed import CHANGED
 from apm_agent.web.shapes import Shape
 
@@ -16,6 +16,8 @@ ANSWERS: dict[str, Shape] = {
     **endpoints.ANSWERS,
     **transactions.ANSWERS,
     **statements.ANSWERS,
+    **jobs.ANSWERS,
+    **errors.ANSWERS,
     **comparisons.ANSWERS,
     **sites.ANSWERS,
 }

@@ -69,14 +69,6 @@ ANSWERS: dict[str, Shape] = {
         }],
         "method": TEXT, "more": YES,
     },
-    "errors": {
-        **COMMON, "failed": WHOLE, "more": YES,
-        "errors": [{
-            "type": TEXT, "message": Maybe(TEXT), "file": Maybe(TEXT), "line": Maybe(WHOLE), "function": Maybe(TEXT),
-            "count": WHOLE, "first": NUMBER, "last": NUMBER, "endpoints": [{"name": TEXT, "count": WHOLE}],
-            "releases": [{"release": Maybe(TEXT), "count": WHOLE}], "traces": [TEXT],
-        }],
-    },
     "arms": {**COMMON, "arms": [{
         "id": TEXT, "endpoint": TEXT, "service": Maybe(TEXT), "capture": TEXT, "count": WHOLE, "done": WHOLE,
         "state": TEXT, "created": NUMBER, "until": NUMBER, "functions": [PLACE], "unmeasured": Each(WHOLE),

@@ -1,0 +1,60 @@
+"""The questions `jobs`, `job`, `errors` and `error`, as their parameters put them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apm_agent.queries import error as one_error
+from apm_agent.queries import errors as all_errors
+from apm_agent.queries import job as one_job
+from apm_agent.queries import jobs as all_jobs
+from apm_agent.queries.connection import Connection
+from apm_agent.queries.endpoints import Page
+from apm_agent.queries.window import Window
+from apm_agent.web import parameters as read
+from apm_agent.web.parameters import Given
+
+PAGED = ("sort", "q", "limit", "cursor")
+JOB = ("name",)
+ERROR = ("type", "frame")
+
+Found = tuple[dict[str, Any], Window]
+
+
+def jobs(connection: Connection, given: Given) -> Found:
+    """One page of jobs."""
+    window = read.window(given)
+    return all_jobs.jobs(connection, window, _page(given), *_narrowed(given)), window
+
+
+def job(connection: Connection, given: Given) -> tuple[dict[str, Any] | None, Window]:
+    """How the runs of one job waited; None when there is no such job."""
+    window = read.window(given)
+    return one_job.job(connection, window, read.required(given, "name"), *_narrowed(given)), window
+
+
+def errors(connection: Connection, given: Given) -> Found:
+    """One page of groups of failures."""
+    window = read.window(given)
+    return all_errors.errors(connection, window, _page(given), *_narrowed(given)), window
+
+
+def error(connection: Connection, given: Given) -> tuple[dict[str, Any] | None, Window]:
+    """One group of failures; None when there is no such failure in the window."""
+    window = read.window(given)
+    frame = read.text(given, "frame")
+    kind = read.required(given, "type")
+    return one_error.error(connection, window, kind, frame, *_narrowed(given)), window
+
+
+def _page(given: Given) -> Page:
+    return Page(
+        sort=read.choice(given, "sort"),
+        text=read.text(given, "q"),
+        limit=read.whole(given, "limit"),
+        offset=read.whole(given, "cursor"),
+    )
+
+
+def _narrowed(given: Given) -> tuple[str, str]:
+    return read.text(given, "service"), read.text(given, "release")
