@@ -39,6 +39,8 @@ def _arms(site: Site, given: Given) -> dict[str, Any]:
     connection = site.connection
     cancelled = _text(given, "cancel")
     if cancelled:
+        if len(given) > 1:
+            raise QuestionError("cancel= stands alone: give the id of the arm and nothing else")
         return {"cancelled": arms.cancel(connection, cancelled)}
     return {
         "arm": arms.arm(

@@ -167,7 +167,7 @@ BODIES: dict[str, Parameter] = {
 #: What a POST's document may hold, by "change.name".
 BODIES: dict[str, Parameter] = {
     "arms.endpoint": Parameter(
-        "The endpoint whose next transactions are measured.", example="GET /orders", longest=200
+        "The endpoint whose next transactions are measured.", example="GET /orders", longest=200, required=True
     ),
     "arms.capture": Parameter(
         f"What is measured: {', '.join(f'`{key}` ({said})' for key, said in CAPTURES.items())}.",
@@ -179,8 +179,7 @@ BODIES: dict[str, Parameter] = {
     ),
     "arms.service": Parameter("Only of this service.", example="shop", longest=200),
     "arms.cancel": Parameter(
-        "The id of an arm to take away; nothing else is looked at then.", example="0f3c5a7e9b1d2468",
-        pattern="^[0-9a-f]{16}$",
+        "The id of an arm to take away.", example="0f3c5a7e9b1d2468", pattern="^[0-9a-f]{16}$", required=True
     ),
     "plan.statement": Parameter(
         "The id of the statement the database is asked about.", example="4611686018427387904", pattern=_STATEMENT,
@@ -190,6 +189,9 @@ BODIES: dict[str, Parameter] = {
         "Which of the databases named in the setting `explain`; needed where there are several.", example="shop"
     ),
 }  # fmt: skip
+
+#: Of changes that take one set of keys or another.
+BODIES_BY_WAY = {"arms": (("endpoint", "capture", "count", "seconds", "service"), ("cancel",))}
 
 
 def declared(question: str, names: Iterable[str]) -> dict[str, Parameter]:

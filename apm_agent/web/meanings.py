@@ -27,6 +27,7 @@ QUESTIONS = {
     "error": "One error: where it is raised, how often, in which releases, and its latest transactions.",
     "blame": "Who last changed a line, when and why, where the application's folder is a git repository.",
     "site": "What this dashboard can do: open an editor, tell who changed a line, and which exports there are.",
+    "saved": "A page as one HTML file that opens anywhere, with all it shows inside.",
     "health": "The agent's own cost, losses and state in each process, and the store's size and age.",
 }
 

@@ -11,7 +11,7 @@ from apm_agent.exporters import EXPORTERS
 from apm_agent.web import meanings, parameters, shapes
 from apm_agent.web.answers import ANSWERS, CHANGED, parts
 from apm_agent.web.changes import CHANGES, LONGEST
-from apm_agent.web.declared import COLUMNAR, body, declared
+from apm_agent.web.declared import BODIES_BY_WAY, COLUMNAR, body, declared
 from apm_agent.web.parameters import Parameter
 from apm_agent.web.routes import ROUTES
 
@@ -79,10 +79,15 @@ _RESPONSES = {
 
 
 def _question(name: str, told: Mapping[str, Parameter]) -> dict[str, Any]:
-    content: dict[str, Any] = {_JSON: {"schema": _schema(ANSWERS.get(name, shapes.Each(shapes.ANY)))}}
+    answer = ANSWERS.get(name, shapes.Each(shapes.ANY))
+    content: dict[str, Any]
+    if isinstance(answer, shapes.File):
+        content = {answer.content_type: {"schema": {}}}
+    else:
+        content = {_JSON: {"schema": _schema(answer)}}
     if "format" in told and COLUMNAR in told["format"].choices:
         content = _with_downloads(content)
-    missing = any(each in told for each in ("id", "name"))
+    missing = any(each.required or key in ("id", "name") for key, each in told.items())
     return {
         "operationId": name,
         "summary": meanings.QUESTIONS.get(name, ""),
@@ -105,12 +110,9 @@ def _with_downloads(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def _change(name: str, told: Mapping[str, Parameter]) -> dict[str, Any]:
-    keys = {key: {**parameters.schema(each), "description": each.about} for key, each in told.items()}
-    needed = [key for key, each in told.items() if each.required]
-    taken = {"type": "object", "properties": keys, "required": needed, "additionalProperties": False}
-    example = {
-        key: each.example for key, each in told.items() if each.required or each.kind == parameters.WHOLE
-    }
+    ways = [_document({key: told[key] for key in way}) for way in BODIES_BY_WAY.get(name, (tuple(told),))]
+    taken = ways[0] if len(ways) == 1 else {"oneOf": ways}
+    example = {key: each.example for key, each in told.items() if each.required}
     return {
         "operationId": f"change_{name}",
         "summary": meanings.CHANGES.get(name, ""),
@@ -125,6 +127,12 @@ def _change(name: str, told: Mapping[str, Parameter]) -> dict[str, Any]:
     }
 
 
+def _document(told: Mapping[str, Parameter]) -> dict[str, Any]:
+    keys = {key: {**parameters.schema(each), "description": each.about} for key, each in told.items()}
+    needed = [key for key, each in told.items() if each.required]
+    return {"type": "object", "properties": keys, "required": needed, "additionalProperties": False}
+
+
 def _parameter(name: str, told: Parameter) -> dict[str, Any]:
     made = {
         "name": name,
@@ -133,7 +141,10 @@ def _parameter(name: str, told: Parameter) -> dict[str, Any]:
         "description": told.about,
         "schema": parameters.schema(told),
     }
-    return {**made, "example": told.example} if told.example != "" else made
+    if not told.required:
+        made["allowEmptyValue"] = True
+    # What is one of a few words shows them all.
+    return made if told.example == "" or told.kind == parameters.CHOICE else {**made, "example": told.example}
 
 
 def _errors(*statuses: str) -> dict[str, Any]:

@@ -29,6 +29,13 @@ class Each:
         self.shape = shape
 
 
+class File:
+    """No JSON at all: a file of this content type."""
+
+    def __init__(self, content_type: str) -> None:
+        self.content_type = content_type
+
+
 class Either:
     """One of these shapes."""
 

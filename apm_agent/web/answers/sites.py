@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from apm_agent.web.answers.parts import COMMON
-from apm_agent.web.shapes import ANY, NUMBER, TEXT, WHOLE, YES, Each, Maybe, Shape
+from apm_agent.web.shapes import ANY, NUMBER, TEXT, WHOLE, YES, Each, File, Maybe, Shape
 
 ANSWERS: dict[str, Shape] = {
     "health": {
@@ -37,4 +37,5 @@ ANSWERS: dict[str, Shape] = {
         "exports": [{"format": TEXT, "opens": TEXT, "takes": [TEXT]}],
         "files": {"pages": [TEXT], "bytes": Maybe(WHOLE)},
     },
+    "saved": File("text/html; charset=utf-8"),
 }  # fmt: skip
