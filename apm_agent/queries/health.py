@@ -13,7 +13,7 @@ from apm_agent.model.scrub import without_login
 from apm_agent.queries import health_checks
 from apm_agent.queries.connection import SCHEMA, Connection
 from apm_agent.queries.health_kept import kept, privacy
-from apm_agent.queries.units import kb, unix
+from apm_agent.queries.units import unix
 
 _MOST_PROCESSES = 64
 #: A process not heard of for a day is history.
@@ -55,22 +55,6 @@ def written_at(connection: Connection) -> float | None:
     row = connection.row("SELECT max(last_seen) FROM processes")
     newest = connection.row("SELECT max(started_at) FROM transactions")
     return unix(max((each[0] for each in (row, newest) if each and each[0]), default=None))
-
-
-def workers(connection: Connection, service: str = "") -> list[dict[str, Any]]:
-    """The processes seen lately, for the overview."""
-    return [
-        {
-            "host": host, "pid": pid, "service": name, "started": started / 1e9, "rss_kb": kb(rss),
-            "last_seen": seen / 1e9,
-        }
-        for host, pid, name, started, rss, seen in connection.rows(
-            "SELECT host, pid, service, started_at, rss, last_seen FROM processes WHERE (? = '' OR "
-            "service = ?)"
-            " AND last_seen >= (SELECT max(last_seen) FROM processes) - ? ORDER BY last_seen DESC LIMIT ?",
-            (service, service, _RECENT // 24, _MOST_PROCESSES),
-        )
-    ]  # fmt: skip
 
 
 def flush_interval(connection: Connection) -> float:

@@ -8,16 +8,16 @@ from apm_agent.model.histogram import Histogram
 from apm_agent.queries import latency, phrases
 from apm_agent.queries.cells import series
 from apm_agent.queries.connection import Connection
+from apm_agent.queries.crew import crew, workers
 from apm_agent.queries.endpoint import charts
 from apm_agent.queries.endpoints import POINTS, first_rows
 from apm_agent.queries.finding import Finding, rank
 from apm_agent.queries.findings import findings
-from apm_agent.queries.health import workers
 from apm_agent.queries.rollups import Measured, Totals, measure
 from apm_agent.queries.rows import listed
 from apm_agent.queries.scope import Scope, scope_of
-from apm_agent.queries.traces import slowest
-from apm_agent.queries.units import hex_id, millis, ms
+from apm_agent.queries.traces import slowest_of_each
+from apm_agent.queries.units import hex_id, kb, millis, ms
 from apm_agent.queries.window import Window
 
 _MOST_ROWS = 10
@@ -36,11 +36,23 @@ def overview(connection: Connection, window: Window, service: str = "", release:
     found = findings(connection, window, scope.releases, measured)
     return {
         "kpi": _kpi(window, now, before, drawn["series"]),
+        "total": {
+            "count": now.sums.count,
+            "errors": now.sums.errors,
+            "total_ms": millis(now.sums.duration_ns),
+            "count_before": before.sums.count,
+        },
         **drawn,
         "fix_first": _fix_first(connection, scope, measured, found, now.sums.duration_ns),
         "endpoints": first_rows(connection, window, scope, measured, found, _MOST_ROWS),
-        "slowest": _slowest(connection, window, scope),
+        "slowest": [
+            listed(row, scope.endpoints)
+            for row in slowest_of_each(
+                connection, window, scope.endpoints, scope.releases, _SLOW_EACH, _MOST_SLOW
+            )
+        ],
         "workers": workers(connection, service),
+        "crew": crew(connection, window, scope, service),
         "releases": [
             {"version": version, "first_seen": seen / 1e9}
             for version, seen in connection.rows(
@@ -134,9 +146,13 @@ def _fix_first(
                 "name": endpoint.name,
                 "endpoint_kind": endpoint.kind,
                 "service": endpoint.service,
+                "method": endpoint.method,
+                "route": endpoint.route,
                 "why": phrases.why(evidence),
                 "where": place or None,
+                "transactions": found.transactions,
                 "cost_ms": millis(found.cost_ns),
+                "cost_kb": kb(found.cost_bytes) if found.cost_bytes else None,
                 "share": round(found.cost_ns / everything_ns, 6) if everything_ns else 0.0,
                 "trace": hex_id(found.example) if exists else None,
                 "severity": found.severity(evidence),
@@ -146,15 +162,3 @@ def _fix_first(
         if len(made) == _MOST_FIXES:
             break
     return made
-
-
-def _slowest(connection: Connection, window: Window, scope: Scope) -> list[dict[str, Any]]:
-    """The slowest transactions, at most two an endpoint so that one does not fill the list."""
-    candidates = slowest(connection, window, scope.endpoints, scope.releases, _MOST_SLOW * 8)
-    often: dict[int, int] = {}
-    rows = []
-    for row in candidates:
-        often[row[1]] = often.get(row[1], 0) + 1
-        if often[row[1]] <= _SLOW_EACH:
-            rows.append(listed(row, scope.endpoints))
-    return rows[:_MOST_SLOW]

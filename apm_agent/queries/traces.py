@@ -77,6 +77,30 @@ def slowest(
     return _slowest(connection, window, Filters(), releases, endpoints, limit, None) if endpoints else []
 
 
+def slowest_of_each(  # noqa: PLR0917
+    connection: Connection,
+    window: Window,
+    endpoints: dict[int, Endpoint],
+    releases: tuple[int, ...] | None,
+    each: int,
+    limit: int,
+) -> list[Row]:
+    """The slowest transactions, at most so many an endpoint so that one does not fill the list."""
+    sql = _sql(Filters(), releases, None, "x.duration_ns", "x.endpoint_id = ? AND")
+    found: dict[int, list[Row]] = {}
+    for maximum, resolution, t, endpoint in _cells(connection, window, releases, endpoints):
+        mine = found.get(endpoint, [])
+        # More endpoints than rows cannot stand in it: the first are those with the slowest single transaction.
+        if (endpoint not in found and len(found) == limit) or (len(mine) == each and mine[-1][3] >= maximum):
+            continue
+        low, high = max(t * 10**9, window.start_ns), min((t + resolution) * 10**9, window.end_ns)
+        values = _values(Filters(), releases, None)
+        mine = mine + connection.rows(sql, (endpoint, low, high, *values, each))
+        found[endpoint] = sorted(mine, key=lambda row: (row[3], row[0]), reverse=True)[:each]
+    rows = [row for mine in found.values() for row in mine]
+    return sorted(rows, key=lambda row: (row[3], row[0]), reverse=True)[:limit]
+
+
 def _slowest(  # noqa: PLR0917
     connection: Connection,
     window: Window,

@@ -32,7 +32,7 @@ from apm_agent.queries.traces import Filters, traces
 from apm_agent.queries.units import hex_id, parse_id
 from apm_agent.queries.window import Window
 from apm_agent.web import acting as acting_answers
-from apm_agent.web import contrasts
+from apm_agent.web import contrasts, explained
 from apm_agent.web import lists
 from apm_agent.web import parameters as read
 from apm_agent.web import saved as saved_pages
@@ -251,6 +251,7 @@ def _narrowed(given: Given) -> dict[str, str]:
 
 ROUTES = {
     "overview": Route(_overview),
+    "explain": Route(lambda asked: explained.answer(asked.connection, asked.given), explained.PARAMETERS),
     "endpoints": Route(_endpoints, ("kind", "sort", "q", "limit", "cursor")),
     "endpoint": Route(_endpoint, ("name", "kind")),
     "traces": Route(

@@ -22,6 +22,7 @@ QUESTIONS = (
     "site",
     "endpoints?range=24h",
     "overview?range=24h",
+    "explain?range=24h&min_ms=200",
     "endpoint?range=24h&name=GET%20/orders&kind=web&service=shop",
     "traces?range=24h&limit=3",
     "trace?id={id}",

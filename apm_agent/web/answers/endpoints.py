@@ -22,10 +22,12 @@ from apm_agent.web.shapes import ANY, NUMBER, TEXT, WHOLE, YES, Each, Maybe, Sha
 ANSWERS: dict[str, Shape] = {
     "overview": {
         **COMMON, "kpi": dict.fromkeys(("per_min", "p50_ms", "p95_ms", "error_rate", "busy"), FIGURE),
+        "total": {"count": WHOLE, "errors": WHOLE, "total_ms": NUMBER, "count_before": WHOLE},
         "series": SERIES, "heatmap": HEATMAP,
         "fix_first": [{
-            "kind": TEXT, "title": TEXT, "name": TEXT, "endpoint_kind": TEXT, "service": TEXT, "why": TEXT,
-            "where": Maybe(TEXT), "cost_ms": NUMBER, "share": NUMBER, "trace": Maybe(TEXT), "severity": TEXT,
+            "kind": TEXT, "title": TEXT, "name": TEXT, "endpoint_kind": TEXT, "service": TEXT,
+            "method": Maybe(TEXT), "route": Maybe(TEXT), "why": TEXT, "where": Maybe(TEXT), "transactions": WHOLE,
+            "cost_ms": NUMBER, "cost_kb": Maybe(NUMBER), "share": NUMBER, "trace": Maybe(TEXT), "severity": TEXT,
             "evidence": Maybe(Each(ANY)),
         }],
         "endpoints": [ENDPOINT], "slowest": [ROW],
@@ -33,7 +35,24 @@ ANSWERS: dict[str, Shape] = {
             "host": TEXT, "pid": WHOLE, "service": TEXT, "started": NUMBER, "rss_kb": Maybe(NUMBER),
             "last_seen": NUMBER,
         }],
+        "crew": {
+            "restarts": Maybe(WHOLE), "in_flight": Maybe({"count": WHOLE, "oldest_ms": Maybe(NUMBER)}),
+            "longest_gc_ms": Maybe(NUMBER),
+        },
         "releases": [{"version": TEXT, "first_seen": NUMBER}],
+    },
+    "explain": {
+        **COMMON, "selected": {"count": WHOLE, "looked_at": WHOLE, "median_ms": Maybe(NUMBER)},
+        "others": {"count": WHOLE, "looked_at": WHOLE},
+        "box": {"from": NUMBER, "to": NUMBER, "min_ms": NUMBER, "max_ms": Maybe(NUMBER)},
+        "base": {"from": NUMBER, "to": NUMBER}, "sampled": YES, "thin": YES,
+        "shared": [{
+            "attribute": TEXT, "value": TEXT, "inside": NUMBER, "outside": Maybe(NUMBER), "inside_count": WHOLE,
+            "outside_count": WHOLE, "sure": YES,
+            "endpoint": Maybe({"name": TEXT, "kind": TEXT, "service": TEXT}),
+            "also": [{"attribute": TEXT, "value": TEXT}],
+        }],
+        "median": Maybe({"id": TEXT, "duration_ms": NUMBER, "has_detail": YES}),
     },
     "endpoints": {
         **COMMON, "endpoints": [ENDPOINT],
