@@ -36,6 +36,25 @@ const OPTIONS = {
   plugins: [{ name: 'shells', setup: (b) => b.onEnd((result) => (result.errors.length ? undefined : publish(result))) }],
 };
 
+/** One script with every page that can be saved as a file; it is put into that file, so nothing in it is split. */
+async function savedScript() {
+  const { outputFiles } = await build({
+    ...OPTIONS,
+    entryPoints: [{ in: 'src/saved/saved.tsx', out: 'saved' }],
+    splitting: false,
+    format: 'iife',
+    metafile: false,
+    plugins: [
+      {
+        name: 'saved-pages',
+        // the table of all pages would bring all pages
+        setup: (b) => b.onResolve({ filter: /(^|\/)pages\.ts$/ }, () => ({ path: join(HERE, 'src/saved/pages.ts') })),
+      },
+    ],
+  });
+  return outputFiles.find(({ path }) => path.endsWith('.js'));
+}
+
 /** The PAGES table, read from the source that the browser reads too. */
 async function readPages() {
   const { code } = await transform(await readFile(join(HERE, 'src/pages.ts'), 'utf8'), { loader: 'ts' });
@@ -62,7 +81,10 @@ async function publish({ metafile, outputFiles }) {
     pages[id] = { title, file: `${id}.html`, modules };
     files.set(`${id}.html`, shell({ id, title, icon: iconName, fonts, modules, ...page }));
   }
+  const script = await savedScript();
+  files.set(basename(script.path), script.contents);
   const manifest = {
+    saved: { script: basename(script.path), theme: page.theme, style: page.style, icon: iconName },
     pages,
     icon: iconName,
     sources: process.env.APM_AGENT_DASHBOARD_SOURCES || null,

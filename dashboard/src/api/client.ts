@@ -1,4 +1,5 @@
 /** Asks the JSON API, turns every way of failing into one error, and tells when the page has settled. */
+import { answerTo, saved } from '../state/saved.ts';
 import { Signal } from '../state/signal.ts';
 import type { Common } from './types.ts';
 
@@ -20,6 +21,7 @@ export const API = 'api/v1/';
 
 /** `path` is relative to the mount: `endpoints?range=1h`. */
 export async function ask<T>(path: string, signal?: AbortSignal): Promise<T> {
+  if (saved) return kept<T>(path);
   let response: Response;
   try {
     response = await fetch(new URL(API + path, document.baseURI), {
@@ -37,6 +39,14 @@ export async function ask<T>(path: string, signal?: AbortSignal): Promise<T> {
   const { store: said } = body as Partial<Common>;
   if (said) store.set({ written_at: said.written_at ?? null, stale: Boolean(said.stale) });
   return body as T;
+}
+
+/** In a page that was saved as a file there is nobody to ask. */
+function kept<T>(path: string): T {
+  const answer = saved && answerTo(saved, path);
+  if (answer === undefined)
+    throw new ApiError(0, 'not_in_file', 'This was not on the page when it was saved as a file; the dashboard knows it.');
+  return answer as T;
 }
 
 function refusal(response: Response, body: unknown): ApiError {

@@ -74,6 +74,8 @@ export interface Place {
   line: number;
   function?: string | null;
   source?: string | null;
+  /** the file is not what ran any more, so its text is not shown */
+  changed?: boolean;
 }
 
 export interface Insight {
@@ -111,11 +113,14 @@ export interface HotLine {
   share: number;
   source?: string | null;
   changed?: boolean;
+  edited?: boolean;
 }
 
 export interface SourceBlock {
   file: string;
   function: string;
+  /** the file was edited between the first and the last call of the range */
+  edited?: boolean;
   lines: { number: number; text: string; own_ms: number; total_ms: number }[];
 }
 

@@ -1,11 +1,12 @@
 /** The frame of every page: rail, top bar, notices, and the page itself in the middle. */
-import { Component, type ComponentChildren, type ComponentType } from 'preact';
+import type { ComponentType } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { ApiError, begin, store } from '../api/client.ts';
 import { Failure } from '../parts/states.tsx';
 import type { Page } from '../pages.ts';
 import { useSignal } from '../state/signal.ts';
 import * as f from '../text/format.ts';
+import { Guard } from './guard.tsx';
 import { Help } from './help.tsx';
 import { useKeys } from './keys.ts';
 import { Rail } from './rail.tsx';
@@ -64,29 +65,4 @@ function Stale() {
       The store was last written {age}. Is the app still running, and does it still write to this store?
     </div>
   );
-}
-
-/** A page that cannot be drawn says so, and the frame around it stays. */
-class Guard extends Component<{ children: ComponentChildren }, { error: Error | null }> {
-  override state: { error: Error | null } = { error: null };
-
-  static override getDerivedStateFromError(error: Error): { error: Error } {
-    return { error };
-  }
-
-  override componentDidCatch(error: Error): void {
-    console.error(error);
-  }
-
-  override render() {
-    const { error } = this.state;
-    if (!error) return this.props.children;
-    return (
-      <Failure
-        error={new ApiError(0, 'drawing', error.message)}
-        what="this page: it could not be drawn"
-        retry={() => location.reload()}
-      />
-    );
-  }
 }

@@ -16,7 +16,9 @@ export const KEYS: [keys: string, meaning: string][] = [
   ['← →', 'fold and unfold in the timeline'],
   ['[ ]', 'faster or slower trace of the same endpoint'],
   ['f', 'search the flame graph'],
-  ['y', 'copy path:line of the marked span'],
+  ['y', 'copy path:line of the focused line or the marked span'],
+  ['e', 'export'],
+  ['c', 'copy as curl or as a test'],
   ['Esc', 'clear or close'],
   ['?', 'this list'],
 ];
@@ -56,7 +58,7 @@ export function useKeys(help: () => void): void {
   }, []);
 }
 
-const focus = (selector: string): void => document.querySelector<HTMLElement>(selector)?.focus();
+export const focus = (selector: string): void => document.querySelector<HTMLElement>(selector)?.focus();
 
 function nextRange(): void {
   const current = new URLSearchParams(location.search).get('range') ?? DEFAULT_RANGE;

@@ -2,7 +2,7 @@
 import type { HotLine } from '../api/types.ts';
 import * as f from '../text/format.ts';
 import { Bar } from './bits.tsx';
-import { PythonLine } from './source.tsx';
+import { Changed, PlaceLink, PythonLine } from './source.tsx';
 import { type Column, Table } from './table.tsx';
 
 export function HotLines({ lines, rows = 20 }: { lines: HotLine[]; rows?: number }) {
@@ -40,18 +40,22 @@ export function HotLines({ lines, rows = 20 }: { lines: HotLine[]; rows?: number
 }
 
 function Line({ line }: { line: HotLine }) {
-  const place = `${f.shortPath(line.file)}:${line.line}`;
   return (
     <span class="twoline" title={`${f.tame(line.file)}:${line.line}`}>
       <span class="mono">
-        <span class={line.category === 'app' ? 'own' : ''}>{f.tame(line.function, 80)}</span> <span class="faint">{place}</span>
+        <span class={line.category === 'app' ? 'own' : ''}>{f.tame(line.function, 80)}</span>{' '}
+        {line.category === 'app' ? (
+          <PlaceLink place={line} short />
+        ) : (
+          <span class="faint">{`${f.shortPath(line.file)}:${line.line}`}</span>
+        )}
       </span>
       {line.source && !line.changed && (
         <code class="faint">
           <PythonLine text={line.source.trim()} />
         </code>
       )}
-      {line.changed && <span class="faint">the file has changed since</span>}
+      <Changed place={line} />
     </span>
   );
 }

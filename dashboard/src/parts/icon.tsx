@@ -21,6 +21,9 @@ const PATHS: Record<string, string> = {
   close: 'M6 6l12 12M18 6 6 18',
   database: 'M4 6c0-3 16-3 16 0s-16 3-16 0v12c0 3 16 3 16 0V6M4 12c0 3 16 3 16 0',
   code: 'M8 7l-5 5 5 5M16 7l5 5-5 5',
+  edit: 'M4 20h4L19 9l-4-4L4 16zM13 7l4 4',
+  person: 'M12 4a4 4 0 1 0 0 8a4 4 0 0 0 0-8M5 20c0-4 3-6 7-6s7 2 7 6',
+  copy: 'M9 9h11v11H9zM15 9V4H4v11h5',
   split: 'M12 4v6M12 10 6 20M12 10l6 10',
   help: 'M9 9a3 3 0 1 1 4.2 2.7c-.8.4-1.2 1-1.2 1.8v.5M12 17.5v.5',
 };

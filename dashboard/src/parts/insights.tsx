@@ -3,7 +3,7 @@ import type { ComponentChildren } from 'preact';
 import type { Insight } from '../api/types.ts';
 import * as f from '../text/format.ts';
 import { Icon } from './icon.tsx';
-import { PlaceLink, PythonLine } from './source.tsx';
+import { Changed, PlaceLink, PythonLine } from './source.tsx';
 
 const ICONS: [RegExp, string][] = [
   [/repeat|n\+1/, 'repeat'],
@@ -45,6 +45,7 @@ export function Insights({
                 <PythonLine text={insight.where.source.trim()} />
               </code>
             )}
+            <Changed place={insight.where} />
             {insight.fix && <Fix text={insight.fix} before={insights.findIndex((one) => one.fix === insight.fix) < i} />}
             {foot?.(insight)}
           </div>

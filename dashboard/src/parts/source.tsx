@@ -1,9 +1,12 @@
 /** Code as panes show it: a place that can be copied, lines of Python with the hot one marked, a statement. */
-import { useState } from 'preact/hooks';
+import { useEffect } from 'preact/hooks';
+import type { ComponentChildren } from 'preact';
 import type { Place, SourceBlock } from '../api/types.ts';
 import * as f from '../text/format.ts';
 import { tokens as python } from '../text/python.ts';
 import { tokens as sql } from '../text/sql.ts';
+import { Acts } from './blame.tsx';
+import { announce, copyText, startCopyKey } from './copy.ts';
 
 /** What the API names as a place: an object, or its `file:line` already written out. */
 export function placeText(place: Place | string | null | undefined): string {
@@ -11,37 +14,34 @@ export function placeText(place: Place | string | null | undefined): string {
   return typeof place === 'string' ? f.tame(place, 200) : `${f.tame(place.file, 200)}:${place.line}`;
 }
 
-/** `file:line`, copied with one press. */
+export { copyText } from './copy.ts';
+
+/** A place that is already written out, in its parts; null where it is not one. */
+function partsOf(place: Place | string): Place | null {
+  if (typeof place !== 'string') return place;
+  const found = /^(.+):(\d+)$/s.exec(place);
+  return found ? { file: found[1]!, line: Number(found[2]) } : null;
+}
+
+/** `file:line`, copied with one press or the key `y`, with what else can be done with the line. */
 export function PlaceLink({ place, short = false }: { place: Place | string; short?: boolean }) {
-  const [copied, set] = useState(false);
+  useEffect(startCopyKey, []);
   const text = placeText(place);
-  const copy = async () => {
-    await copyText(text);
-    set(true);
-    setTimeout(() => set(false), 1500);
-  };
+  const parts = partsOf(place);
+  const copy = () => copyText(text).then(() => announce(`Copied ${text}`));
   return (
-    <button type="button" class="place" onClick={copy} data-tip={short ? `${text} (press to copy)` : 'Press to copy'}>
-      <span dir="ltr">{short ? f.shortPath(text) : text}</span>
-      <span role="status" class="copied">
-        {copied ? 'copied' : ''}
-      </span>
-    </button>
+    <span class="placed" data-place={text}>
+      <button type="button" class="place" onClick={copy} data-tip={short ? `${text} (press to copy, or key y)` : 'Press to copy, or key y'}>
+        <span dir="ltr">{short ? f.shortPath(text) : text}</span>
+      </button>
+      {parts && <Acts place={parts} />}
+    </span>
   );
 }
 
-/** The clipboard needs a secure page; a field that is selected and copied does not. */
-export async function copyText(text: string): Promise<void> {
-  try {
-    await navigator.clipboard.writeText(text);
-  } catch {
-    const field = document.createElement('textarea');
-    field.value = text;
-    document.body.append(field);
-    field.select();
-    document.execCommand('copy');
-    field.remove();
-  }
+/** Why a line's text is missing, where that can be told. */
+export function Changed({ place }: { place: Place | null | undefined }) {
+  return place?.changed ? <span class="faint stale-line">the file has changed since</span> : null;
 }
 
 export function PythonLine({ text }: { text: string }) {
@@ -101,6 +101,24 @@ export function Source({
         );
       })}
     </pre>
+  );
+}
+
+/** A function of your own code: its name, its hottest line as a place, its text with the time of each line. */
+export function Block({ block, tools, children }: { block: SourceBlock; tools?: ComponentChildren; children?: ComponentChildren }) {
+  const hottest = block.lines.reduce((most, line) => (line.total_ms > most.total_ms ? line : most), block.lines[0]!);
+  return (
+    <div class="block">
+      <div class="caption">
+        <span class="mono">{f.tame(block.function, 80)}</span>
+        <PlaceLink place={{ file: block.file, line: hottest.number }} short />
+        {tools}
+        {block.edited && (
+          <span class="edited">The file was edited in this range: times of before may stand beside other lines.</span>
+        )}
+      </div>
+      {children ?? <Source block={block} times />}
+    </div>
   );
 }
 

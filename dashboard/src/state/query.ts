@@ -1,8 +1,9 @@
 /** The query string as components see it: watched, changed in place, and links made from it. */
+import { saved } from './saved.ts';
 import { Signal, useSignal } from './signal.ts';
 import { type Changes, changed, link } from './url.ts';
 
-const search = new Signal(location.search);
+const search = new Signal(saved ? saved.search : location.search);
 addEventListener('popstate', () => search.set(location.search));
 
 export interface Query {
@@ -24,11 +25,16 @@ export function useQuery(): Query {
 }
 
 export function setQuery(changes: Changes, { replace = false } = {}): void {
+  if (saved) {
+    search.set(changed(search.value, changes)); // a file has one address
+    return;
+  }
   go(location.pathname + changed(location.search, changes), replace);
 }
 
 /** Moves to a link: in place where it is this very page, so that nothing is loaded twice. */
 export function go(href: string, replace = false): void {
+  if (saved) return; // there is nothing beside it
   const target = new URL(href, document.baseURI);
   if (target.pathname !== location.pathname || target.origin !== location.origin) {
     location.assign(target);

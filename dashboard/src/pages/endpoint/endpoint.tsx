@@ -2,12 +2,14 @@
 import type { EndpointAnswer } from '../../api/types.ts';
 import { useAnswer } from '../../api/use.ts';
 import { Histogram } from '../../draw/histogram.tsx';
+import { Ran } from '../../parts/blame.tsx';
 import { Insights } from '../../parts/insights.tsx';
 import { Panel } from '../../parts/panel.tsx';
 import { Empty, Loaded } from '../../parts/states.tsx';
 import { Table } from '../../parts/table.tsx';
 import { traceColumns } from '../../parts/traces.tsx';
 import { go, useQuery } from '../../state/query.ts';
+import { saved } from '../../state/saved.ts';
 import * as f from '../../text/format.ts';
 import { Bands } from './bands.tsx';
 import { Header } from './header.tsx';
@@ -33,7 +35,11 @@ export default function Endpoint() {
     );
   return (
     <Loaded answer={answer} what={f.tame(identity.name, 80)} height={600}>
-      {(data) => <Content data={data} path={answer.path} />}
+      {(data) => (
+        <Ran.Provider value={{ name: data.endpoint.name, kind: data.endpoint.kind }}>
+          <Content data={data} path={answer.path} />
+        </Ran.Provider>
+      )}
     </Loaded>
   );
 }
@@ -129,6 +135,7 @@ function Content({ data, path }: { data: EndpointAnswer; path: string }) {
         )}
       </Panel>
       <Memory data={data} />
+      {!saved && <Closer identity={identity} />}
     </>
   );
 }

@@ -2,8 +2,11 @@
 import type { ComponentChildren } from 'preact';
 import type { EndpointAnswer } from '../../api/types.ts';
 import { Change, Flag, Name, Percentile } from '../../parts/bits.tsx';
+import { CopyMenu, baseOf } from '../../parts/copy.tsx';
+import { Exports } from '../../parts/export.tsx';
 import { Spark } from '../../draw/small.tsx';
 import { useQuery } from '../../state/query.ts';
+import { type Changes, apiQuery } from '../../state/url.ts';
 import * as f from '../../text/format.ts';
 import { FORMULAS, type Formula } from '../../text/formulas.ts';
 
@@ -48,6 +51,20 @@ export function Header({ data, path }: { data: EndpointAnswer; path: string }) {
           <a class="button" href={`api/v1/${path}`}>
             JSON
           </a>
+          <CopyMenu
+            call={{ ...endpoint, path: data.traces[0]?.path ?? endpoint.route, base: baseOf() }}
+            limit={{
+              ms: endpoint.p95_ms ?? endpoint.max_ms ?? 1000,
+              says: `p95 ${f.ms(endpoint.p95_ms)} of ${f.plural(endpoint.count, 'call')} is the limit`,
+              repeats: data.insights.some((insight) => insight.kind === 'repeated_query'),
+            }}
+          />
+          <Exports
+            page="endpoint"
+            parameters={subject(query.search, { name: endpoint.name, kind: endpoint.kind })}
+            sources={{ profile: data.hot_lines.length > 0, record: false }}
+            path={path}
+          />
         </div>
       </div>
       <div class="kpis">

@@ -7,18 +7,15 @@ import { profileTree } from '../../draw/trees.ts';
 import { Clocks } from '../../parts/clocks.tsx';
 import { HotLines } from '../../parts/hotlines.tsx';
 import { Panel } from '../../parts/panel.tsx';
-import { Source } from '../../parts/source.tsx';
+import { Block } from '../../parts/source.tsx';
 import { Failure } from '../../parts/states.tsx';
-import { useQuery } from '../../state/query.ts';
-import { type Changes, apiQuery } from '../../state/url.ts';
+import type { Changes } from '../../state/url.ts';
 import * as f from '../../text/format.ts';
 
 export function Profile({ data, identity }: { data: EndpointAnswer; identity: Changes }) {
-  const query = useQuery();
   const [clock, choose] = useState<Clock>('wall');
   const answer = useAnswer<ProfileAnswer>('profile', { ...identity, format: 'columnar', clock });
   const tree = useMemo(() => answer.data && profileTree(answer.data), [answer.data]);
-  const exported = (format: string) => `api/v1/profile${apiQuery(query.search, { ...identity, format })}`;
   const known = answer.data && answer.data.count > 0;
   return (
     <>
@@ -35,13 +32,7 @@ export function Profile({ data, identity }: { data: EndpointAnswer; identity: Ch
         <Panel id="source" title="Source" sub="total time beside each line">
           {data.source.length ? (
             data.source.slice(0, 3).map((block) => (
-              <div key={`${block.file} ${block.function}`} class="block">
-                <div class="caption">
-                  <span class="mono">{f.tame(block.function, 80)}</span>
-                  <span class="mono muted">{f.shortPath(block.file)}</span>
-                </div>
-                <Source block={block} times />
-              </div>
+              <Block key={`${block.file} ${block.function}`} block={block} />
             ))
           ) : (
             <p class="empty-line">
@@ -59,17 +50,7 @@ export function Profile({ data, identity }: { data: EndpointAnswer; identity: Ch
           known ? `${f.plural(answer.data!.count, 'sample')} of ${f.plural(answer.data!.transactions, 'transaction')}` : undefined
         }
         tools={
-          (known || clock === 'cpu') && (
-            <>
-              <Clocks clock={clock} choose={choose} />
-              <a class="button" download href={exported('speedscope')}>
-                speedscope
-              </a>
-              <a class="button" download href={exported('folded')}>
-                folded
-              </a>
-            </>
-          )
+          (known || clock === 'cpu') && <Clocks clock={clock} choose={choose} />
         }
       >
         {answer.error && <Failure error={answer.error} what="the profile" retry={answer.reload} />}

@@ -1,7 +1,7 @@
 /** What is marked in the timeline: its figures, its statement, the line that called it and a fix. */
 import type { ComponentChildren } from 'preact';
 import type { Insight, Span, TraceAnswer } from '../../api/types.ts';
-import { PlaceLink, PythonLine, Source, Sql, blockAt } from '../../parts/source.tsx';
+import { Changed, PlaceLink, PythonLine, Source, Sql, blockAt } from '../../parts/source.tsx';
 import * as f from '../../text/format.ts';
 import { FORMULAS } from '../../text/formulas.ts';
 import { KIND_NAMES } from '../../text/kinds.ts';
@@ -11,7 +11,7 @@ import type { Row } from './rows.ts';
 export function Detail({ row, data }: { row: Row; data: TraceAnswer }) {
   const span = row.span ?? row.members[0] ?? null;
   return (
-    <aside class="detail" aria-label="Marked span" aria-live="polite">
+    <aside class="detail" aria-label="Marked span" aria-live="polite" data-marked>
       {row.members.length > 0 ? <Fold row={row} data={data} /> : span ? <One span={span} data={data} /> : <Whole data={data} />}
       {span && <Cause span={span} data={data} />}
     </aside>
@@ -133,6 +133,7 @@ function Cause({ span, data }: { span: Span; data: TraceAnswer }) {
             </pre>
           )
         )}
+        {!block && <Changed place={where} />}
       </div>
       {insight?.fix && (
         <div>

@@ -2,6 +2,8 @@
 import type { TraceAnswer } from '../../api/types.ts';
 import { RankHistogram } from '../../draw/histogram.tsx';
 import { Name, Status } from '../../parts/bits.tsx';
+import { CopyMenu, baseOf } from '../../parts/copy.tsx';
+import { Exports } from '../../parts/export.tsx';
 import { Icon } from '../../parts/icon.tsx';
 import { Insights } from '../../parts/insights.tsx';
 import { PlaceLink } from '../../parts/source.tsx';
@@ -137,8 +139,9 @@ function Rank({ data: { trace, histogram, window } }: { data: TraceAnswer }) {
   );
 }
 
-function Breakdown({ data: { trace, previous, next, median }, path }: { data: TraceAnswer; path: string }) {
+function Breakdown({ data, path }: { data: TraceAnswer; path: string }) {
   const query = useQuery();
+  const { trace, previous, next, median, insights, samples, callgraph, detail } = data;
   const all = parts(trace.kinds, true);
   const step = (id: string | null, icon: string, label: string, key: string) =>
     id ? (
@@ -183,33 +186,23 @@ function Breakdown({ data: { trace, previous, next, median }, path }: { data: Tr
               A median call
             </a>
           )}
-          <Exports id={trace.id} path={path} profile />
+          <CopyMenu
+            call={{ ...trace, path: trace.path ?? trace.route, base: baseOf() }}
+            limit={{
+              ms: trace.p95_ms ?? trace.duration_ms,
+              says: `${f.ms(trace.duration_ms)} in trace ${trace.id}; ${trace.p95_ms === null ? 'that is the limit' : `the limit is the p95 of its endpoint then, ${f.ms(trace.p95_ms)}`}`,
+              repeats: insights.some((insight) => insight.kind === 'repeated_query'),
+            }}
+          />
+          <Exports
+            page="trace"
+            parameters={{ id: trace.id }}
+            sources={{ profile: samples.length > 0, callgraph: callgraph !== null, record: detail !== false }}
+            path={path}
+          />
         </span>
       </div>
     </div>
-  );
-}
-
-function Exports({ id, path }: { id: string; path: string; profile: boolean }) {
-  const profile = (format: string) => `api/v1/profile?id=${encodeURIComponent(id)}&format=${format}`;
-  return (
-    <details class="popover-host">
-      <summary class="button">
-        <Icon name="export" />
-        Export
-      </summary>
-      <div class="popover menu">
-        <a href={profile('speedscope')} download>
-          speedscope
-        </a>
-        <a href={profile('folded')} download>
-          Folded stacks
-        </a>
-        <a href={`api/v1/${path}`} download={`trace-${id}.json`}>
-          JSON, all of it
-        </a>
-      </div>
-    </details>
   );
 }
 

@@ -3,33 +3,45 @@ import { useState } from 'preact/hooks';
 import { useAnswer } from '../../api/use.ts';
 import type { BytecodeAnswer, SourceBlock, TraceAnswer } from '../../api/types.ts';
 import { Panel } from '../../parts/panel.tsx';
-import { Source } from '../../parts/source.tsx';
+import { Block, Source } from '../../parts/source.tsx';
 import * as f from '../../text/format.ts';
 
 export function Sources({ data }: { data: TraceAnswer }) {
-  if (!data.source.length) return null;
+  if (!data.source.length) return <Unshown data={data} />;
   return (
     <Panel id="source" title="Source" sub="total time beside each line, by samples">
       {data.source.map((block) => (
-        <Block key={`${block.file} ${block.function}`} block={block} id={data.trace.id} />
+        <Function key={`${block.file} ${block.function}`} block={block} id={data.trace.id} />
       ))}
     </Panel>
   );
 }
 
-function Block({ block, id }: { block: SourceBlock; id: string }) {
-  const [bytecode, show] = useState(false);
+/** No function can be shown; where that is because its file is not what ran any more, it is said. */
+function Unshown({ data }: { data: TraceAnswer }) {
+  const places = [...data.insights, ...data.spans].map(({ where }) => where);
+  const changed = [...new Set(places.flatMap((where) => (where?.changed ? [where.file] : [])))];
+  if (!changed.length) return null;
   return (
-    <div class="block">
-      <div class="caption">
-        <span class="mono">{f.tame(block.function, 80)}</span>
-        <span class="mono muted">{f.shortPath(block.file)}</span>
-        <button type="button" class="button" aria-pressed={bytecode} onClick={() => show(!bytecode)}>
-          Bytecode
-        </button>
-      </div>
+    <Panel id="source" title="Source">
+      <p class="empty-line">
+        {changed.slice(0, 5).map((file) => f.shortPath(file)).join(', ')} changed since this ran, so no line of it is shown.
+      </p>
+    </Panel>
+  );
+}
+
+function Function({ block, id }: { block: SourceBlock; id: string }) {
+  const [bytecode, show] = useState(false);
+  const tools = (
+    <button type="button" class="button" aria-pressed={bytecode} onClick={() => show(!bytecode)}>
+      Bytecode
+    </button>
+  );
+  return (
+    <Block block={block} tools={tools}>
       {bytecode ? <Bytecode block={block} id={id} /> : <Source block={block} times />}
-    </div>
+    </Block>
   );
 }
 

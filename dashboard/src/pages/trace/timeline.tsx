@@ -1,11 +1,9 @@
 /** The timeline: samples, memory and spans on one axis, and what is marked beside them. */
-import { useEffect, useMemo, useState } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
 import type { TraceAnswer } from '../../api/types.ts';
 import { ticks } from '../../draw/scale.ts';
-import { typing } from '../../frame/keys.ts';
 import { KindLegend } from '../../parts/bits.tsx';
 import { Panel } from '../../parts/panel.tsx';
-import { copyText, placeText } from '../../parts/source.tsx';
 import * as f from '../../text/format.ts';
 import { KINDS } from '../../text/kinds.ts';
 import { Detail } from './detail.tsx';
@@ -26,7 +24,6 @@ export function Timeline({ data }: { data: TraceAnswer }) {
       if (!next.delete(id)) next.add(id);
       return next;
     });
-  useCopyKey(placeText((row.span ?? row.members[0])?.where));
   const kinds = KINDS.filter((kind) => (trace.kinds[kind] ?? 0) > 0 || spans.some((span) => span.kind === kind));
   const every = sampled ? ` (every ${f.ms(sampled.interval_ms)})` : '';
   return (
@@ -53,17 +50,6 @@ export function Timeline({ data }: { data: TraceAnswer }) {
 function axisLength({ trace, spans, samples }: TraceAnswer): number {
   const last = spans.reduce((end, span) => Math.max(end, span.start_ms + span.duration_ms), samples.at(-1)?.t_ms ?? 0);
   return Math.max(trace.duration_ms, last, 0.001);
-}
-
-function useCopyKey(place: string): void {
-  useEffect(() => {
-    if (!place) return;
-    const press = (event: KeyboardEvent) => {
-      if (event.key === 'y' && !typing(event)) copyText(place);
-    };
-    addEventListener('keydown', press);
-    return () => removeEventListener('keydown', press);
-  }, [place]);
 }
 
 function Ruler({ length }: { length: number }) {

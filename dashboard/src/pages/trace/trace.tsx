@@ -3,6 +3,7 @@ import { useEffect } from 'preact/hooks';
 import type { TraceAnswer } from '../../api/types.ts';
 import { useAnswer } from '../../api/use.ts';
 import { typing } from '../../frame/keys.ts';
+import { Ran } from '../../parts/blame.tsx';
 import { Loaded } from '../../parts/states.tsx';
 import { go, useQuery } from '../../state/query.ts';
 import * as f from '../../text/format.ts';
@@ -33,7 +34,11 @@ export default function Trace() {
     );
   return (
     <Loaded answer={answer} what={`trace ${f.tame(id, 40)}`} height={600}>
-      {(data) => <Content key={data.trace.id} data={data} path={answer.path} />}
+      {(data) => (
+        <Ran.Provider value={{ id: data.trace.id, ...NOWHEN }}>
+          <Content key={data.trace.id} data={data} path={answer.path} />
+        </Ran.Provider>
+      )}
     </Loaded>
   );
 }
