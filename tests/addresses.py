@@ -14,6 +14,7 @@ SLOW = "GET /orders"
 Ask = Callable[..., dict[str, Any]]
 
 ADDRESSES: dict[str, Callable[[Ask], str]] = {
+    "overview": lambda asked: "overview?range=24h",
     "endpoints": lambda asked: "endpoints?range=24h",
     "endpoint": lambda asked: f"endpoint?name={quote(SLOW)}&range=24h",
     # axe needs its time for each row, and all are alike

@@ -26,7 +26,7 @@ from apm_agent.web.static import Static
 API = "api/v1/"
 _STATIC = "static/"
 _READS = ("GET", "HEAD")
-FIRST_PAGE = "endpoints"
+FIRST_PAGE = "overview"
 
 
 _NOTHING_SET = Acting()

@@ -64,7 +64,7 @@ def missing(what: str) -> Response:
     return page(
         404,
         "Not found",
-        [f"There is no page {what!r} here.", "The dashboard begins at its first page, endpoints."],
+        [f"There is no page {what!r} here.", "The dashboard begins at its first page, overview."],
     )
 
 

@@ -17,6 +17,14 @@ export interface Page {
 
 export const PAGES: Page[] = [
   {
+    id: 'overview',
+    title: 'Overview',
+    source: 'overview/overview.tsx',
+    load: () => import('./pages/overview/overview.tsx'),
+    rail: { group: '', icon: 'overview', key: 'o' },
+    ranged: true,
+  },
+  {
     id: 'endpoints',
     title: 'Endpoints',
     source: 'endpoints/endpoints.tsx',

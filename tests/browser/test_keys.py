@@ -38,7 +38,7 @@ def focused_row(page: Page) -> int:
 
 def test_go_from_page_to_page(window: Window) -> None:
     page = window.open("endpoints?range=6h")
-    for key, name in (("t", "traces"), ("q", "queries"), ("h", "health"), ("e", "endpoints")):
+    for key, name in (("o", "overview"), ("t", "traces"), ("q", "queries"), ("h", "health"), ("e", "endpoints")):
         page.keyboard.press("g")
         page.keyboard.press(key)
         page.wait_for_url(re.compile(rf"/{name}\?"))
@@ -89,7 +89,7 @@ def test_every_key_in_help_has_its_test(window: Window) -> None:
     page.keyboard.press("?")
     keys = page.locator("dialog dt").all_inner_texts()
     assert {"".join(text.split()) for text in keys} == {
-        "/", "ge", "gt", "gq", "gh", "t", "s", "d", "jk↓↑", "Enter", "←→", "[]", "f", "y", "Esc", "?",
+        "/", "go", "ge", "gt", "gq", "gh", "t", "s", "d", "jk↓↑", "Enter", "←→", "Shift←↑↓→", "[]", "f", "y", "Esc", "?",
     }  # fmt: skip
 
 

@@ -35,7 +35,7 @@ def test_an_empty_store_says_how_to_fill_it(
     visit: Callable[..., Window], show: Callable[..., str], tmp_path: Path
 ) -> None:
     window = visit(show(kept(tmp_path / "apm.db")))
-    for name in ("endpoints", "traces"):
+    for name in ("overview", "endpoints", "traces"):
         page = window.open(name)
         empty = page.locator(".empty")
         expect(empty).to_contain_text("Last event: never")
@@ -72,7 +72,9 @@ def test_a_store_that_is_none(visit: Callable[..., Window], show: Callable[..., 
     path = tmp_path / "broken.db"
     path.write_text("this is no database" * 1000)
     window = visit(show(path))
-    for name in ("endpoints", "endpoint?name=GET%20/", "traces", "trace?id=00000000000000ff", "health"):
+    for name in (
+        "overview", "endpoints", "endpoint?name=GET%20/", "traces", "trace?id=00000000000000ff", "health",
+    ):  # fmt: skip
         page = window.open(name)
         expect(page.get_by_role("alert")).to_contain_text("broken.db")
         assert page.get_by_role("button", name="Try again").count() == 1

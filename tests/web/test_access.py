@@ -151,7 +151,7 @@ def test_a_token_in_the_address_becomes_a_cookie(locked: Server) -> None:
     value = cookie.partition(";")[0]
     assert locked.get(API, {"Cookie": value}, host="apm.example").status == 200
     assert locked.get(API, {"Cookie": value + "x"}).status == 403
-    assert locked.get(f"/?token={TOKEN}").headers["location"] == "endpoints"
+    assert locked.get(f"/?token={TOKEN}").headers["location"] == "overview"
 
 
 def test_a_wrong_token_in_the_address_sets_nothing(locked: Server) -> None:

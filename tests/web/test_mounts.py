@@ -36,7 +36,7 @@ def folder(tmp_path: Path) -> Path:
     """What a build writes."""
     built = tmp_path / "static"
     built.mkdir()
-    for page in ("endpoints", "endpoint"):
+    for page in ("overview", "endpoints", "endpoint"):
         (built / f"{page}.html").write_text(SHELL)
     (built / "app-12345678.js").write_text("export const x = 1;\n" * 100)
     (built / "style-ABCDEFGH.css").write_text("body { color: red }")
@@ -112,7 +112,7 @@ async def test_in_starlette(url: str) -> None:
         answer = await client.get("/tools/apm/api/v1/endpoints?range=24h")
         assert answer.status_code == 200
         assert answer.json()["endpoints"]
-        assert (await client.get("/tools/apm/")).headers["location"] == "endpoints"
+        assert (await client.get("/tools/apm/")).headers["location"] == "overview"
         assert (await client.get("/tools/apm/nothing")).status_code in (404, 503)
 
 

@@ -10,12 +10,15 @@ export function Chart({
   data,
   label,
   height,
+  settle,
   children,
 }: {
   make: (host: HTMLElement, tip: HTMLElement) => uPlot;
   data: unknown;
   label: string;
   height: number;
+  /** puts back what the data cannot say, like a box: after the chart is made, resized, or this has changed */
+  settle?: (plot: uPlot) => void;
   children?: ComponentChildren;
 }) {
   const host = useRef<HTMLDivElement>(null);
@@ -27,17 +30,24 @@ export function Chart({
     const selection = plot.current && { ...plot.current.select };
     const drawn = make(host.current!, tip.current!);
     // uPlot settles itself in a microtask, which would clear a selection made before it
-    if (selection && selection.width > 0) queueMicrotask(() => drawn.setSelect(selection, false));
+    if (!settle && selection && selection.width > 0) queueMicrotask(() => drawn.setSelect(selection, false));
     plot.current?.destroy();
     plot.current = drawn;
   }, [data, colours]);
+  const settled = useRef(settle);
+  settled.current = settle;
+  const settleSoon = () => queueMicrotask(() => plot.current && settled.current?.(plot.current));
+  useLayoutEffect(settleSoon, [data, colours, settle]);
   useLayoutEffect(() => {
     const watch = new ResizeObserver(() => {
       const width = host.current?.clientWidth;
-      if (width && plot.current && plot.current.width !== width) plot.current.setSize({ width, height: plot.current.height });
+      if (!width || !plot.current || plot.current.width === width) return;
+      plot.current.setSize({ width, height: plot.current.height });
+      settleSoon();
     });
     watch.observe(host.current!);
     const clear = (event: KeyboardEvent) => {
+      if ((event.target as Element).closest?.('input, select, textarea, dialog')) return;
       if (event.key === 'Escape' && plot.current && plot.current.select.width > 0)
         plot.current.setSelect({ left: 0, top: 0, width: 0, height: 0 }, true);
     };

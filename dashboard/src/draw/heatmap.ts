@@ -2,6 +2,7 @@
 import uPlot from 'uplot';
 import type { HeatmapData, Series } from '../api/types.ts';
 import * as f from '../text/format.ts';
+import { type Box, type Selection, selectionOf } from './box.ts';
 import { colour, heatRamp } from './palette.ts';
 import { logTicks, occupied } from './scale.ts';
 
@@ -10,14 +11,13 @@ export interface HeatInput {
   heatmap: HeatmapData;
   from: number;
   to: number;
+  markers?: Marker[];
 }
 
-export interface Selection {
-  from: number;
-  to: number;
-  lowMs: number;
-  highMs: number;
-  count: number;
+/** A moment that is marked with its name: a release. */
+export interface Marker {
+  at: number;
+  name: string;
 }
 
 const HEIGHT = 252;
@@ -57,7 +57,7 @@ export function makeHeatmap(
   tip: HTMLElement,
   select: (selection: Selection | null) => void,
 ): uPlot {
-  const { series, heatmap, from, to } = input;
+  const { series, heatmap, from, to, markers = [] } = input;
   const [low, high] = latencyWindow(heatmap);
   const middles = series.t.map((t) => t + series.step / 2);
   const ink = colour('--ink');
@@ -73,7 +73,7 @@ export function makeHeatmap(
     {
       width: host.clientWidth,
       height: HEIGHT,
-      padding: [8, 12, 0, 0],
+      padding: [markers.length ? 22 : 8, 12, 0, 0],
       scales: { x: { range: [from, to] }, y: { distr: 3, range: [low, high] } },
       axes: [
         timeAxis(from, to),
@@ -90,6 +90,7 @@ export function makeHeatmap(
       legend: { show: false },
       hooks: {
         drawAxes: [(u) => cells(u, input)],
+        draw: [(u) => flags(u, markers)],
         setCursor: [(u) => hover(u, input, tip)],
         setSelect: [(u) => select(selected(u, input))],
       },
@@ -129,7 +130,7 @@ function hover(u: uPlot, { series, heatmap }: HeatInput, tip: HTMLElement): void
   const value = u.posToVal(top, 'y');
   const j = Math.max(0, heatmap.edges_ms.findIndex((edge) => edge > value) - 1);
   const [low, high] = [heatmap.edges_ms[j], heatmap.edges_ms[j + 1]];
-  tip.textContent = `${f.clock(series.t[i]!)} · ${f.ms(low)} to ${f.ms(high)}: ${f.plural(column[j] ?? 0, 'call')} · p50 ${f.ms(series.p50_ms[i])} p95 ${f.ms(series.p95_ms[i])} p99 ${f.ms(series.p99_ms[i])}`;
+  tip.textContent = `${f.clock(series.t[i]!)} · ${f.ms(low)} to ${f.ms(high)}: ${f.whole(column[j] ?? 0)} · p50 ${f.ms(series.p50_ms[i])} p95 ${f.ms(series.p95_ms[i])} p99 ${f.ms(series.p99_ms[i])}`;
   const x = left + u.bbox.left / devicePixelRatio;
   tip.style.left = `${Math.max(0, Math.min(x + 14, u.width - tip.offsetWidth - 8))}px`;
   tip.style.top = `${Math.max(0, top - 30)}px`;
@@ -138,25 +139,54 @@ function hover(u: uPlot, { series, heatmap }: HeatInput, tip: HTMLElement): void
 function selected(u: uPlot, input: HeatInput): Selection | null {
   const { left, top, width, height } = u.select;
   if (width < 4 || height < 4) return null;
-  const box = {
+  return selectionOf(input, {
     from: u.posToVal(left, 'x'),
     to: u.posToVal(left + width, 'x'),
     lowMs: u.posToVal(top + height, 'y'),
     highMs: u.posToVal(top, 'y'),
-  };
-  return { ...box, count: countIn(input, box) };
+  });
 }
 
-/** Calls in a box: cells whose middle lies inside it. */
-export function countIn({ series, heatmap }: HeatInput, box: Omit<Selection, 'count'>): number {
-  let count = 0;
-  heatmap.counts.forEach((column, i) => {
-    const middle = series.t[i]! + series.step / 2;
-    if (middle < box.from || middle > box.to) return;
-    column.forEach((calls, j) => {
-      const centre = Math.sqrt(Math.max(heatmap.edges_ms[j]!, 1e-3) * heatmap.edges_ms[j + 1]!);
-      if (centre >= box.lowMs && centre <= box.highMs) count += calls;
-    });
-  });
-  return count;
+/** Shows a box on a heatmap, or none, and tells nobody. */
+export function drawBox(u: uPlot, box: Box | null): void {
+  const within = (value: number, most: number) => Math.max(0, Math.min(most, value));
+  const { clientWidth: width, clientHeight: height } = u.over;
+  const [left, right] = box ? [box.from, box.to].map((t) => within(u.valToPos(t, 'x'), width)) : [0, 0];
+  const [top, bottom] = box ? [box.highMs, box.lowMs].map((value) => within(u.valToPos(value, 'y'), height)) : [0, 0];
+  u.setSelect({ left: left!, top: top!, width: right! - left!, height: bottom! - top! }, false);
+}
+
+/** The same times on a chart that shares them. */
+export function drawBand(u: uPlot, box: Box | null): void {
+  const [left, right] = box
+    ? [box.from, box.to].map((t) => Math.max(0, Math.min(u.over.clientWidth, u.valToPos(t, 'x'))))
+    : [0, 0];
+  u.setSelect({ left: left!, top: 0, width: right! - left!, height: box ? u.over.clientHeight : 0 }, false);
+}
+
+/** Releases: a line each, and the name above it where there is room. */
+function flags(u: uPlot, markers: Marker[]): void {
+  const c = u.ctx;
+  const ratio = devicePixelRatio || 1;
+  let taken = -Infinity;
+  c.save();
+  c.font = `500 ${11 * ratio}px "Inter Variable", sans-serif`;
+  c.textBaseline = 'middle';
+  c.textAlign = 'left';
+  for (const { at, name } of [...markers].sort((a, b) => a.at - b.at)) {
+    const x = Math.round(u.valToPos(at, 'x', true));
+    const text = f.tame(name, 18);
+    const width = c.measureText(text).width + 12 * ratio;
+    const left = Math.max(u.bbox.left, Math.min(x - width / 2, u.bbox.left + u.bbox.width - width));
+    c.fillStyle = colour('--ink');
+    c.fillRect(x, 17 * ratio, ratio, u.bbox.top + u.bbox.height - 17 * ratio);
+    if (left < taken) continue;
+    c.beginPath();
+    c.roundRect(left, ratio, width, 17 * ratio, 4 * ratio);
+    c.fill();
+    c.fillStyle = colour('--panel');
+    c.fillText(text, left + 6 * ratio, 10 * ratio);
+    taken = left + width + 4 * ratio;
+  }
+  c.restore();
 }

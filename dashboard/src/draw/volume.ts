@@ -34,7 +34,8 @@ export function makeVolume(host: HTMLElement, { series, from, to }: Input): uPlo
         { ...axis(), size: 58, space: 28, values: (_, values) => values.map((v) => (v ? f.rate(v) : '')) },
       ],
       series: [{}, bar('calls per minute', `${colour('--ink-3')}66`), bar('errors per minute', colour('--bad'))],
-      cursor: { sync: { key: 'time' }, y: false, points: { show: false }, drag: { x: false, y: false } },
+      // a drag on the heatmap comes along with the cursor: it selects there and must not zoom here
+      cursor: { sync: { key: 'time' }, y: false, points: { show: false }, drag: { x: false, y: false, setScale: false } },
       legend: { show: false },
     },
     [series.t.map((t) => t + series.step / 2), series.count.map((n) => n / minutes), series.errors.map((n) => n / minutes)],
@@ -63,7 +64,7 @@ export function makeMemory(host: HTMLElement, { series, from, to }: Input): uPlo
           points: { show: true, size: 4, fill: stroke },
         },
       ],
-      cursor: { sync: { key: 'time' }, y: false, drag: { x: false, y: false } },
+      cursor: { sync: { key: 'time' }, y: false, drag: { x: false, y: false, setScale: false } },
       legend: { show: false },
     },
     [series.t.map((t) => t + series.step / 2), series.rss_kb ?? []],

@@ -15,8 +15,9 @@ const ICONS: [RegExp, string][] = [
   [/gc|pause/, 'memory'],
   [/cpu|code|line|slow/, 'code'],
 ];
-const TONES = { bad: 'bad', warn: 'warn', info: 'soft' };
-const WORDS = { bad: 'Serious', warn: 'Worth a look', info: 'For information' };
+export const causeIcon = (kind: string): string => ICONS.find(([pattern]) => pattern.test(kind))?.[1] ?? 'info';
+export const TONES = { bad: 'bad', warn: 'warn', info: 'soft' };
+export const WORDS = { bad: 'Serious', warn: 'Worth a look', info: 'For information' };
 
 export function Insights({
   insights,
@@ -32,7 +33,7 @@ export function Insights({
     <ul class="insights">
       {insights.map((insight, i) => (
         <li key={i}>
-          <Icon name={ICONS.find(([pattern]) => pattern.test(insight.kind))?.[1] ?? 'info'} tone={TONES[insight.severity]} />
+          <Icon name={causeIcon(insight.kind)} tone={TONES[insight.severity]} />
           <div>
             <Heading>
               <span class="sr-only">{WORDS[insight.severity]}: </span>

@@ -13,6 +13,7 @@ export const FORMULAS = {
   queries: 'Queries per call: database statements run ÷ calls.',
   rss: 'RSS per call: resident memory after minus before, mean over calls that had the process to themselves.',
   spark: 'p95 over the range, in 36 steps. At least 38% of the maximum is in view, so that noise stays small.',
+  busy: 'Busy workers: all time of all requests ÷ length of this range, which is how many threads or tasks were at work on average.',
   cpu: 'CPU: processor time of the thread that worked for this transaction.',
   duration: 'Duration: from the first byte of work to the last byte of the answer.',
   rank: 'Calls of this endpoint in this range that were faster ÷ all its calls.',

@@ -12,8 +12,8 @@ import { go, useQuery } from '../../state/query.ts';
 import { saved } from '../../state/saved.ts';
 import * as f from '../../text/format.ts';
 import { Bands } from './bands.tsx';
+import { EndpointLatency } from './box.tsx';
 import { Header } from './header.tsx';
-import { Latency } from './latency.tsx';
 import { Memory } from './memory.tsx';
 import { Profile } from './profile.tsx';
 import { Statements } from './statements.tsx';
@@ -85,7 +85,7 @@ function Content({ data, path }: { data: EndpointAnswer; path: string }) {
         </Panel>
       )}
       <div class="columns main-side">
-        <Latency data={data} identity={identity} />
+        <EndpointLatency data={data} identity={identity} />
         <div class="stack">
           <Panel id="histogram" title="Distribution" sub="calls by latency">
             <Histogram

@@ -1,14 +1,14 @@
 /** An endpoint's name and its key figures. */
-import type { ComponentChildren } from 'preact';
 import type { EndpointAnswer } from '../../api/types.ts';
 import { Change, Flag, Name, Percentile } from '../../parts/bits.tsx';
 import { CopyMenu, baseOf } from '../../parts/copy.tsx';
 import { Exports } from '../../parts/export.tsx';
 import { Spark } from '../../draw/small.tsx';
+import { Figure, Kpi } from '../../parts/kpi.tsx';
 import { useQuery } from '../../state/query.ts';
 import { type Changes, apiQuery } from '../../state/url.ts';
 import * as f from '../../text/format.ts';
-import { FORMULAS, type Formula } from '../../text/formulas.ts';
+import { FORMULAS } from '../../text/formulas.ts';
 
 export function Header({ data, path }: { data: EndpointAnswer; path: string }) {
   const query = useQuery();
@@ -116,41 +116,6 @@ export function Header({ data, path }: { data: EndpointAnswer; path: string }) {
         />
       </div>
     </section>
-  );
-}
-
-function Kpi({
-  label,
-  formula,
-  value,
-  note,
-  children,
-}: {
-  label: string;
-  formula: Formula;
-  value: ComponentChildren;
-  note?: ComponentChildren;
-  children?: ComponentChildren;
-}) {
-  return (
-    <div class="kpi">
-      <span class="label" data-tip={FORMULAS[formula]}>
-        {label}
-      </span>
-      <span class="value">{value}</span>
-      <span class="note">{note}</span>
-      {children}
-    </div>
-  );
-}
-
-export function Figure({ text }: { text: string }) {
-  const [figure, unit] = f.split(text);
-  return (
-    <>
-      {figure}
-      {unit && <small>{unit}</small>}
-    </>
   );
 }
 

@@ -3,6 +3,7 @@ import { useEffect, useMemo, useState } from 'preact/hooks';
 import type { EndpointRow, EndpointsAnswer } from '../../api/types.ts';
 import { ask } from '../../api/client.ts';
 import { useAnswer } from '../../api/use.ts';
+import { API_SORTS, OPTIONAL, PRESETS, endpointColumns } from '../../parts/endpoints.tsx';
 import { Icon } from '../../parts/icon.tsx';
 import { KindLegend } from '../../parts/bits.tsx';
 import { Panel, Segments } from '../../parts/panel.tsx';
@@ -12,7 +13,6 @@ import { recall, remember } from '../../state/prefs.ts';
 import { type Query, useQuery } from '../../state/query.ts';
 import * as f from '../../text/format.ts';
 import { KINDS } from '../../text/kinds.ts';
-import { API_SORTS, OPTIONAL, PRESETS, endpointColumns } from './columns.tsx';
 import { downloadCsv } from './csv.ts';
 
 const FIRST = 200;

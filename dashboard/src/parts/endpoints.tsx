@@ -1,9 +1,9 @@
-/** The columns of the Endpoints page: what each shows and what it sorts by. */
-import type { EndpointRow } from '../../api/types.ts';
-import { Glyph, Spark } from '../../draw/small.tsx';
-import { Change, Flag, KindBar, Name, Percentile } from '../../parts/bits.tsx';
-import type { Column } from '../../parts/table.tsx';
-import * as f from '../../text/format.ts';
+/** The columns of tables of endpoints: what each shows and what it sorts by. */
+import type { EndpointRow } from '../api/types.ts';
+import { Glyph, Spark } from '../draw/small.tsx';
+import { Change, Flag, KindBar, Name, Percentile } from './bits.tsx';
+import type { Column } from './table.tsx';
+import * as f from '../text/format.ts';
 
 /** What the API can order by, and the column that shows it. */
 export const API_SORTS: Record<string, string> = {
