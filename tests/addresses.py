@@ -22,6 +22,7 @@ ADDRESSES: dict[str, Callable[[Ask], str]] = {
     "trace": lambda asked: f"trace?id={asked('traces', name=SLOW, kept='1')['traces'][0]['id']}",
     "queries": lambda asked: "queries?range=24h",
     "query": lambda asked: f"query?id={asked('queries')['queries'][0]['id']}&range=24h",
+    "compare": lambda asked: f"compare?name={quote(SLOW)}&range=6h",
     "health": lambda asked: "health",
 }
 

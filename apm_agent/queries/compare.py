@@ -32,6 +32,10 @@ _ORDER = (APPEARED, VANISHED, CHANGED, SAME)
 _Key = tuple[str, str, str]
 
 
+class NothingError(QuestionError):
+    """Neither side has a transaction."""
+
+
 class Pair(NamedTuple):
     """The same before and after, and the service to show."""
 
@@ -48,7 +52,7 @@ def compare(a: Side, b: Side, prune: float = PRUNE) -> dict[str, Any]:
         _together([p.after for p in pairs.values()]),
     )
     if not before.sums.count and not after.sums.count:
-        raise QuestionError("neither side has a transaction to compare")
+        raise NothingError("neither side has a transaction to compare")
     thin = _is_thin(before.sums.count, after.sums.count)
     profiles = a.profiled(), b.profiled()
     thin_profile = _is_thin(*(sum(part.transactions for part in parts) for parts in profiles))
@@ -71,7 +75,8 @@ def compare(a: Side, b: Side, prune: float = PRUNE) -> dict[str, Any]:
 
 def _apart(a: Side, b: Side) -> bool:
     """Whether two endpoints are compared, each by itself: a table of endpoints would say nothing."""
-    return bool(a.subject and b.subject) and any(a.subject[key] != b.subject[key] for key in ("kind", "name"))
+    one, other = a.subject, b.subject
+    return one is not None and other is not None and any(one[key] != other[key] for key in ("kind", "name"))
 
 
 def _paired(
@@ -103,7 +108,7 @@ def _is_thin(before: int, after: int) -> bool:
 
 
 def _why_thin(before: int, after: int) -> str:
-    return f"{before} calls before and {after} after: under {ENOUGH} a side nothing is ranked and no change is claimed"
+    return f"{before} {'call' if before == 1 else 'calls'} before and {after} after: under {ENOUGH} a side nothing is ranked and no change is claimed"
 
 
 def _figures(measured: Measured, one: bool = False) -> dict[str, float | None]:
@@ -149,9 +154,9 @@ def _kinds(a: Side, b: Side, before: Totals, after: Totals) -> list[dict[str, An
     return [
         {
             "kind": kind,
-            "before_ms": sides[0][kind],
-            "after_ms": sides[1][kind],
-            "change_ms": round(sides[1][kind] - sides[0][kind], 6),
+            "before_ms": sides[0][kind] if before.count else None,
+            "after_ms": sides[1][kind] if after.count else None,
+            "change_ms": round(sides[1][kind] - sides[0][kind], 6) if before.count and after.count else None,
             "before_spans": None if spans[0] is None else spans[0].get(kind, (0, 0))[0],
             "after_spans": None if spans[1] is None else spans[1].get(kind, (0, 0))[0],
         }

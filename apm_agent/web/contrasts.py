@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from apm_agent.queries.compare import compare
+from apm_agent.queries.compare import NothingError, compare
 from apm_agent.queries.connection import Connection
 from apm_agent.queries.sides import Wanted, side
 from apm_agent.queries.usual import usual
 from apm_agent.queries.window import Window
 from apm_agent.web import parameters as read
+
+__all__ = ["PARAMETERS", "NothingError", "compared"]
 
 #: Of the endpoint after, where it is another one: any of these alone is enough.
 _OTHER = ("b_name", "b_kind", "b_service")

@@ -186,7 +186,10 @@ def _saved(asked: Asked) -> tuple[Answer, Window | None]:
 
 
 def _compare(asked: Asked) -> tuple[Answer, Window | None]:
-    return contrasts.compared(asked.connection, asked.given, _prune(asked.given))
+    try:
+        return contrasts.compared(asked.connection, asked.given, _prune(asked.given))
+    except contrasts.NothingError as nothing:
+        raise NotFoundError(str(nothing)) from None
 
 
 def _prune(given: Given) -> float:

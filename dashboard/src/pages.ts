@@ -73,6 +73,14 @@ export const PAGES: Page[] = [
     ranged: true,
   },
   {
+    id: 'compare',
+    title: 'Compare',
+    source: 'compare/compare.tsx',
+    load: () => import('./pages/compare/compare.tsx'),
+    rail: { group: 'Causes', icon: 'compare', key: 'c' },
+    ranged: false,
+  },
+  {
     id: 'health',
     title: 'Health',
     source: 'health/health.tsx',

@@ -12,7 +12,7 @@ ANSWERS: dict[str, Shape] = {
             **dict.fromkeys(("before", "after", "change", "sureness"), Maybe(NUMBER)), "significant": YES,
         } for name in FIGURES},
         "kinds": [{
-            "kind": TEXT, "before_ms": NUMBER, "after_ms": NUMBER, "change_ms": NUMBER,
+            "kind": TEXT, **dict.fromkeys(("before_ms", "after_ms", "change_ms"), Maybe(NUMBER)),
             "before_spans": Maybe(WHOLE), "after_spans": Maybe(WHOLE),
         }],
         "histogram": {"edges_ms": [NUMBER], "before": [WHOLE], "after": [WHOLE]},

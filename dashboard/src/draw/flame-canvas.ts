@@ -1,5 +1,6 @@
 /** Draws a flame graph on a canvas, root on top; the cost of a draw is the frames in view, not all frames. */
 import * as f from '../text/format.ts';
+import { SLIGHT, changeOf, changePaint } from './difference.ts';
 import { type Box, type FlameLayout, type FlameTree, boxes, layout, lowest, matches, matchedShare } from './flame-layout.ts';
 import { colour, prepare } from './palette.ts';
 
@@ -65,11 +66,13 @@ export class FlameCanvas {
   describe(index: number): string {
     const tree = this.#tree;
     const share = tree.total[index]! / (tree.total[0] || 1);
+    const was = (measure: 'own' | 'total') =>
+      tree.was ? `, was ${f.ms(tree.was[measure][index])}: ${f.signed(tree[measure][index]! - tree.was[measure][index]!)}` : '';
     return [
       tree.label[index],
       tree.place[index],
-      `total ${f.ms(tree.total[index])} (${f.percent(share)})`,
-      `own ${f.ms(tree.own[index])}`,
+      `total ${f.ms(tree.total[index])} (${f.percent(share)})${was('total')}`,
+      `own ${f.ms(tree.own[index])}${was('own')}`,
     ]
       .filter(Boolean)
       .join(' · ');
@@ -85,11 +88,17 @@ export class FlameCanvas {
     const paint = Object.fromEntries(
       CATEGORIES.map((name) => [name, [colour(`--fl-${name}`), colour(`--fl-${name}-ink`)] as const]),
     );
+    const change = this.#tree.was && changePaint();
     const [dim, faint, ink, hit] = [colour('--fl-dim'), colour('--ink-3'), colour('--ink'), colour('--fl-hit')];
     const focused = document.activeElement === this.#canvas;
     for (const { index, x, y, width: wide, above } of this.#boxes) {
       const matched = this.#wanted !== '' && matches(this.#tree, index, this.#wanted);
-      const [fill, text] = this.#wanted && !matched ? [dim, faint] : (paint[this.#tree.category[index]!] ?? paint['lib']!);
+      const [fill, text] =
+        this.#wanted && !matched
+          ? [dim, faint]
+          : change
+            ? [change(changeOf(this.#tree, index)), ink]
+            : (paint[this.#tree.category[index]!] ?? paint['lib']!);
       const inner = Math.max(0.6, wide - 1);
       c.globalAlpha = above ? 0.5 : 1;
       c.fillStyle = fill;
@@ -111,7 +120,7 @@ export class FlameCanvas {
   #write(c: CanvasRenderingContext2D, index: number, x: number, y: number, wide: number, ink: string): void {
     const left = Math.max(0, x) + PAD;
     const room = x + wide - PAD - left;
-    const label = this.#tree.label[index]!;
+    const label = this.#arrow(index) + this.#tree.label[index]!;
     const place = this.#tree.place[index]!;
     c.save();
     c.beginPath();
@@ -125,6 +134,12 @@ export class FlameCanvas {
       c.fillText(place, left + used, y + ROW / 2);
     }
     c.restore();
+  }
+
+  /** A change is said without colour too. */
+  #arrow(index: number): string {
+    const change = this.#tree.was ? changeOf(this.#tree, index) : 0;
+    return Math.abs(change) < SLIGHT ? '' : change > 0 ? '↑ ' : '↓ ';
   }
 
   #path(index: number): string[] {

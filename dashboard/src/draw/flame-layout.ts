@@ -7,6 +7,8 @@ export interface FlameTree {
   parent: number[];
   total: number[];
   own: number[];
+  /** the same before, where two profiles are compared, and which of both is coloured by */
+  was?: { total: number[]; own: number[]; by: 'own' | 'total' };
 }
 
 export interface FlameLayout extends FlameTree {

@@ -1,4 +1,5 @@
 /** A flame graph with its search and its way back, read out as one moves. */
+import type { ComponentChildren } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { theme } from '../state/prefs.ts';
 import { useSignal } from '../state/signal.ts';
@@ -11,7 +12,8 @@ import { withoutPlumbing } from './trees.ts';
 /** So few outer frames are not worth hiding. */
 const FEW = 4;
 
-export function Flame({ tree, note }: { tree: FlameTree; note: string }) {
+/** `legend` says what colours mean where they are not whose code it is. */
+export function Flame({ tree, note, legend = <Whose /> }: { tree: FlameTree; note: string; legend?: ComponentChildren }) {
   const host = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   const tip = useRef<HTMLDivElement>(null);
@@ -39,20 +41,7 @@ export function Flame({ tree, note }: { tree: FlameTree; note: string }) {
   return (
     <div class="flame">
       <div class="flamebar">
-        <span class="legend">
-          <span>
-            <i class="swatch fl-app" />
-            your code
-          </span>
-          <span>
-            <i class="swatch fl-lib" />
-            libraries
-          </span>
-          <span>
-            <i class="swatch fl-std" />
-            Python itself
-          </span>
-        </span>
+        {legend}
         <span class="sub">{note} Press a frame to zoom.</span>
         <span class="tools">
           {folds && (
@@ -98,5 +87,24 @@ export function Flame({ tree, note }: { tree: FlameTree; note: string }) {
         </span>
       </div>
     </div>
+  );
+}
+
+function Whose() {
+  return (
+    <span class="legend">
+      <span>
+        <i class="swatch fl-app" />
+        your code
+      </span>
+      <span>
+        <i class="swatch fl-lib" />
+        libraries
+      </span>
+      <span>
+        <i class="swatch fl-std" />
+        Python itself
+      </span>
+    </span>
   );
 }

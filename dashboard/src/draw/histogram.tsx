@@ -1,28 +1,8 @@
 /** Latency histogram on a logarithmic axis; a press on a bar opens the traces it counts. */
 import type { HistogramData } from '../api/types.ts';
 import * as f from '../text/format.ts';
-import { logPosition, logTicks, occupied } from './scale.ts';
-
-const COLUMNS = 44;
-
-interface Bin {
-  low: number;
-  high: number;
-  count: number;
-}
-
-/** Neighbouring buckets joined until at most `most` bars are left, between the first and last in use. */
-export function bins({ edges_ms: edges, counts }: HistogramData, most = COLUMNS): Bin[] {
-  const [first, last] = occupied(counts);
-  const join = Math.max(1, Math.ceil((last - first + 1) / most));
-  const result: Bin[] = [];
-  for (let i = first; i <= last; i += join) {
-    const end = Math.min(i + join, last + 1);
-    const count = counts.slice(i, end).reduce((sum, n) => sum + n, 0);
-    result.push({ low: Math.max(edges[i] ?? 0, 1e-3), high: edges[end] ?? edges.at(-1) ?? 1, count });
-  }
-  return result;
-}
+import { type Bin, bins } from './bins.ts';
+import { logPosition, logTicks } from './scale.ts';
 
 /** Heights are square roots, so that a tail of single calls stays visible. */
 const heights = (all: Bin[]): number[] => {
@@ -35,14 +15,17 @@ export function Histogram({
   p50,
   p95,
   open,
+  noun = 'call',
 }: {
   data: HistogramData;
   p50: number | null;
   p95: number | null;
-  open: (low: number, high: number) => void;
+  /** where a press on a bar leads, if anywhere */
+  open?: (low: number, high: number) => void;
+  noun?: string;
 }) {
   const all = bins(data);
-  if (!all.length || !all.some((bin) => bin.count)) return <p class="empty-line">No calls in this range.</p>;
+  if (!all.length || !all.some((bin) => bin.count)) return <p class="empty-line">No {noun}s in this range.</p>;
   const [low, high] = [all[0]!.low, all.at(-1)!.high];
   const at = (value: number) => 100 * logPosition(value, low, high);
   const tall = heights(all);
@@ -51,16 +34,16 @@ export function Histogram({
       <div
         class="bars"
         role="img"
-        aria-label={`Calls by latency from ${f.ms(low)} to ${f.ms(high)}, median ${f.ms(p50)}, p95 ${f.ms(p95)}`}
+        aria-label={`${noun === 'call' ? 'Calls by latency' : `By ${noun}`} from ${f.ms(low)} to ${f.ms(high)}, median ${f.ms(p50)}, p95 ${f.ms(p95)}`}
       >
         {all.map(
           (bin, i) =>
             bin.count > 0 && (
               <span
                 key={i}
-                class={`column ${p95 !== null && bin.low >= p95 ? 'slow' : ''}`}
-                data-tip={`${f.ms(bin.low)} to ${f.ms(bin.high)}: ${f.plural(bin.count, 'call')}. Press for their traces.`}
-                onClick={() => open(bin.low, bin.high)}
+                class={`column ${p95 !== null && bin.low >= p95 ? 'slow' : ''} ${open ? '' : 'still'}`}
+                data-tip={`${f.ms(bin.low)} to ${f.ms(bin.high)}: ${f.plural(bin.count, noun)}.${open ? ' Press for their traces.' : ''}`}
+                onClick={open && (() => open(bin.low, bin.high))}
                 style={{ left: `${at(bin.low)}%`, width: `calc(${at(bin.high) - at(bin.low)}% - 1px)` }}
               >
                 <i style={{ height: `${Math.max(2, 100 * tall[i]!)}%` }} />

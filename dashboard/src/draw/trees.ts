@@ -85,6 +85,7 @@ export function withoutPlumbing(tree: FlameTree): { tree: FlameTree; hidden: num
       parent,
       total: pick(tree.total),
       own: pick(tree.own),
+      ...(tree.was && { was: { ...tree.was, total: pick(tree.was.total), own: pick(tree.was.own) } }),
     },
     hidden: shared.size,
   };

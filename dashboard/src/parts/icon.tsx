@@ -25,6 +25,8 @@ const PATHS: Record<string, string> = {
   person: 'M12 4a4 4 0 1 0 0 8a4 4 0 0 0 0-8M5 20c0-4 3-6 7-6s7 2 7 6',
   copy: 'M9 9h11v11H9zM15 9V4H4v11h5',
   split: 'M12 4v6M12 10 6 20M12 10l6 10',
+  compare: 'M6 4v16M18 4v16M3 8h6M3 14h6M15 10h6M15 16h6',
+  swap: 'M4 8h15M15 4l4 4-4 4M20 16H5M9 12l-4 4 4 4',
   help: 'M9 9a3 3 0 1 1 4.2 2.7c-.8.4-1.2 1-1.2 1.8v.5M12 17.5v.5',
 };
 

@@ -20,6 +20,12 @@ export function ms(value: number | null | undefined): string {
   return `${(value * 1000).toFixed(0)} µs`;
 }
 
+/** A difference, its sign always said. */
+export function signed(value: number | null | undefined): string {
+  if (value === null || value === undefined) return NONE;
+  return value ? `${value > 0 ? '+' : '−'}${ms(Math.abs(value))}` : '0 ms';
+}
+
 /** A mark on an axis: no more digits than it needs. */
 export const mark = (value: number): string => ms(value).replace(/\.0+ /, ' ');
 
