@@ -4,7 +4,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import type { Export } from '../api/acting.ts';
 import { typing } from '../frame/keys.ts';
 import { saved } from '../state/saved.ts';
-import { type Changes, changed } from '../state/url.ts';
+import { type Changes, apiQuery, changed } from '../state/url.ts';
 import * as f from '../text/format.ts';
 import { Icon } from './icon.tsx';
 import { useSite } from './site.ts';
@@ -80,6 +80,9 @@ const LACKS = {
   callgraph: 'not measured with cProfile',
   record: 'one transaction only',
 };
+
+/** The range and filters of the page, as questions take them. */
+export const commonOf = (search: string): Changes => Object.fromEntries(new URLSearchParams(apiQuery(search)));
 
 export function Exports({
   page,

@@ -2,11 +2,10 @@
 import type { EndpointAnswer } from '../../api/types.ts';
 import { Change, Flag, Name, Percentile } from '../../parts/bits.tsx';
 import { CopyMenu, baseOf } from '../../parts/copy.tsx';
-import { Exports } from '../../parts/export.tsx';
+import { Exports, commonOf } from '../../parts/export.tsx';
 import { Spark } from '../../draw/small.tsx';
 import { Figure, Kpi } from '../../parts/kpi.tsx';
 import { useQuery } from '../../state/query.ts';
-import { type Changes, apiQuery } from '../../state/url.ts';
 import * as f from '../../text/format.ts';
 import { FORMULAS } from '../../text/formulas.ts';
 
@@ -61,7 +60,7 @@ export function Header({ data, path }: { data: EndpointAnswer; path: string }) {
           />
           <Exports
             page="endpoint"
-            parameters={subject(query.search, { name: endpoint.name, kind: endpoint.kind })}
+            parameters={{ ...commonOf(query.search), name: endpoint.name, kind: endpoint.kind }}
             sources={{ profile: data.hot_lines.length > 0, record: false }}
             path={path}
           />
