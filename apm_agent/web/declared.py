@@ -27,7 +27,8 @@ COLUMNAR = "columnar"
 
 _ISO = r"^20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z$"
 _ID = "^[0-9a-f]{1,16}$"
-_STATEMENT = "^[0-9]{1,18}$"
+#: Whole numbers below 2^63, but for the very last of them.
+_STATEMENT = "^([0-9]{1,18}|[1-8][0-9]{18}|9[01][0-9]{17}|92[01][0-9]{16}|922[0-2][0-9]{15})$"
 _SPAN = "(15m|1h|6h|24h|7d)"
 _SIDE = f"^(range:{_SPAN}|before:{_SPAN}|release:.+|tx:[0-9a-f]{{1,16}})$"
 
@@ -146,12 +147,12 @@ PARAMETERS: dict[str, Parameter] = {
         "What time is told: `wall`, all that passed, or `cpu`, the processor's. Only of the columns.",
         CHOICE, "wall", choices=tuple(profile.CLOCKS), default=profile.WALL,
     ),
+    "capture": Parameter(
+        "Only what was measured so: by `cprofile`, by `lines`, or its `memory`.", CHOICE, "memory",
+        choices=tuple(CAPTURES),
+    ),
     "a": Parameter(f"What is compared: {GRAMMAR}.", example="before:6h", longest=1000, pattern=_SIDE),
     "b": Parameter(f"With what: {GRAMMAR}.", example="range:6h", longest=1000, pattern=_SIDE),
-}  # fmt: skip
-
-#: What a POST's document may hold, by "change.name".
-BODIES: dict[str, Parameter] = {
     "by": Parameter(
         "What is compared where `a` and `b` are not given: `window`, this one and as long just before it, or "
         "`release`, the newest (or `release`) and the one before it.",

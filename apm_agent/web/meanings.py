@@ -23,8 +23,6 @@ QUESTIONS = {
     "live": "What is in flight now, each with the stack it is at; answered while somebody asks (POST live).",
     "explain": "What the slow requests of a box of the heatmap share that the others do not.",
     "captures": "What was measured on demand, and in which transaction it is to be seen.",
-    "jobs": "Jobs in the background: how long they wait and run, and which fail.",
-    "error": "One error: where it is raised, how often, in which releases, and its latest transactions.",
     "blame": "Who last changed a line, when and why, where the application's folder is a git repository.",
     "site": "What this dashboard can do: open an editor, tell who changed a line, and which exports there are.",
     "saved": "A page as one HTML file that opens anywhere, with all it shows inside.",
@@ -40,6 +38,7 @@ CHANGES = {
 
 #: The unit that a key's ending names; the longest ending counts.
 UNITS = {
+    "_s": "seconds",
     "_ms": "milliseconds",
     "_us": "microseconds",
     "_kb": "KiB",
@@ -61,6 +60,21 @@ UNITS = {
 }
 
 MEANINGS = {
+    "python": "milliseconds that no span and no pause claims: the application's own code",
+    "db": "milliseconds in databases",
+    "http": "milliseconds in calls of other services",
+    "template": "milliseconds in templates",
+    "cache": "milliseconds in caches",
+    "wait": "milliseconds waiting for locks, pools and the like",
+    "queue": "milliseconds in the queue before it began; not part of the duration",
+    "gc": "milliseconds in pauses of the garbage collector",
+    "rss_curve": "pairs: milliseconds from the start, KiB of resident memory",
+    "stack": "indexes into frames, root first; or the frames themselves",
+    "change": "relative: 0.1 is a tenth more; null when it cannot be told",
+    "sureness": "0 to 1: how sure it is that the two sides differ",
+    "after_spans": "how many spans the later side has",
+    "before_spans": "how many spans the earlier side had",
+    "asked_until": "Unix seconds until which the processes answer; null when nobody asks",
     "after": "on the later side",
     "also": "other values that as good as certainly the same transactions have",
     "at": "Unix seconds",

@@ -18,7 +18,7 @@ from apm_agent.web.answers.parts import (
 from apm_agent.web.shapes import ANY, NUMBER, TEXT, WHOLE, YES, Each, Maybe, Shape
 
 ANSWERS: dict[str, Shape] = {
-    "traces": {**COMMON, "traces": [ROW], "cursor": TEXT},
+    "traces": {**COMMON, "traces": [ROW], "cursor": Maybe(TEXT)},
     "trace": {
         **COMMON,
         "trace": {
