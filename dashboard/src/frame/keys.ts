@@ -13,6 +13,7 @@ export const KEYS: [keys: string, meaning: string][] = [
   ['d', 'light or dark'],
   ['j k ↓ ↑', 'move in a table or a timeline'],
   ['Enter', 'open what is marked'],
+  ['x', 'mark two endpoints to compare them'],
   ['← →', 'fold and unfold in the timeline'],
   ['Shift ← ↑ ↓ →', 'make the box on the focused heatmap larger; arrows alone draw and move it'],
   ['[ ]', 'faster or slower trace of the same endpoint'],

@@ -34,9 +34,11 @@ interface Props<Row> {
   hrefOf?: (row: Row) => string;
   order?: Order | null;
   sort?: (order: Order) => void;
+  /** a key of its own on a row; true where it is one */
+  press?: (key: string, row: Row) => boolean;
 }
 
-export function Table<Row>({ label, columns, rows, keyOf, height = 38, hrefOf, order, sort }: Props<Row>) {
+export function Table<Row>({ label, columns, rows, keyOf, height = 38, hrefOf, order, sort, press }: Props<Row>) {
   const { host, slice, reveal } = useSlice(rows.length, height);
   const body = useRef<HTMLTableSectionElement | null>(null);
   const current = useRef(0);
@@ -54,7 +56,7 @@ export function Table<Row>({ label, columns, rows, keyOf, height = 38, hrefOf, o
     else if (event.key === 'Home') focus(0);
     else if (event.key === 'End') focus(rows.length - 1);
     else if (event.key === 'Enter' && event.target === from && hrefOf) go(hrefOf(rows[at]!));
-    else return;
+    else if (!press?.(event.key, rows[at]!)) return;
     event.preventDefault();
     event.stopPropagation();
   };

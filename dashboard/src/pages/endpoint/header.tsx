@@ -5,6 +5,7 @@ import { CopyMenu, baseOf } from '../../parts/copy.tsx';
 import { Exports, commonOf } from '../../parts/export.tsx';
 import { Spark } from '../../draw/small.tsx';
 import { Figure, Kpi } from '../../parts/kpi.tsx';
+import { CompareMenu } from '../../parts/compare-menu.tsx';
 import { useQuery } from '../../state/query.ts';
 import * as f from '../../text/format.ts';
 import { FORMULAS } from '../../text/formulas.ts';
@@ -47,6 +48,7 @@ export function Header({ data, path }: { data: EndpointAnswer; path: string }) {
           >
             Traces
           </a>
+          <CompareMenu endpoint={endpoint} />
           <a class="button" href={`api/v1/${path}`}>
             JSON
           </a>

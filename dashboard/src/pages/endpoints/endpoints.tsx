@@ -14,6 +14,7 @@ import { type Query, useQuery } from '../../state/query.ts';
 import * as f from '../../text/format.ts';
 import { KINDS } from '../../text/kinds.ts';
 import { downloadCsv } from './csv.ts';
+import { Marked, useMarks } from './marks.tsx';
 
 const FIRST = 200;
 const BLOCK = 1000;
@@ -62,7 +63,10 @@ function List({ data, order, path }: { data: EndpointsAnswer; order: Order; path
   const hrefOf = (row: EndpointRow) => query.link('endpoint', { name: row.name, kind: row.kind, service: row.service });
   const services = data.services.length > 1 && !query.get('service');
   const all = useMemo(() => endpointColumns(data.endpoints, hrefOf, services), [data, query.search]);
-  const columns = all.filter((column) => !hidden.includes(column.id));
+  const marks = useMarks();
+  const columns = all
+    .filter((column) => !hidden.includes(column.id))
+    .map((column) => (column.id === 'name' ? marks.boxed(column) : column));
   const rows = useMemo(() => sorted(data.endpoints, all, order), [data, all, order.column, order.descending]);
   const kinds = KINDS.filter((kind) => data.endpoints.some((row) => (row.kinds[kind] ?? 0) > 0));
   const hide = (ids: string[]) => {
@@ -113,14 +117,16 @@ function List({ data, order, path }: { data: EndpointsAnswer; order: Order; path
           JSON
         </a>
       </div>
+      <Marked row={marks.marked} />
       {rows.length ? (
         <Table
-          label="Endpoints, arrow keys move, Enter opens"
+          label="Endpoints, arrow keys move, Enter opens, x marks two to compare"
           columns={columns}
           rows={rows}
           keyOf={(row) => `${row.service} ${row.kind} ${row.name}`}
           height={57}
           hrefOf={hrefOf}
+          press={marks.press}
           order={order}
           sort={(next) => query.set({ sort: next.column, dir: next.descending ? 'desc' : 'asc' }, { replace: true })}
         />

@@ -186,6 +186,15 @@ function Breakdown({ data, path }: { data: TraceAnswer; path: string }) {
               A median call
             </a>
           )}
+          {median && median !== trace.id && (
+            <a
+              class="button"
+              href={query.link('compare', { a: `tx:${median}`, b: `tx:${trace.id}` })}
+              data-tip="What this one does more of than a median call of its endpoint"
+            >
+              Compare with it
+            </a>
+          )}
           <CopyMenu
             call={{ ...trace, path: trace.path ?? trace.route, base: baseOf() }}
             limit={{
