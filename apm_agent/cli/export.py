@@ -1,4 +1,4 @@
-"""`apm-agent export`: what the store holds, as a file of another tool."""
+"""`apm-agent export`: what the store holds, as a file of another tool, or a page as one file."""
 
 from __future__ import annotations
 
@@ -11,18 +11,31 @@ import click
 
 from apm_agent.cli import place
 from apm_agent.errors import QuestionError
-from apm_agent.exporters import EXPORTERS, write
+from apm_agent.exporters import EXPORTERS, Format, write
 from apm_agent.queries import window
 from apm_agent.queries.connection import Connection, connect
 from apm_agent.queries.scope import one_endpoint, scope_of
 from apm_agent.queries.subject import Endpoints, OneTransaction, Subject
 from apm_agent.queries.units import parse_id
 
+#: Not a profile but a page of the dashboard, as one file.
+PAGE = "page"
+_FILE = Format("apm_agent.web.saved", "text/html", ".html", opens="any browser, without a network")
+
 
 @click.command("export")
 @click.option("--endpoint", default="", help='Like "GET /orders", or the name of a job; else all of them.')
 @click.option("--transaction", default="", help="One transaction, by the id that its page shows.")
-@click.option("--format", "form", type=click.Choice(list(EXPORTERS)), required=True, help="The format.")
+@click.option(
+    "--compare", nargs=2, default=None, help="Two sides as `apm-agent compare` takes them; for page."
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice([*EXPORTERS, PAGE]),
+    required=True,
+    help="The format; page: a page as a file.",
+)
 @click.option(
     "-o", "--output", default="", help="The file; without it a text goes to the terminal, the rest to a name."
 )
@@ -37,6 +50,7 @@ from apm_agent.queries.units import parse_id
 def command(  # noqa: PLR0917  (click gives them by name)
     endpoint: str,
     transaction: str,
+    compare: tuple[str, str] | None,
     form: str,
     output: str,
     span: str,
@@ -46,16 +60,23 @@ def command(  # noqa: PLR0917  (click gives them by name)
     release: str,
     store: str | None,
 ) -> None:
-    """Write a profile in another tool's format: speedscope, pprof, callgrind, …"""
+    """Write a profile in another tool's format: speedscope, pprof, callgrind, …; or a page as one HTML file."""
     if endpoint and transaction:
         raise click.UsageError("--endpoint and --transaction exclude each other: give one of them.")
+    if form == PAGE:
+        narrowed = {"name": endpoint, "kind": kind, "service": service, "release": release, "range": span}
+        named = transaction or endpoint or "compare"
+        _put(_page(place.readable(store), narrowed, transaction, compare), _FILE, output, named)
+        return
+    if compare:
+        raise click.UsageError("--compare goes with --format page: the other formats hold one profile.")
     with connect(place.readable(store)) as connection:
         if transaction:
             subject: Subject = OneTransaction(connection, parse_id(transaction))
         else:
             subject = _endpoints(connection, endpoint, span, kind, service, release)
         data = write(form, subject, source)
-    _put(data, form, output, endpoint or transaction or "all")
+    _put(data, EXPORTERS[form], output, endpoint or transaction or "all")
 
 
 def _endpoints(  # noqa: PLR0917  (as they stand on the command line)
@@ -72,21 +93,39 @@ def _endpoints(  # noqa: PLR0917  (as they stand on the command line)
     return Endpoints(connection, window.of_range(span), [found.id], scope.releases)
 
 
-def _put(data: bytes, form: str, output: str, name: str) -> None:
-    if output == "-" or (not output and EXPORTERS[form].content_type.startswith("text/plain")):
+def _page(store: str, narrowed: dict[str, str], transaction: str, compare: tuple[str, str] | None) -> bytes:
+    """A page as one file."""
+    from apm_agent.web import saved  # only this format takes the pages
+
+    if compare:
+        asked = {"page": "compare", **narrowed, "a": compare[0], "b": compare[1], "range": ""}
+    elif transaction:
+        asked = {"page": "trace", "id": transaction}
+    elif narrowed["name"]:
+        asked = {"page": "endpoint", **narrowed}
+    else:
+        raise click.UsageError(
+            "--format page is of --endpoint, --transaction or --compare A B: give one of them."
+        )
+    with connect(store) as connection:
+        return saved.of_store(connection, store, asked)[0]
+
+
+def _put(data: bytes, row: Format, output: str, name: str) -> None:
+    if output == "-" or (not output and row.content_type.startswith("text/plain")):
         with suppress(BrokenPipeError):  # `| head` has seen enough
             sys.stdout.buffer.write(data)
             sys.stdout.buffer.flush()
         return
     safe = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:80] or "profile"
-    path = Path(output or safe + EXPORTERS[form].ending)
+    path = Path(output or safe + row.ending)
     try:
         path.write_bytes(data)
     except OSError as error:
         raise click.UsageError(
             f"{str(path)!r} cannot be written: {error.strerror}; name another with -o."
         ) from None
-    click.echo(f"{path}: {len(data):,} bytes; opens in {_plain(EXPORTERS[form].opens)}", err=True)
+    click.echo(f"{path}: {len(data):,} bytes; opens in {_plain(row.opens)}", err=True)
 
 
 def _plain(text: str) -> str:

@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 
 from werkzeug.datastructures import MultiDict
 
+from apm_agent import __version__
 from apm_agent.errors import QuestionError, StoreError
 from apm_agent.exporters.naming import visible
 from apm_agent.web import parameters
@@ -22,6 +23,7 @@ from apm_agent.web.common import with_common
 from apm_agent.web.static import FOLDER
 
 if TYPE_CHECKING:
+    from apm_agent.queries.connection import Connection
     from apm_agent.web.routes import Asked
 
 Given = Mapping[str, str]
@@ -38,7 +40,7 @@ class Page(NamedTuple):
     """A page that can be a file: what names it, what it asks, and what else one may ask of it later."""
 
     title: str
-    #: Parameters of the page's own address, of which the first must be there.
+    #: Parameters of the page's own address.
     identity: tuple[str, ...]
     #: Question → further parameters of it, each as the page asks for it.
     asks: tuple[tuple[str, dict[str, str]], ...]
@@ -70,6 +72,11 @@ PAGES: dict[str, Page] = {
         "Trace", ("id",), (("trace", {}),), _bytecode,
         named=lambda answer: f"{answer['trace']['name']} {answer['trace']['id']}",
     ),
+    "compare": Page(
+        "Compare", ("a", "b", "by", "name", "kind", "b_name", "b_kind", "b_service", *_WINDOW), (("compare", {}),),
+        known=lambda answer: {side: answer[side]["label"] for side in ("a", "b")},
+        named=lambda answer: f"{answer['a']['label']} and {answer['b']['label']}",
+    ),
 }  # fmt: skip
 
 PARAMETERS = (
@@ -86,7 +93,7 @@ def page(asked: Asked, name: str) -> tuple[bytes, str]:
     given = {key: value for key, value in asked.given.items() if key in row.identity and value}
     answers = _answers(asked, row, given)
     first = answers[0]["answer"]
-    if "range" in row.identity and "from" not in given:
+    if first["window"] and first["window"]["range"] and "range" in row.identity:
         given.setdefault("range", first["window"]["range"])
     given |= row.known(first)
     about = visible(row.named(first), 80)
@@ -95,6 +102,16 @@ def page(asked: Asked, name: str) -> tuple[bytes, str]:
         "version": asked.version, "answers": answers,
     }  # fmt: skip
     return _file(document, f"{about} · {row.title} · apm-agent"), f"{name} {about}"
+
+
+def of_store(connection: Connection, store_url: str, given: Mapping[str, str]) -> tuple[bytes, str]:
+    """`page` for who has a store and no dashboard; what is empty is not given."""
+    from apm_agent.web.declared import declared  # it names our pages
+    from apm_agent.web.routes import Asked  # it has a row for us
+
+    told = declared("saved", PARAMETERS)
+    whole = parameters.read(MultiDict({name: value for name, value in given.items() if value}), told)
+    return page(Asked(connection, whole, store_url, __version__), whole["page"])
 
 
 def least_bytes(folder: Path = FOLDER) -> int | None:

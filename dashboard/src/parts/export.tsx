@@ -93,12 +93,13 @@ export function Exports({
   page: string;
   /** what names the subject, in the questions `profile` and `saved` alike */
   parameters: Changes;
-  sources: Sources;
+  /** none: the page is of no one profile */
+  sources?: Sources;
   /** the page's own question */
   path: string;
 }) {
   const site = useSite();
-  const name = (ending: string) => `${page}-${String(parameters['id'] ?? parameters['name'] ?? '')}`.replace(/[^\w.-]+/g, '-') + ending;
+  const name = [page, parameters['id'] ?? parameters['name']].filter(Boolean).join('-').replace(/[^\w.-]+/g, '-');
   return (
     <Menu title="Export" icon="export" hotkey="e">
       {site?.files.pages.includes(page) && (
@@ -108,8 +109,8 @@ export function Exports({
           about={`HTML, opens anywhere${site.files.bytes ? `; ${f.bytes(site.files.bytes)} and its data` : ''}`}
         />
       )}
-      {site?.exports.map(({ format, opens, takes }) => {
-        const can = takes.some((source) => sources[source] !== false);
+      {(sources ? (site?.exports ?? []) : []).map(({ format, opens, takes }) => {
+        const can = takes.some((source) => sources?.[source] !== false);
         return can ? (
           <Item
             key={format}
@@ -124,7 +125,7 @@ export function Exports({
           </span>
         );
       })}
-      <Item href={`api/v1/${path}`} name={name('.json')} title="JSON" about="all that the page is drawn from" />
+      <Item href={`api/v1/${path}`} name={`${name}.json`} title="JSON" about="all that the page is drawn from" />
     </Menu>
   );
 }

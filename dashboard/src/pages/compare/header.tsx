@@ -2,10 +2,12 @@
 import type { ComponentChildren } from 'preact';
 import type { CompareAnswer, FigureName, Pair, Side } from '../../api/compare.ts';
 import { Name } from '../../parts/bits.tsx';
+import { Exports, commonOf } from '../../parts/export.tsx';
 import { Icon } from '../../parts/icon.tsx';
 import { useQuery } from '../../state/query.ts';
 import * as f from '../../text/format.ts';
 import { FORMULAS } from '../../text/formulas.ts';
+import { asked } from './address.ts';
 import { Picks } from './picks.tsx';
 
 interface Figure {
@@ -58,6 +60,7 @@ export function Header({ data, path }: { data: CompareAnswer | null; path: strin
           <a class="button" href={`api/v1/${path}`}>
             JSON
           </a>
+          <Exports page="compare" parameters={{ ...commonOf(query.search), ...asked(query) }} path={path} />
         </div>
       </div>
       <Picks data={data} />
