@@ -156,8 +156,13 @@ class Armed:
             self._lock.release()
 
     def stats(self) -> list[dict[str, Any]]:
-        """What the Health page shows: what became of each arm here."""
-        return [{"id": arm_id, "counts": dict(counts)} for arm_id, counts in list(self.counts.items())]
+        """What the pages show: which arms are taken up here, and what became of each."""
+        live = dict.fromkeys(each.arm.id for each in self._live)
+        counts = {arm_id: dict(each) for arm_id, each in list(self.counts.items())}
+        return [
+            {"id": arm_id, "live": arm_id in live, "counts": counts.get(arm_id, {})}
+            for arm_id in live | counts
+        ]
 
     def _take_up(self, found: list[tuple[Arm, int]], now: int) -> None:
         live = []

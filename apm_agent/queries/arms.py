@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import os
 import secrets
@@ -13,7 +12,7 @@ from typing import Any
 from apm_agent.errors import QuestionError, StoreError
 from apm_agent.model import arm as arms
 from apm_agent.model.arm import CAPTURES, LINES, Arm, Function
-from apm_agent.queries import hot
+from apm_agent.queries import hot, picked
 from apm_agent.queries.connection import Connection
 from apm_agent.queries.profile import of_window
 from apm_agent.queries.scope import one_endpoint
@@ -23,16 +22,16 @@ _LONGEST_NAME = 200
 _MOST_FUNCTIONS = 10
 
 
-def listed(connection: Connection) -> list[dict[str, Any]]:
-    """Every arm that is not expired, the newest first: what was asked for and how much of it is there."""
+def listed(connection: Connection, endpoint: str = "") -> list[dict[str, Any]]:
+    """Every arm that is not expired, or those of one endpoint, the newest first: how much is there, and where."""
     folder = arms.folder_of(connection.path)
     ids, taken = arms.sort(_names(folder))
-    said = _unmeasured(connection)
+    said = picked.picked(connection) if ids else {}
     found = [each for each in (arms.read(folder, arm_id) for arm_id in ids) if each is not None]
     return [
-        _row(each, taken.get(each.id, 0), said.get(each.id, {}))
+        _row(connection, each, taken.get(each.id, 0), said.get(each.id, []))
         for each in sorted(found, key=lambda each: -each.created)
-        if each.until > time.time()
+        if each.until > time.time() and endpoint in ("", each.endpoint)
     ]
 
 
@@ -55,7 +54,7 @@ def arm(  # noqa: PLR0917
     now = time.time()
     made = Arm(secrets.token_hex(8), endpoint, capture, wanted, now, now + life, service, functions)
     _put(folder, made)
-    return _row(made, 0, {})
+    return _row(connection, made, 0, [])
 
 
 def cancel(connection: Connection, arm_id: str) -> bool:
@@ -140,7 +139,7 @@ def _names(folder: str) -> list[str]:
         return []
 
 
-def _row(each: Arm, taken: int, unmeasured: dict[str, int]) -> dict[str, Any]:
+def _row(connection: Connection, each: Arm, taken: int, processes: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "id": each.id,
         "endpoint": each.endpoint,
@@ -155,23 +154,7 @@ def _row(each: Arm, taken: int, unmeasured: dict[str, int]) -> dict[str, Any]:
             {"file": os.path.basename(path), "function": name, "line": line}
             for path, name, line in each.functions
         ],
-        "unmeasured": unmeasured,
+        "unmeasured": picked.unmeasured(processes),
+        "workers": processes,
+        "unheard": picked.unheard(connection, each.service, each.endpoint, each.created),
     }
-
-
-def _unmeasured(connection: Connection) -> dict[str, dict[str, int]]:
-    """Why transactions of each arm went unmeasured, as all processes say that were seen lately."""
-    told: dict[str, dict[str, int]] = {}
-    for (state,) in connection.rows(
-        "SELECT state FROM processes WHERE state LIKE '%\"armed\":[{%' ORDER BY last_seen DESC LIMIT 64"
-    ):
-        try:
-            said = json.loads(state)["armed"]
-            for each in said:
-                for why, count in each["counts"].items():
-                    if why != "kept":
-                        counts = told.setdefault(str(each["id"]), {})
-                        counts[str(why)] = counts.get(str(why), 0) + int(count)
-        except (ValueError, KeyError, TypeError, AttributeError):
-            continue
-    return told

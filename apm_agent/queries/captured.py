@@ -51,20 +51,28 @@ def memory(
 
 
 def lines(document: dict[str, Any], sources: Sources, root: str | None) -> list[dict[str, Any]]:
-    """Exact hits and times by line, the functions that took most time first."""
+    """Exact hits and times by line, among the lines of the function that did not run; most time first."""
     shown = _Shown(sources, root)
-    found = [
-        {
-            **shown.place(path, first),
-            "function": function,
-            "total_ms": millis(sum(ns for _, _, ns in timed)),
-            "lines": [
-                {"number": line, "text": shown.place(path, line)["source"], "hits": hits, "ms": millis(ns)}
-                for line, hits, ns in timed
-            ],
-        }
-        for path, function, first, timed in document.get("lines") or ()
-    ]
+    found = []
+    for path, function, first, timed in document.get("lines") or ():
+        measured = {line: (hits, ns) for line, hits, ns in timed}
+        texts = shown.texts(path, sorted(measured))
+        found.append(
+            {
+                **shown.place(path, first),
+                "function": function,
+                "total_ms": millis(sum(ns for _, ns in measured.values())),
+                "lines": [
+                    {
+                        "number": line,
+                        "text": texts.get(line),
+                        "hits": measured.get(line, (0, 0))[0],
+                        "ms": millis(measured.get(line, (0, 0))[1]),
+                    }
+                    for line in sorted(measured.keys() | texts.keys())
+                ],
+            }
+        )
     return sorted(found, key=lambda each: -each["total_ms"])
 
 
@@ -83,3 +91,12 @@ class _Shown:
             "category": frame.category,
             **self._sources.told(frame),
         }
+
+    def texts(self, path: str, lines: list[int]) -> dict[int, str]:
+        """The function's lines as they stand in its file, by number: those about the lines that were timed."""
+        found: dict[int, str] = {}
+        for line in lines:
+            if line not in found:
+                frame = Frame("", self._origin.short(path), line, self._origin.of(path), path)
+                found.update(self._sources.block(frame))
+        return found

@@ -11,14 +11,16 @@ from statistics import median
 from typing import Any, NamedTuple
 
 from apm_agent.queries.connection import Connection
-from apm_agent.queries.health import workers
+from apm_agent.queries.pauses import pauses
+from apm_agent.queries.resident import resident
 from apm_agent.queries.scope import scope_of
-from apm_agent.queries.significance import batch_means, holm, mean_above_zero
+from apm_agent.queries.significance import Mean, batch_means, change, holm, mean_above_zero, ratio
 from apm_agent.queries.units import kb
 from apm_agent.queries.window import Window
 
 #: Newest transactions looked at.
 _MOST_ROWS = 200_000
+_MOST_ENDPOINTS = 1000
 #: Calls left out as warm-up, of an endpoint in a process: a share, and at least so many.
 _WARM_UP, _LEAST_WARM_UP = 0.1, 5
 #: A test is made of so many batches, of so many calls each at least.
@@ -44,12 +46,18 @@ class _Call(NamedTuple):
     process: int
     before: int
     after: int
+    overlap: int
+    #: the size as the next call of the process began; None for its last
+    then: int | None
 
 
 class Kept(NamedTuple):
     """What the calls of one endpoint kept, in bytes, process after process in order of time, warm-up left out."""
 
     by_process: dict[int, list[int]]
+    #: of the calls that another followed: what they kept, and what of it was there as that other one began
+    followed: int = 0
+    stayed: int = 0
 
     @property
     def values(self) -> list[int]:
@@ -58,49 +66,70 @@ class Kept(NamedTuple):
     @property
     def chance(self) -> float | None:
         """That they keep nothing on average; None when there are too few to say."""
-        size = max(_SMALLEST_BATCH, -(-len(self.values) // _MOST_BATCHES))
-        means = [mean for values in self.by_process.values() for mean in batch_means(values, size)]
+        means = self._means()
         return mean_above_zero(means) if len(means) >= _FEWEST_BATCHES else None
+
+    @property
+    def between(self) -> tuple[float, float] | None:
+        """The 95 % interval of what a call keeps on average; None when there are too few to say."""
+        means = self._means()
+        found = ratio([(1.0, mean) for mean in means]) if len(means) >= _FEWEST_BATCHES else None
+        if found is None:
+            return None
+        interval = change(Mean(0.0, 0.0, 0.0), found)
+        return interval.low, interval.high
+
+    def _means(self) -> list[float]:
+        size = max(_SMALLEST_BATCH, -(-len(self.values) // _MOST_BATCHES))
+        return [mean for values in self.by_process.values() for mean in batch_means(values, size)]
 
 
 def memory(connection: Connection, window: Window, service: str = "", release: str = "") -> dict[str, Any]:
-    """A row an endpoint, those first that leak most, and the workers with what they grew by."""
+    """A row an endpoint, those first that leak most; the workers over time; and the collector's pauses."""
     scope = scope_of(connection, service, release)
-    calls = [call for call in _calls(connection, window, scope.releases) if call.endpoint in scope.endpoints]
+    every = [call for call in _calls(connection, window, scope.releases) if call.endpoint in scope.endpoints]
+    calls = [call for call in every if not call.overlap]
     grown = _growth(calls)
-    kept = {endpoint: _kept(found) for endpoint, found in _by(calls, "endpoint").items()}
-    exclusive = {endpoint: len(found) for endpoint, found in _by(calls, "endpoint").items()}
+    alone, together = _by(calls, "endpoint"), _by(every, "endpoint")
+    kept = {endpoint: _kept(alone.get(endpoint, [])) for endpoint in together}
+    exclusive = {endpoint: len(alone.get(endpoint, ())) for endpoint in together}
     tested = {endpoint: each.chance for endpoint, each in kept.items()}
     known = {endpoint: chance for endpoint, chance in tested.items() if chance is not None}
     corrected = dict(zip(known, holm(list(known.values())), strict=True))
     rows = [
-        _row(scope.endpoints[endpoint], each, exclusive[endpoint], corrected.get(endpoint), grown)
+        {
+            **_row(scope.endpoints[endpoint], each, exclusive[endpoint], corrected.get(endpoint), grown),
+            "overlapped": len(together[endpoint]) - exclusive[endpoint],
+        }
         for endpoint, each in kept.items()
     ]
     order = (LEAKS, RETURNED, STEADY, TOO_FEW)
     rows.sort(key=lambda row: (order.index(row["verdict"]), -(row["slope_kb"] or 0), row["name"]))
-    by_pid = _by_pid(connection, grown)
     return {
-        "endpoints": rows,
-        "workers": [
-            {**each, "growth_kb": kb(by_pid.get((each["host"], each["pid"])))}
-            for each in workers(connection, service)
-        ],
+        "endpoints": rows[:_MOST_ENDPOINTS],
+        "total": {"endpoint_count": len(rows), "calls": len(every), "exclusive": len(calls)},
+        **resident(connection, window, service, scope, grown),
+        "gc": pauses(connection, window, scope),
         "method": METHOD,
-        "more": len(calls) >= _MOST_ROWS,
+        "more": len(every) >= _MOST_ROWS,
     }
 
 
 def _calls(connection: Connection, window: Window, releases: tuple[int, ...] | None) -> list[_Call]:
-    """Exclusive ones, in order of time; those measured on demand took memory for that."""
+    """Those with a size before and after, in order of time; those measured on demand took memory for that."""
     only = "" if releases is None else f" AND release_id IN ({', '.join('?' * len(releases))})"
     rows = connection.rows(
-        "SELECT endpoint_id, process_id, rss_before, rss_after FROM (SELECT * FROM transactions"
+        "SELECT endpoint_id, process_id, rss_before, rss_after, overlap FROM (SELECT * FROM transactions"
         f" WHERE started_at >= ? AND started_at < ?{only} ORDER BY started_at DESC LIMIT ?)"
-        " WHERE overlap = 0 AND rss_before IS NOT NULL AND rss_after IS NOT NULL AND kept IS NOT 'captured'",
+        " WHERE rss_before IS NOT NULL AND rss_after IS NOT NULL AND kept IS NOT 'captured'",
         (window.start_ns, window.end_ns, *(releases or ()), _MOST_ROWS),
     )
-    return [_Call(*row) for row in reversed(rows)]
+    calls: list[_Call] = []
+    then: dict[int, int] = {}
+    for endpoint, process, before, after, overlap in rows:
+        calls.append(_Call(endpoint, process, before, after, overlap, then.get(process)))
+        then[process] = before
+    return calls[::-1]
 
 
 def _by(calls: list[_Call], field: str) -> dict[int, list[_Call]]:
@@ -112,11 +141,16 @@ def _by(calls: list[_Call], field: str) -> dict[int, list[_Call]]:
 
 def _kept(calls: list[_Call]) -> Kept:
     by_process = {}
+    followed = stayed = 0
     for process, mine in _by(calls, "process").items():
         warm = max(_LEAST_WARM_UP, int(len(mine) * _WARM_UP))
         if len(mine) > warm:
             by_process[process] = [call.after - call.before for call in mine[warm:]]
-    return Kept(by_process)
+        for call in mine[warm:]:
+            if call.then is not None:
+                followed += call.after - call.before
+                stayed += call.then - call.before
+    return Kept(by_process, followed, stayed)
 
 
 def _growth(calls: list[_Call]) -> dict[int, int]:
@@ -134,9 +168,10 @@ def _growth(calls: list[_Call]) -> dict[int, int]:
 def _row(
     endpoint: Any, kept: Kept, exclusive: int, chance: float | None, grown: dict[int, int]
 ) -> dict[str, Any]:
-    values = kept.values
+    values = sorted(kept.values)
     total = sum(values)
     mean = total / len(values) if values else None
+    low, high = kept.between or (None, None)
     return {
         "name": endpoint.name,
         "kind": endpoint.kind,
@@ -145,8 +180,11 @@ def _row(
         "counted": len(values),
         "mean_kb": kb(mean),
         "p50_kb": kb(median(values)) if values else None,
+        "p95_kb": kb(values[min(len(values) - 1, int(len(values) * 0.95))]) if values else None,
         "total_kb": kb(total) if values else None,
         "slope_kb": None if mean is None else kb(mean * 1000),
+        "slope_low_kb": None if low is None else kb(low * 1000),
+        "slope_high_kb": None if high is None else kb(high * 1000),
         "p_value": None if chance is None else float(f"{chance:.3g}"),
         "verdict": _verdict(kept, total, mean, chance, grown),
     }
@@ -157,10 +195,8 @@ def _verdict(kept: Kept, total: int, mean: float | None, chance: float | None, g
         return TOO_FEW
     if chance >= _SURE or mean * 1000 < _NOTHING:
         return STEADY
+    if kept.followed > 0 and kept.stayed < _LEFT * kept.followed:
+        return RETURNED
+    # What is given back later, in a call of another endpoint, shows in the processes alone.
     left = [grown[process] for process in kept.by_process if process in grown]
     return RETURNED if left and sum(left) < _LEFT * total else LEAKS
-
-
-def _by_pid(connection: Connection, grown: dict[int, int]) -> dict[tuple[str, int], int]:
-    rows = connection.rows("SELECT id, host, pid FROM processes")
-    return {(host, pid): grown[number] for number, host, pid in rows if number in grown}

@@ -60,6 +60,16 @@ UNITS = {
 }
 
 MEANINGS = {
+    "left_out": "how many are not told, the smaller ones",
+    "looked_into": "of how many transactions the single pauses were counted",
+    "of_all_time": "a share, 0 to 1, of the time of all transactions",
+    "of_its_time": "a share, 0 to 1, of the time of its transactions",
+    "overlapped": "transactions that others overlapped, so that their memory is not told",
+    "paused": "transactions that waited for the collector at least once",
+    "pauses": "how many pauses, in those looked into",
+    "unheard": "processes heard of shortly before it was armed and not since: they have no traffic",
+    "silent": "whether it was not heard of lately while others were",
+    "sizes_kb": "KiB of resident memory at the end of its last transaction of each step; null without one",
     "python": "milliseconds that no span and no pause claims: the application's own code",
     "db": "milliseconds in databases",
     "http": "milliseconds in calls of other services",

@@ -32,8 +32,7 @@ from apm_agent.queries.traces import Filters, traces
 from apm_agent.queries.units import hex_id, parse_id
 from apm_agent.queries.window import Window
 from apm_agent.web import acting as acting_answers
-from apm_agent.web import contrasts, explained
-from apm_agent.web import lists
+from apm_agent.web import contrasts, explained, lists, measured
 from apm_agent.web import parameters as read
 from apm_agent.web import saved as saved_pages
 from apm_agent.web.acting import Acting
@@ -236,7 +235,15 @@ def _query(asked: Asked) -> tuple[Answer, Window | None]:
 
 
 def _arms(asked: Asked) -> tuple[Answer, Window | None]:
-    return {"arms": arms_queries.listed(asked.connection)}, read.window(asked.given)
+    listed = arms_queries.listed(asked.connection, read.text(asked.given, "name"))
+    return {"arms": listed}, read.window(asked.given)
+
+
+def _captures(asked: Asked) -> tuple[Answer, Window | None]:
+    found, window = measured.answer(asked.connection, asked.given)
+    if found is None:
+        raise NotFoundError(f"there is no endpoint {asked.given['name'][:100]!r} in the store")
+    return found, window
 
 
 def _live(asked: Asked) -> tuple[Answer, Window | None]:
@@ -270,7 +277,8 @@ ROUTES = {
     "compare": Route(_compare, contrasts.PARAMETERS),
     "queries": Route(_queries, ("sort", "q", "limit", "cursor")),
     "query": Route(_query, ("id",)),
-    "arms": Route(_arms),
+    "arms": Route(_arms, ("name",)),
+    "captures": Route(_captures, measured.PARAMETERS),
     "memory": Route(_memory),
     "jobs": Route(lambda asked: lists.jobs(asked.connection, asked.given), lists.PAGED),
     "job": Route(_job, lists.JOB),

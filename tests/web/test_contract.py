@@ -29,6 +29,7 @@ QUESTIONS = (
     "profile?range=24h&name=GET%20/orders",
     "memory?range=24h",
     "arms",
+    "captures?range=24h",
     "compare?range=24h&a=before:6h&b=range:6h",
     "jobs?range=24h",
     "job?range=24h&name=shop.tasks.send_receipt",

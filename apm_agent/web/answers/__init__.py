@@ -6,7 +6,16 @@ stands in `web/meanings.py`. The OpenAPI document is made of them, and the tests
 
 from __future__ import annotations
 
-from apm_agent.web.answers import comparisons, endpoints, errors, jobs, sites, statements, transactions
+from apm_agent.web.answers import (
+    comparisons,
+    endpoints,
+    errors,
+    jobs,
+    memory,
+    sites,
+    statements,
+    transactions,
+)
 from apm_agent.web.answers.changed import CHANGED
 from apm_agent.web.shapes import Shape
 
@@ -18,6 +27,7 @@ ANSWERS: dict[str, Shape] = {
     **statements.ANSWERS,
     **jobs.ANSWERS,
     **errors.ANSWERS,
+    **memory.ANSWERS,
     **comparisons.ANSWERS,
     **sites.ANSWERS,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from apm_agent.web.answers.endpoints import ANSWERS
+from apm_agent.web.answers.memory import ANSWERS
 from apm_agent.web.answers.parts import PLAN
 from apm_agent.web.shapes import NUMBER, TEXT, YES, Either, Maybe, Shape
 

@@ -75,21 +75,4 @@ ANSWERS: dict[str, Shape] = {
         "max_kb": Maybe(NUMBER)},
         "profile_url": TEXT,
     },
-    "memory": {
-        **COMMON,
-        "endpoints": [{
-            "name": TEXT, "kind": TEXT, "service": TEXT, "exclusive": WHOLE, "counted": WHOLE,
-            "mean_kb": Maybe(NUMBER), "p50_kb": Maybe(NUMBER), "total_kb": Maybe(NUMBER),
-            "slope_kb": Maybe(NUMBER), "p_value": Maybe(NUMBER), "verdict": TEXT,
-        }],
-        "workers": [{
-            "host": TEXT, "pid": WHOLE, "service": TEXT, "started": NUMBER, "rss_kb": Maybe(NUMBER),
-            "last_seen": NUMBER, "growth_kb": Maybe(NUMBER),
-        }],
-        "method": TEXT, "more": YES,
-    },
-    "arms": {**COMMON, "arms": [{
-        "id": TEXT, "endpoint": TEXT, "service": Maybe(TEXT), "capture": TEXT, "count": WHOLE, "done": WHOLE,
-        "state": TEXT, "created": NUMBER, "until": NUMBER, "functions": [PLACE], "unmeasured": Each(WHOLE),
-    }]},
 }  # fmt: skip
