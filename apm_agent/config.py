@@ -163,6 +163,10 @@ _READERS: dict[str, Callable[[Any], float]] = {
 }
 
 
+#: Environments where nothing is told in responses.
+_PRODUCTION = frozenset({"live", "prod", "production"})
+
+
 def _setting(default: Any, parse: Callable[[Any], Any], doc: str, secret: bool = False) -> Any:
     return field(default=default, metadata={"parse": parse, "doc": doc, "secret": secret})
 
@@ -229,6 +233,9 @@ class Config:
     insight_thresholds: tuple[tuple[str, float], ...] = _setting(
         (), _thresholds, "From when on causes are told: slow_query=100ms,repeated_query=20; docs/insights.md."
     )
+    developer: bool = _setting(
+        False, _boolean, "Server-Timing and a small badge in responses, for you alone; refused in production."
+    )
     log_slow: bool = _setting(False, _boolean, "Print one line for each slow transaction.")
     max_spans: int = _setting(2000, _count, "Spans kept of one transaction; more are summed by name.")
     max_queue: int = _setting(
@@ -265,7 +272,13 @@ def load(
     for source, layer in layers:
         for name, value in layer.items():
             given[name] = _parse(source, name, value)
-    return Config(**given)
+    config = Config(**given)
+    if config.developer and config.environment.strip().lower() in _PRODUCTION:
+        raise ConfigError(
+            f"developer is on, but environment is {config.environment[:100]!r}: what it tells is not for visitors. "
+            "Set developer=off there, or name another environment."
+        )
+    return config
 
 
 def _parse(source: str, name: str, value: Any) -> Any:

@@ -14,6 +14,7 @@ const OPTIONS = {
   entryPoints: [
     { in: 'src/app.tsx', out: 'app' },
     { in: 'src/theme.ts', out: 'theme' },
+    { in: 'src/badge.ts', out: 'badge' },
     { in: 'src/style/app.css', out: 'style' },
   ],
   outdir: OUT,
@@ -72,6 +73,10 @@ async function publish({ metafile, outputFiles }) {
 
   const outputs = Object.entries(metafile.outputs).map(([path, output]) => ({ ...output, name: basename(path), path }));
   const byEntry = (source) => outputs.find((output) => output.entryPoint === source);
+  // Pages of the application name it, and know of no build.
+  const badge = byEntry('src/badge.ts').name;
+  files.set('badge.js', files.get(badge));
+  files.delete(badge);
   const page = { style: byEntry('src/style/app.css').name, theme: byEntry('src/theme.ts').name, app: byEntry('src/app.tsx') };
   const fonts = outputs.filter((output) => /^inter-.*\.woff2$/.test(output.name)).map((output) => output.name);
 

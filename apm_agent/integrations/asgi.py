@@ -34,6 +34,11 @@ class Middleware:
         self.app = app
         self._secret = config.cprofile_header if config is not None else ""
         self._mount = mount.at(config)
+        self._exchange: Callable[..., Exchange] = Exchange
+        if config is not None and config.developer:
+            from apm_agent.integrations import developer_asgi
+
+            self._exchange = developer_asgi.exchanging(config)
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         kind = scope["type"]
@@ -70,7 +75,7 @@ class Middleware:
         scope[KEY] = transaction
         if b"x-request-start" in known or b"x-queue-start" in known or b"traceparent" in known:
             _note(transaction, known)
-        exchange = Exchange(active, transaction, scope, send)
+        exchange = self._exchange(active, transaction, scope, send)
         try:
             await self.app(scope, receive, exchange)
         except BaseException as error:

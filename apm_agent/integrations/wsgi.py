@@ -42,6 +42,11 @@ class Middleware:
         """Take the settings that matter to each request."""
         self._secret = config.cprofile_header if config is not None else ""
         self._mount = mount.at(config)
+        self.__dict__.pop("answer", None)
+        if config is not None and config.developer:  # where it is off, no request pays for asking
+            from apm_agent.integrations import developer_wsgi
+
+            self.answer = developer_wsgi.around(self.answer, config, KEY)  # type: ignore[method-assign]
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         return self.answer(self.app, self.framework, environ, start_response)

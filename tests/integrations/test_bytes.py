@@ -83,14 +83,14 @@ def ask(port: int, request: Request) -> bytes:
 
 
 def answers(
-    app: str, server: object, requests: Sequence[Request], folder: Path, watched: bool
+    app: str, server: object, requests: Sequence[Request], folder: Path, watched: bool, **more: str
 ) -> list[bytes]:
     port = free_port()
     sync = [script("gunicorn"), "--bind", f"127.0.0.1:{port}", app]
     command = server(app, port) if callable(server) else sync
     env = environment(
         PYTHONPATH=os.pathsep.join((str(SITES), str(ROOT))), SITE_WATCHED=str(int(watched)),
-        SITE_SETTINGS="{}", SITE_SERVER="1", PYTHONHASHSEED="0",
+        SITE_SETTINGS="{}", SITE_SERVER="1", PYTHONHASHSEED="0", **more,
     )  # fmt: skip
     with running(command, port=port, env=env, cwd=folder):
         said = [ask(port, request) for request in requests]
@@ -131,3 +131,29 @@ def test_r29_the_same_bytes_and_one_record_each(case: str, tmp_path: Path) -> No
     for request, before, after in zip(requests, bare, watched, strict=True):
         assert after == before, request[:2]
         assert before
+
+
+#: What the setting `developer` adds to a response.
+TOLD = re.compile(rb"(?mi)^server-timing: .*\r\n|<script async src=\"/apm/static/badge\.js\" [^>]*></script>")
+LENGTH = re.compile(rb"(?mi)^content-length: .*\r\n")
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("case", ["wsgi-gunicorn", "flask-gunicorn", "django-uvicorn", "starlette-uvicorn"])
+def test_r29_what_a_developer_is_told_is_added_and_nothing_else(case: str, tmp_path: Path) -> None:
+    app, server, requests = CASES[case]
+    asked = [
+        (method, path, body, f"{headers}Accept: text/html\r\n") for method, path, body, headers in requests
+    ]
+    (tmp_path / "bare").mkdir()
+    bare = answers(app, server, asked, tmp_path / "bare", watched=False)
+    told = answers(
+        app, server, asked, tmp_path, True, APM_AGENT_DEVELOPER="on", APM_AGENT_DASHBOARD_PATH="/apm"
+    )
+    for request, before, after in zip(asked, bare, told, strict=True):
+        left, kept = TOLD.sub(b"", after), before
+        if b"badge.js" in after:
+            assert before.count(b"</body>") == 1, request[:2]
+            left, kept = LENGTH.sub(b"", left), LENGTH.sub(b"", before)
+        assert left == kept, request[:2]
+    assert sum(b"erver-" in each and b"app;dur=" in each for each in told) >= len(told) - 2

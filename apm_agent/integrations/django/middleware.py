@@ -37,6 +37,10 @@ class APMMiddleware:
         config = agent.config()
         self._secret = config.cprofile_header if config is not None else ""
         self._mount = mount.at(config)
+        if config is not None and config.developer:  # where it is off, no request pays for asking
+            from apm_agent.integrations.django.developer import finishing
+
+            self._finish = finishing(self._finish, config)  # type: ignore[method-assign,assignment]
         self._is_async = iscoroutinefunction(get_response)
         if self._is_async:
             markcoroutinefunction(self)
