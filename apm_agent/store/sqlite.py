@@ -18,6 +18,7 @@ from apm_agent.store.connection import BUSY_SECONDS, connect
 from apm_agent.store.dictionaries import Dictionaries
 from apm_agent.store.exclusive import exclusive
 from apm_agent.store.location import prepare
+from apm_agent.store.outside import Outside
 from apm_agent.store.retention import Retention
 
 _MOST_WAL = 64 * 2**20
@@ -45,6 +46,7 @@ class SQLiteStore:
         self._ids = Dictionaries(process)
         self._connection: sqlite3.Connection | None = None
         self._inode: tuple[int, int] | None = None
+        self._outside = Outside(path)
         self._pid = os.getpid()
         self._most_wal = min(_MOST_WAL, max_size // 8)
         owner = f"{process.host}:{process.pid}:{process.started_at}"
@@ -70,6 +72,7 @@ class SQLiteStore:
         """Close the connection; the next write opens it again. The last to close folds the WAL back in."""
         connection, self._connection = self._connection, None
         self._retention.forget()
+        self._outside.forget()
         if connection is None:
             return
         if self._pid != os.getpid():
@@ -81,7 +84,8 @@ class SQLiteStore:
     def _open(self, patience: float | None = None) -> sqlite3.Connection:
         """The connection of this process to the file that lies at the path now."""
         if self._connection is not None:
-            if self._pid == os.getpid() and faults.inode_of(self.path) == self._inode:
+            same = faults.inode_of(self.path) == self._inode and self._outside.log_is_ours()
+            if same and self._pid == os.getpid():
                 return self._connection
             # Forked, or the file was deleted, replaced or emptied under us: writing on would go nowhere.
             self.close()
@@ -149,6 +153,7 @@ class SQLiteStore:
 
     def _write(self, records: Sequence[Record], state: dict[str, Any] | None, timeout: float | None) -> None:
         connection = self._open(timeout)
+        self._outside.look(self._clock.monotonic() / 1e9)
         self._wait_at_most(connection, timeout)
         for _ in range(3):
             batch = Batch(records, self._ids, self._clock.wall())  # encoded before anyone has to wait for us

@@ -1,0 +1,77 @@
+"""Notices what was done to the file from outside of SQLite, which a connection with its pages cached does not."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from urllib.parse import quote
+
+#: Seconds between two readings of the whole file because it shrank.
+_EACH = 60.0
+
+
+class Outside:
+    """Looks at the file before each write: at its times and size, and closer only when these changed."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._uri = f"file:{quote(path)}"
+        self._seen: tuple[int, int] | None = None
+        self._log: tuple[int, int] | None = None
+        self._whole_at = -_EACH
+
+    def forget(self) -> None:
+        """The connection was closed; another file may lie there when the next one is opened."""
+        self._seen = self._log = None
+
+    def log_is_ours(self) -> bool:
+        """False when the WAL was deleted or replaced under the connection: what is written to it no reader finds."""
+        try:
+            found = os.stat(f"{self._path}-wal")
+        except OSError:
+            return self._log is None  # made by the first transaction, and deleted only by the last to close
+        log = (found.st_dev, found.st_ino)
+        if self._log is None:
+            self._log = log
+        return log == self._log
+
+    def look(self, now: float) -> None:
+        """Raise `sqlite3.DatabaseError` when the file cannot be what SQLite left; `now` is of a monotonic clock.
+
+        Checkpoints of any process change times and size too, so a change is only a reason to look.
+        """
+        found = os.stat(self._path)
+        seen, self._seen = self._seen, (found.st_mtime_ns, found.st_size)
+        if seen is None or seen == self._seen:
+            return
+        self._beginning()
+        if found.st_size < seen[1] and now - self._whole_at >= _EACH:
+            self._whole(found.st_size, now)
+
+    def _beginning(self) -> None:
+        # Through SQLite: closing a descriptor of our own would drop the locks of all connections of this process.
+        # `immutable` reads the file alone; where the WAL has page 1 too, nobody else ever looks at what is there.
+        connection = sqlite3.Connection(f"{self._uri}?mode=ro&immutable=1", uri=True)
+        try:
+            connection.execute("PRAGMA schema_version").fetchone()
+        except sqlite3.DatabaseError as error:
+            # Anything else may be a checkpoint that another process is in the middle of.
+            if "not a database" in str(error):
+                raise
+        finally:
+            connection.close()
+
+    def _whole(self, size: int, now: float) -> None:
+        # Giving space back makes it smaller too, but never smaller than the database in it, unless that grew since.
+        connection = sqlite3.Connection(f"{self._uri}?mode=ro", uri=True, timeout=1)
+        try:
+            pages, page = (
+                connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size")
+            )
+            if pages * page > size:
+                self._whole_at = now
+                [(said,), *_] = connection.execute("PRAGMA quick_check(1)").fetchall()
+                if said != "ok":
+                    raise sqlite3.DatabaseError(f"database disk image is malformed: {said}")
+        finally:
+            connection.close()
