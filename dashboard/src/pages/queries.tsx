@@ -1,9 +1,8 @@
 /** Queries: which statement costs most, and who sends it? */
-import { useEffect, useState } from 'preact/hooks';
 import type { QueriesAnswer, QueryRow } from '../api/queries.ts';
 import { useAnswer } from '../api/use.ts';
 import { Bar, Flag } from '../parts/bits.tsx';
-import { Icon } from '../parts/icon.tsx';
+import { More, Toolbar, useLimit } from '../parts/list.tsx';
 import { Panel, Segments } from '../parts/panel.tsx';
 import { placeText } from '../parts/source.tsx';
 import { Empty, Loaded } from '../parts/states.tsx';
@@ -12,7 +11,6 @@ import { useQuery } from '../state/query.ts';
 import * as f from '../text/format.ts';
 import { brief } from '../text/sql.ts';
 
-const STEP = 200;
 const MANY = 5;
 const ORDERS = [
   { id: 'total', title: 'Most time', tip: 'All time of the statement, over all endpoints' },
@@ -25,8 +23,7 @@ const ORDERS = [
 export default function Queries() {
   const query = useQuery();
   const sort = query.get('sort') || 'total';
-  const limit = Number(query.get('rows')) || STEP;
-  const answer = useAnswer<QueriesAnswer>('queries', { sort, q: query.get('q'), limit });
+  const answer = useAnswer<QueriesAnswer>('queries', { sort, q: query.get('q'), limit: useLimit() });
   const hrefOf = (row: QueryRow) => query.link('query', { id: row.id });
   return (
     <Loaded answer={answer} what="the queries" height={520}>
@@ -37,14 +34,9 @@ export default function Queries() {
           title="Queries"
           sub={`${f.plural(data.total.count, 'statement')}, ${f.plural(data.total.runs, 'run')}, ${f.span(data.total.total_ms)}`}
         >
-          <div class="toolbar">
+          <Toolbar path={answer.path} search="Text in the statement" placeholder="Table or column">
             <Segments label="Order" order options={ORDERS} current={sort} select={(next) => query.set({ sort: next })} />
-            <span class="space" />
-            <TextFilter />
-            <a class="button" href={`api/v1/${answer.path}`}>
-              JSON
-            </a>
-          </div>
+          </Toolbar>
           {data.queries.length ? (
             <Table
               label="Queries, arrow keys move, Enter opens"
@@ -57,13 +49,7 @@ export default function Queries() {
           ) : (
             <Empty common={data} noun="queries" filters={['q']} />
           )}
-          {data.cursor && limit < 1000 && (
-            <p class="more">
-              <button type="button" class="button" onClick={() => query.set({ rows: 1000 }, { replace: true })}>
-                Show up to 1,000
-              </button>
-            </p>
-          )}
+          <More cursor={data.cursor} />
         </Panel>
       )}
     </Loaded>
@@ -129,21 +115,4 @@ function place({ where, places }: QueryRow): string {
   if (!where.length) return 'line not known';
   const more = places > 1 ? ` and ${f.plural(places - 1, 'other line')}` : '';
   return f.shortPath(placeText(where[0])) + more;
-}
-
-function TextFilter() {
-  const query = useQuery();
-  const [text, set] = useState(query.get('q'));
-  useEffect(() => {
-    if (text === query.get('q')) return;
-    const timer = setTimeout(() => query.set({ q: text }, { replace: true }), 250);
-    return () => clearTimeout(timer);
-  }, [text]);
-  return (
-    <label class="search">
-      <Icon name="search" />
-      <span class="sr-only">Text in the statement</span>
-      <input type="search" placeholder="Table or column" value={text} onInput={(event) => set(event.currentTarget.value)} />
-    </label>
-  );
 }

@@ -1,24 +1,21 @@
 /** Traces: which transactions were kept, slowest or latest first? */
-import { useEffect, useState } from 'preact/hooks';
 import type { TraceRow, TracesAnswer } from '../api/types.ts';
 import { useAnswer } from '../api/use.ts';
-import { traceColumns } from '../parts/traces.tsx';
-import { Icon } from '../parts/icon.tsx';
+import { More, Toolbar, useLimit } from '../parts/list.tsx';
 import { Panel, Segments } from '../parts/panel.tsx';
 import { Empty, Loaded } from '../parts/states.tsx';
 import { Table } from '../parts/table.tsx';
+import { traceColumns } from '../parts/traces.tsx';
 import { useQuery } from '../state/query.ts';
 import * as f from '../text/format.ts';
 
 const FILTERS = ['name', 'kind', 'min_ms', 'max_ms', 'status', 'failed', 'kept', 'q'];
-const STEP = 200;
 
 export default function Traces() {
   const query = useQuery();
   const sort = query.get('sort') || 'duration';
   const filters = Object.fromEntries(FILTERS.map((name) => [name, query.get(name)]));
-  const limit = Number(query.get('rows')) || STEP;
-  const answer = useAnswer<TracesAnswer>('traces', { ...filters, sort, limit });
+  const answer = useAnswer<TracesAnswer>('traces', { ...filters, sort, limit: useLimit() });
   const active = FILTERS.filter((name) => query.get(name) && name !== 'q' && name !== 'failed' && name !== 'kept');
   const hrefOf = (row: TraceRow) => query.link('trace', { id: row.id });
   const toggle = (name: string) => query.set({ [name]: query.get(name) ? null : 1 });
@@ -31,7 +28,7 @@ export default function Traces() {
           title="Traces"
           sub={`${f.plural(data.traces.length, 'transaction')}${data.cursor ? ', and more' : ''}`}
         >
-          <div class="toolbar">
+          <Toolbar path={answer.path} search="Text in path or context" placeholder="Path or context">
             <Segments
               label="Order"
               order
@@ -60,12 +57,7 @@ export default function Traces() {
                 <span class="sr-only"> remove</span>
               </button>
             ))}
-            <span class="space" />
-            <TextFilter />
-            <a class="button" href={`api/v1/${answer.path}`}>
-              JSON
-            </a>
-          </div>
+          </Toolbar>
           {data.traces.length ? (
             <Table
               label="Traces, arrow keys move, Enter opens"
@@ -78,13 +70,7 @@ export default function Traces() {
           ) : (
             <Empty common={data} noun="transactions" filters={FILTERS} />
           )}
-          {data.cursor && limit < 1000 && (
-            <p class="more">
-              <button type="button" class="button" onClick={() => query.set({ rows: 1000 }, { replace: true })}>
-                Show up to 1,000
-              </button>
-            </p>
-          )}
+          <More cursor={data.cursor} />
         </Panel>
       )}
     </Loaded>
@@ -95,21 +81,4 @@ function label(name: string, value: string): string {
   if (name === 'min_ms') return `at least ${f.ms(Number(value))}`;
   if (name === 'max_ms') return `at most ${f.ms(Number(value))}`;
   return name === 'name' ? f.tame(value, 60) : `${name} ${f.tame(value, 40)}`;
-}
-
-function TextFilter() {
-  const query = useQuery();
-  const [text, set] = useState(query.get('q'));
-  useEffect(() => {
-    if (text === query.get('q')) return;
-    const timer = setTimeout(() => query.set({ q: text }, { replace: true }), 250);
-    return () => clearTimeout(timer);
-  }, [text]);
-  return (
-    <label class="search">
-      <Icon name="search" />
-      <span class="sr-only">Text in path or context</span>
-      <input type="search" placeholder="Path or context" value={text} onInput={(event) => set(event.currentTarget.value)} />
-    </label>
-  );
 }

@@ -1,37 +1,37 @@
 /** Endpoints: which costs most, and which changed? */
-import { useEffect, useMemo, useState } from 'preact/hooks';
+import { useMemo } from 'preact/hooks';
 import type { EndpointRow, EndpointsAnswer } from '../../api/types.ts';
 import { ask } from '../../api/client.ts';
 import { useAnswer } from '../../api/use.ts';
 import { API_SORTS, OPTIONAL, PRESETS, endpointColumns } from '../../parts/endpoints.tsx';
 import { Icon } from '../../parts/icon.tsx';
 import { KindLegend } from '../../parts/bits.tsx';
+import { Chooser, FIRST, Toolbar, useHidden } from '../../parts/list.tsx';
 import { Panel, Segments } from '../../parts/panel.tsx';
 import { Empty, Loaded } from '../../parts/states.tsx';
-import { type Column, type Order, Table, sorted } from '../../parts/table.tsx';
-import { recall, remember } from '../../state/prefs.ts';
+import { type Order, Table, sorted } from '../../parts/table.tsx';
 import { type Query, useQuery } from '../../state/query.ts';
 import * as f from '../../text/format.ts';
 import { KINDS } from '../../text/kinds.ts';
 import { downloadCsv } from './csv.ts';
 import { Marked, useMarks } from './marks.tsx';
 
-const FIRST = 200;
 const BLOCK = 1000;
 const MOST = 10_000;
 const KIND_TABS = [
-  { id: '', title: 'All' },
   { id: 'web', title: 'Web' },
-  { id: 'background', title: 'Background' },
+  { id: 'background', title: 'Jobs' },
+  { id: 'all', title: 'All' },
 ];
 
 export default function Endpoints() {
   const query = useQuery();
   const order = orderOf(query);
   const limit = query.get('rows') === 'all' ? BLOCK : FIRST;
+  const kind = kindOf(query);
   const answer = useAnswer<EndpointsAnswer>(
     'endpoints',
-    { kind: query.get('kind'), q: query.get('q'), sort: API_SORTS[order.column] ?? 'share', limit },
+    { kind: kind === 'all' ? '' : kind, q: query.get('q'), sort: API_SORTS[order.column] ?? 'share', limit },
     { by: askRows },
   );
   return (
@@ -52,6 +52,9 @@ async function askRows(path: string, signal: AbortSignal): Promise<EndpointsAnsw
   return answer;
 }
 
+/** Requests, unless one asks for more: jobs have a page of their own. */
+const kindOf = (query: Query): string => query.get('kind') || 'web';
+
 function orderOf(query: Query): Order {
   const column = query.get('sort') || 'share';
   return { column, descending: query.get('dir') ? query.get('dir') === 'desc' : column !== 'name' };
@@ -59,7 +62,7 @@ function orderOf(query: Query): Order {
 
 function List({ data, order, path }: { data: EndpointsAnswer; order: Order; path: string }) {
   const query = useQuery();
-  const [hidden, setHidden] = useState<string[]>(() => recall('columns')?.split(',').filter(Boolean) ?? []);
+  const [hidden, hide] = useHidden('columns');
   const hrefOf = (row: EndpointRow) => query.link('endpoint', { name: row.name, kind: row.kind, service: row.service });
   const services = data.services.length > 1 && !query.get('service');
   const all = useMemo(() => endpointColumns(data.endpoints, hrefOf, services), [data, query.search]);
@@ -69,10 +72,6 @@ function List({ data, order, path }: { data: EndpointsAnswer; order: Order; path
     .map((column) => (column.id === 'name' ? marks.boxed(column) : column));
   const rows = useMemo(() => sorted(data.endpoints, all, order), [data, all, order.column, order.descending]);
   const kinds = KINDS.filter((kind) => data.endpoints.some((row) => (row.kinds[kind] ?? 0) > 0));
-  const hide = (ids: string[]) => {
-    setHidden(ids);
-    remember('columns', ids.join(','));
-  };
   const { total } = data;
   return (
     <Panel
@@ -92,12 +91,24 @@ function List({ data, order, path }: { data: EndpointsAnswer; order: Order; path
       }
       tools={<KindLegend kinds={kinds} />}
     >
-      <div class="toolbar">
+      <Toolbar
+        path={path}
+        search="Filter endpoints"
+        tools={
+          <>
+            <Chooser columns={all} optional={OPTIONAL} hidden={hidden} change={hide} />
+            <button type="button" class="button" onClick={() => downloadCsv(rows)}>
+              <Icon name="export" />
+              CSV
+            </button>
+          </>
+        }
+      >
         <Segments
           label="Kind of endpoint"
           options={KIND_TABS}
-          current={query.get('kind')}
-          select={(kind) => query.set({ kind })}
+          current={kindOf(query)}
+          select={(kind) => query.set({ kind: kind === 'web' ? null : kind })}
         />
         <Segments
           label="Order"
@@ -106,17 +117,7 @@ function List({ data, order, path }: { data: EndpointsAnswer; order: Order; path
           current={order.descending ? order.column : null}
           select={(sort) => query.set({ sort, dir: null })}
         />
-        <span class="space" />
-        <Filter />
-        <Chooser columns={all} hidden={hidden} change={hide} />
-        <button type="button" class="button" onClick={() => downloadCsv(rows)}>
-          <Icon name="export" />
-          CSV
-        </button>
-        <a class="button" href={`api/v1/${path}`}>
-          JSON
-        </a>
-      </div>
+      </Toolbar>
       <Marked row={marks.marked} />
       {rows.length ? (
         <Table
@@ -131,7 +132,18 @@ function List({ data, order, path }: { data: EndpointsAnswer; order: Order; path
           sort={(next) => query.set({ sort: next.column, dir: next.descending ? 'desc' : 'asc' }, { replace: true })}
         />
       ) : (
-        <Empty common={data} noun="endpoints" filters={['q', 'kind']} />
+        <>
+          <Empty common={data} noun="endpoints" filters={['q', 'kind']} />
+          {data.releases.length > 0 && (
+            <p class="empty-line">
+              Background jobs have{' '}
+              <a class="link" href={query.link('jobs')}>
+                a page of their own
+              </a>
+              .
+            </p>
+          )}
+        </>
       )}
       {data.cursor && <More count={rows.length} order={order} />}
     </Panel>
@@ -156,58 +168,5 @@ function More({ count, order }: { count: number; order: Order }) {
         <span class="muted">Use the filter to find the others.</span>
       )}
     </p>
-  );
-}
-
-function Filter() {
-  const query = useQuery();
-  const [text, set] = useState(query.get('q'));
-  useEffect(() => {
-    if (text === query.get('q')) return;
-    const timer = setTimeout(() => query.set({ q: text }, { replace: true }), 200);
-    return () => clearTimeout(timer);
-  }, [text]);
-  useEffect(() => set(query.get('q')), [query.search]);
-  return (
-    <label class="search">
-      <Icon name="search" />
-      <span class="sr-only">Filter endpoints</span>
-      <input type="search" placeholder="Filter" value={text} onInput={(event) => set(event.currentTarget.value)} />
-    </label>
-  );
-}
-
-function Chooser({
-  columns,
-  hidden,
-  change,
-}: {
-  columns: Column<EndpointRow>[];
-  hidden: string[];
-  change: (hidden: string[]) => void;
-}) {
-  const toggle = (id: string) => change(hidden.includes(id) ? hidden.filter((other) => other !== id) : [...hidden, id]);
-  return (
-    <details class="popover-host chooser">
-      <summary class="button">
-        <Icon name="columns" />
-        Columns
-        {hidden.length > 0 && (
-          <span class="n">
-            {columns.length - hidden.length}/{columns.length}
-          </span>
-        )}
-      </summary>
-      <div class="popover" role="group" aria-label="Columns to show">
-        {columns
-          .filter((column) => OPTIONAL.includes(column.id))
-          .map((column) => (
-            <label key={column.id}>
-              <input type="checkbox" checked={!hidden.includes(column.id)} onChange={() => toggle(column.id)} />{' '}
-              {column.title.replace(/ \d.*/, '')}
-            </label>
-          ))}
-      </div>
-    </details>
   );
 }
