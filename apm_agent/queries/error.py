@@ -29,7 +29,7 @@ _MOST_TRACES, _MOST_MESSAGES, _MOST_LOG = 20, 10, 8
 _MOST_INSIDE, _MOST_OUTSIDE, _MOST_ENDPOINTS = 500, 2000, 20
 _SLICES = 100
 #: Values told; a share must be larger by so much, and of one attribute at most so many.
-_MOST_SHARED, _LARGER, _EACH = 8, 0.05, 2
+_MOST_SHARED, _LARGER, _EACH = 8, 0.1, 2
 _SURE, _THIN = 1e-4, 20
 #: What makes them a group is no news, and what is another one of each job says nothing.
 _ITSELF = frozenset({"error", "context job", "context enqueued_by", "context traceparent"})

@@ -9,8 +9,8 @@ export interface Page {
   load: () => Promise<{ default: ComponentType }>;
   /** an entry of the rail: its group, its icon and the key that follows `g` */
   rail?: { group: string; icon: string; key: string };
-  /** the rail entry that is lit where the page has none of its own */
-  under?: string;
+  /** the rail entry that is lit where the page has none of its own, which may depend on its address */
+  under?: string | ((address: URLSearchParams) => string);
   /** it shows what happened in a range of time, so it has range, filters and Live */
   ranged: boolean;
 }
@@ -37,7 +37,15 @@ export const PAGES: Page[] = [
     title: 'Endpoint',
     source: 'endpoint/endpoint.tsx',
     load: () => import('./pages/endpoint/endpoint.tsx'),
-    under: 'endpoints',
+    under: (address) => (address.get('kind') === 'background' ? 'jobs' : 'endpoints'),
+    ranged: true,
+  },
+  {
+    id: 'jobs',
+    title: 'Jobs',
+    source: 'jobs/jobs.tsx',
+    load: () => import('./pages/jobs/jobs.tsx'),
+    rail: { group: '', icon: 'jobs', key: 'j' },
     ranged: true,
   },
   {
@@ -70,6 +78,22 @@ export const PAGES: Page[] = [
     source: 'query/query.tsx',
     load: () => import('./pages/query/query.tsx'),
     under: 'queries',
+    ranged: true,
+  },
+  {
+    id: 'errors',
+    title: 'Errors',
+    source: 'errors/errors.tsx',
+    load: () => import('./pages/errors/errors.tsx'),
+    rail: { group: 'Causes', icon: 'error', key: 'r' },
+    ranged: true,
+  },
+  {
+    id: 'error',
+    title: 'Error',
+    source: 'errors/error.tsx',
+    load: () => import('./pages/errors/error.tsx'),
+    under: 'errors',
     ranged: true,
   },
   {

@@ -13,7 +13,8 @@ export function Rail({ page, help }: { page: Page; help: () => void }) {
   const query = useQuery();
   const said = useSignal(store);
   const icon = document.querySelector<HTMLLinkElement>('link[rel=icon]')?.getAttribute('href') ?? '';
-  const here = page.rail ? page.id : page.under;
+  const under = typeof page.under === 'function' ? page.under(new URLSearchParams(query.search)) : page.under;
+  const here = page.rail ? page.id : under;
   return (
     <aside class="rail" aria-label="Pages and store">
       <a class="brand" href={query.link(PAGES[0]!.id)} aria-label="apm-agent, first page">

@@ -2,6 +2,7 @@
 
 const PATHS: Record<string, string> = {
   endpoints: 'M4 6h16M4 12h11M4 18h6',
+  jobs: 'M4 8h16v11H4zM9 8V5h6v3M4 13h16',
   traces: 'M3 5h9M7 10h10M11 15h10M5 20h6',
   health: 'M20 12a8 8 0 1 1-3-6.2M20 4v4h-4',
   overview: 'M3 12h4l3-8 4 16 3-8h4',

@@ -5,6 +5,9 @@ import * as f from '../../text/format.ts';
 import { FORMULAS } from '../../text/formulas.ts';
 import { KINDS, KIND_NAMES, kindClass } from '../../text/kinds.ts';
 
+/** The wait in a queue is before the call, not part of it. */
+const IN_CALL = KINDS.filter((kind) => kind !== 'queue');
+
 const BANDS = [
   ['fast', 'Fast half'],
   ['typical', 'Typical'],
@@ -28,7 +31,7 @@ export function Bands({ bands }: { bands: EndpointAnswer['bands'] }) {
               </span>
               <b class="num">{f.ms(band.mean_ms)}</b>
               <span class="kindbar" role="img" aria-label={describe(band)}>
-                {KINDS.map(
+                {IN_CALL.map(
                   (kind) =>
                     (band.kinds[kind] ?? 0) > 0 && (
                       <i
@@ -52,7 +55,7 @@ export function Bands({ bands }: { bands: EndpointAnswer['bands'] }) {
 }
 
 const describe = (band: Band): string =>
-  KINDS.filter((kind) => band.kinds[kind])
+  IN_CALL.filter((kind) => band.kinds[kind])
     .map((kind) => `${KIND_NAMES[kind]} ${f.ms(band.kinds[kind])}`)
     .join(', ');
 
@@ -60,7 +63,7 @@ const describe = (band: Band): string =>
 function Verdict({ fast, slow }: { fast: Band | undefined; slow: Band | undefined }) {
   if (!fast?.count || !slow?.count || fast.mean_ms === null || slow.mean_ms === null) return null;
   const gap = slow.mean_ms - fast.mean_ms;
-  const growth = KINDS.map((kind): [Kind, number] => [kind, (slow.kinds[kind] ?? 0) - (fast.kinds[kind] ?? 0)]).sort(
+  const growth = IN_CALL.map((kind): [Kind, number] => [kind, (slow.kinds[kind] ?? 0) - (fast.kinds[kind] ?? 0)]).sort(
     (a, b) => b[1] - a[1],
   )[0]!;
   if (gap <= 0 || growth[1] < gap * 0.2) return null;

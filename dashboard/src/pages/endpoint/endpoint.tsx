@@ -11,6 +11,7 @@ import { traceColumns } from '../../parts/traces.tsx';
 import { go, useQuery } from '../../state/query.ts';
 import { saved } from '../../state/saved.ts';
 import * as f from '../../text/format.ts';
+import { Wait } from '../jobs/wait.tsx';
 import { Bands } from './bands.tsx';
 import { EndpointLatency } from './box.tsx';
 import { Header } from './header.tsx';
@@ -109,6 +110,7 @@ function Content({ data, path }: { data: EndpointAnswer; path: string }) {
           <Bands bands={data.bands} />
         </div>
       </div>
+      {endpoint.kind === 'background' && <Wait identity={identity} />}
       <Profile data={data} identity={identity} />
       <Statements data={data} />
       <Panel

@@ -175,6 +175,7 @@ function Statements({ data }: { data: TraceAnswer }) {
 }
 
 function Context({ entries }: { entries: [string, unknown][] }) {
+  const query = useQuery();
   if (!entries.length)
     return (
       <p class="empty-line">
@@ -187,7 +188,13 @@ function Context({ entries }: { entries: [string, unknown][] }) {
         <div key={name}>
           <dt class="mono">{f.tame(name, 80)}</dt>
           <dd class="mono" dir="auto">
-            {f.tame(typeof value === 'string' ? value : (JSON.stringify(value) ?? ''), 500)}
+            {name === 'enqueued_by' && typeof value === 'string' ? (
+              <a class="link" href={query.link('trace', { id: value })}>
+                {f.tame(value, 40)}
+              </a>
+            ) : (
+              f.tame(typeof value === 'string' ? value : (JSON.stringify(value) ?? ''), 500)
+            )}
           </dd>
         </div>
       ))}
