@@ -74,11 +74,11 @@ class ProfilerMiddleware:
         return [b"".join(body)]
 
     def _write(self, transaction: Transaction, environ: dict[str, Any], elapsed: float) -> None:
-        graph = transaction.callgraph
-        if graph is None:
+        measured = transaction.callgraph
+        if measured is None:
             self._tell(environ, (transaction.notes or {}).get(_NOTE, "its profiler was taken off"))
             return
-        stats = as_pstats(_of_the_app(graph))
+        stats = as_pstats(_of_the_app(measured()))
         if self._profile_dir is not None:
             with open(os.path.join(self._profile_dir, self._name(environ, elapsed)), "wb") as file:
                 marshal.dump(stats, file)

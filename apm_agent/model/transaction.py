@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import getrandbits
 from typing import Any, NamedTuple
 
@@ -98,7 +99,8 @@ class Transaction:
         #: of these: (stack, state) → [processor time, of how many ns it is known]
         self.clocked: dict[tuple[StackKey, int], list[int]] | None = None
         self.lost_samples = 0
-        self.callgraph: Callgraph | None = None
+        #: what was measured call by call, made when it is asked for
+        self.callgraph: Callable[[], Callgraph] | None = None
         #: what profilers carry from start to stop, by their own key
         self.notes: dict[Any, Any] | None = None
 

@@ -28,7 +28,7 @@ class _Entry:
 
 
 class Counter:
-    """Has of `cProfile.Profile` what is needed here: `enable`, `disable`, `create_stats`, `stats`."""
+    """Has of `cProfile.Profile` what is needed here: `enable`, `disable`, `snapshot_stats`, `stats`."""
 
     __slots__ = ("_entries", "_on", "_stack", "_things", "stats")
 
@@ -47,16 +47,16 @@ class Counter:
         sys.setprofile(self._event)
 
     def disable(self) -> None:
-        """Measure no more; from another thread it takes effect there at the next call."""
+        """Close what still runs, and measure no more; from another thread it takes effect there at the next call."""
         self._on = False
         if sys.getprofile() == self._event:
             sys.setprofile(None)
+            now = perf_counter()
+            while self._stack:
+                self._leave(now)
 
-    def create_stats(self) -> None:
-        """Close what still runs and name the functions as `pstats` does."""
-        now = perf_counter()
-        while self._stack:
-            self._leave(now)
+    def snapshot_stats(self) -> None:
+        """Name the functions as `pstats` does, in `stats`; from any thread, once `disable` was called."""
         names = {key: _name(thing) for key, thing in self._things.items()}
         for key, entry in self._entries.items():
             callers = {names[caller]: tuple(part) for caller, part in entry.callers.items()}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 from random import random
 from typing import Any
 
@@ -73,8 +74,8 @@ class Deterministic:
         try:
             if ident == get_ident():
                 profile.disable()
-                profile.create_stats()
-                transaction.callgraph = _callgraph(profile.stats)
+                # To name some hundred functions takes longer than most requests: the writer's thread does it.
+                transaction.callgraph = partial(_callgraph, profile)
                 if transaction.notes is not None and transaction.notes.get("cprofile") is True:
                     transaction.notes[CAPTURED] = (CPROFILE, "")
             else:
@@ -157,9 +158,10 @@ def _profile() -> Any:
     return Counter()
 
 
-def _callgraph(stats: dict[Any, Any]) -> Callgraph:
+def _callgraph(profile: Any) -> Callgraph:
+    profile.snapshot_stats()
     graph = Callgraph()
-    for function, (primitive, calls, own, total, callers) in stats.items():
+    for function, (primitive, calls, own, total, callers) in profile.stats.items():
         if function[0].startswith(_HERE):  # the way into `stop`
             continue
         node = Node(*function)

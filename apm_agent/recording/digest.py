@@ -72,7 +72,7 @@ class Digest:
             rss_after=transaction.rss_after,
             overlap=transaction.overlap,
             lost_samples=transaction.lost_samples,
-            callgraph=transaction.callgraph,
+            callgraph=transaction.callgraph() if transaction.callgraph is not None else None,
         )
         self._fill(record, transaction)
         record.slow = self._keeper.is_slow(record)

@@ -105,7 +105,7 @@ def test_the_next_n_are_measured_and_then_no_more(process: Process, folder: Path
     ended = [process.orders() for _ in range(5)]
     assert [each.callgraph is not None for each in ended] == [True, True, True, False, False]
     assert [each.notes[CAPTURED] for each in captured(ended)] == [(CPROFILE, arm.id)] * 3
-    assert any(node.function == "<lambda>" for node in ended[0].callgraph.functions)
+    assert any(node.function == "<lambda>" for node in ended[0].callgraph().functions)
     assert len(list(folder.glob(f"{arm.id}.[0-9]"))) == 3
     process.look()
     assert process.on == [True, False]

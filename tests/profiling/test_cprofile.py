@@ -69,7 +69,7 @@ def measured(function: Callable[[], Any]) -> Callgraph:
     profiler.stop(transaction)
     assert transaction.callgraph is not None
     assert sys.getprofile() is None
-    return transaction.callgraph
+    return transaction.callgraph()
 
 
 def truth(function: Callable[[], Any]) -> Any:
@@ -257,7 +257,7 @@ def test_the_counter_alone_agrees_with_pstats_on_every_version() -> None:
     counter.enable()
     work()
     counter.disable()
-    counter.create_stats()
+    counter.snapshot_stats()
     theirs = {k: v[:2] for k, v in truth(work).items() if "disable" not in k[2]}
     ours = {k: v[:2] for k, v in counter.stats.items() if "disable" not in k[2]}
     assert {k: v for k, v in theirs.items() if ours.get(k) != v} == {}
