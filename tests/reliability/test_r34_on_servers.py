@@ -160,7 +160,10 @@ def test_r34_requests_are_answered_and_records_come_again(site: Site, disk: Path
         assert records_arrive(site), site.program.output
     assert set(statuses) == {200}
     assert set(site.workers()) == workers, "it recovers without a restart"
-    assert sums_agree(site.store)
+    # On a full disk transactions are deleted to make room, and their sums stay.
+    assert fault == "full" or until(lambda: sums_agree(site.store), 5), (
+        "what is written meanwhile is not all of it"
+    )
     assert rows(site.store, "PRAGMA integrity_check") == [("ok",)]
 
 
@@ -217,7 +220,7 @@ def test_r34_a_folder_that_cannot_be_written_is_said_once_and_taken_up_once_it_c
         mend()
         assert records_arrive(site)
         assert len(warnings(site)) == 2, site.program.output
-        assert sums_agree(site.store)
+        assert until(lambda: sums_agree(site.store), 5)
 
 
 def test_r19_what_a_full_queue_drops_is_counted_and_shown(tmp_path: Path) -> None:
@@ -242,7 +245,7 @@ def test_r19_what_a_full_queue_drops_is_counted_and_shown(tmp_path: Path) -> Non
     dropped = json.loads(state)["recorder"]["dropped"]
     [(kept,)] = rows(site.store, "SELECT count(*) FROM transactions")
     assert kept + dropped == len(site.served()), "every request is in the store or was counted as dropped"
-    assert dropped <= sent - queue, "what the queue holds is not dropped"
+    assert kept >= queue, "what the queue holds is not dropped"
 
 
 def serve_through_one(site: Site, requests: int) -> None:
