@@ -26,6 +26,7 @@ ADDRESSES: dict[str, Callable[[Ask], str]] = {
     "queries": lambda asked: "queries?range=24h",
     "query": lambda asked: f"query?id={asked('queries')['queries'][0]['id']}&range=24h",
     "compare": lambda asked: f"compare?name={quote(SLOW)}&range=6h",
+    "memory": lambda asked: "memory?range=24h",
     "health": lambda asked: "health",
 }
 

@@ -81,6 +81,14 @@ export const PAGES: Page[] = [
     ranged: true,
   },
   {
+    id: 'memory',
+    title: 'Memory',
+    source: 'memory/memory.tsx',
+    load: () => import('./pages/memory/memory.tsx'),
+    rail: { group: 'Causes', icon: 'memory', key: 'm' },
+    ranged: true,
+  },
+  {
     id: 'errors',
     title: 'Errors',
     source: 'errors/errors.tsx',

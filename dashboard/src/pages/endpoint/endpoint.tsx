@@ -13,6 +13,7 @@ import { saved } from '../../state/saved.ts';
 import * as f from '../../text/format.ts';
 import { Wait } from '../jobs/wait.tsx';
 import { Bands } from './bands.tsx';
+import { Closer } from './closer.tsx';
 import { EndpointLatency } from './box.tsx';
 import { Header } from './header.tsx';
 import { Memory } from './memory.tsx';

@@ -8,6 +8,7 @@ import { Loaded } from '../../parts/states.tsx';
 import { go, useQuery } from '../../state/query.ts';
 import * as f from '../../text/format.ts';
 import { Blocked } from './blocked.tsx';
+import { Captures } from './captures.tsx';
 import { Code } from './code.tsx';
 import { Sources } from './sources.tsx';
 import { Header } from './header.tsx';
@@ -77,6 +78,7 @@ function Content({ data, path }: { data: TraceAnswer; path: string }) {
       )}
       <Blocked data={data} />
       {!none && <Timeline data={data} />}
+      <Captures data={data} />
       {!none && <Code data={data} />}
       {!none && <Sources data={data} />}
       <div class="columns two">
