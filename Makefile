@@ -7,7 +7,7 @@
 #   make bench-profilers         accuracy and cost of ours, py-spy, pyinstrument, yappi and cProfile; about an hour
 #   make soak                    long runs            make clean    take away what was made
 #   make suites                  the own tests of Flask, Starlette, Werkzeug and Django under the agent (ARGS=flask)
-#   make docs                    the tables of docs/supported.md, from the code (ARGS=--tested after the tests passed
+#   make docs                    the tables of docs/schema.md and docs/supported.md, from the code (ARGS=--tested after the tests passed
 #                                with other versions of libraries than those noted)
 
 SHELL := /bin/bash
@@ -57,6 +57,7 @@ soak: $(VENV)/.dev
 
 docs: $(VENV)/.dev
 	$(BIN)/python docs/supported.py $(ARGS)
+	$(BIN)/python docs/schema.py
 
 suites: $(VENV)/.dev
 	$(BIN)/python tests/soak/suites $(ARGS)

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from apm_agent.errors import QuestionError, StoreError
 
 #: The newest schema these queries were written for (`PRAGMA user_version`).
-SCHEMA = 3
+SCHEMA = 4
 
 #: Longest time one request may keep the store busy.
 PATIENCE = 5.0

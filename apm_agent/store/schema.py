@@ -12,13 +12,15 @@ bits: new rows go to the end of the table, not to a random page each.
 In `profiles`, `clocked_ns` is the part of `weight_ns` whose processor time is known, and `cpu_ns` that time; of the
 rest, as of all rows older than these columns, it is not known.
 
+The fourth migration makes the views of `store.views`; they hold nothing.
+
 Ids 0 in `statement_id` and `frame_id` mean none. `traces.data` is what `store.detail` packs; `context` is
 JSON.
 """
 
 from __future__ import annotations
 
-VERSION = 3
+VERSION = 4
 
 #: Seconds of the three rollup levels: minute, hour, day. Profiles are kept by ten minutes, hour and day.
 ROLLUPS = (60, 3600, 86400)
