@@ -124,16 +124,22 @@ function Last({ row: { last, schedule } }: { row: JobRow }) {
   if (last === null) return <span class="faint">{f.NONE}</span>;
   return (
     <span class="lastrun">
-      <time dateTime={new Date(last * 1000).toISOString()} title={f.exact(last)} class="soft">
-        {f.ago(last)}
-      </time>
+      <span>
+        <time dateTime={new Date(last * 1000).toISOString()} title={f.exact(last)} class="soft">
+          {f.ago(last)}
+        </time>
+        {schedule && schedule.missed > 0 && (
+          <b class="warn" data-tip="Runs that would have come at this rhythm and did not">
+            , {schedule.missed} missed
+          </b>
+        )}
+      </span>
       {schedule && (
         <span
           class="faint"
           data-tip={`Median of ${f.plural(schedule.gaps, 'gap')} between runs; 95 of 100 are at most ${f.ms(schedule.drift_ms)} off it.`}
         >
           every {f.lasted(schedule.every_s)} ± {f.ms(schedule.drift_ms)}
-          {schedule.missed > 0 && <b class="warn">, {schedule.missed} missed</b>}
         </span>
       )}
     </span>

@@ -60,9 +60,12 @@ function Waits({ data, path }: { data: JobAnswer; path: string }) {
         )}
         <Fact
           name="Retries"
-          tip="Runs that failed and are to be tried again: no failures. And runs that were a second or later try."
-          value={`${f.whole(job.retries)}, ${f.whole(job.reruns)} tried again`}
+          tip="Runs that failed and are to be tried again: these are no failures"
+          value={f.plural(job.retries, 'run')}
         />
+        {job.reruns > 0 && (
+          <Fact name="Tried before" tip="Runs that were a second or later try" value={f.plural(job.reruns, 'run')} />
+        )}
         {schedule ? (
           <>
             <Fact name="Runs every" tip={`The median of ${f.plural(schedule.gaps, 'gap')} between runs`} value={f.lasted(schedule.every_s)} />
