@@ -151,13 +151,22 @@ def to_text(told: Told) -> str:
 
 def read(path: str) -> Told | None:
     """What a process tells; None when it is gone, no plain file, or nothing this version understands."""
+    said = document(path, _LONGEST_FILE)
+    try:
+        return None if said is None else _told(said)
+    except (ValueError, TypeError, KeyError, IndexError):
+        return None
+
+
+def document(path: str, longest: int) -> Any:
+    """The JSON of a plain file; None when it is gone, is no plain file, or holds no JSON."""
     try:
         # By an opener, because a descriptor handed to `open` stays open where it is of a folder.
         with open(path, encoding="utf-8", opener=_open) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 return None
-            return _told(json.loads(file.read(_LONGEST_FILE)))
-    except (OSError, ValueError, TypeError, KeyError, IndexError, RecursionError):
+            return json.loads(file.read(longest))
+    except (OSError, ValueError, RecursionError):
         return None
 
 
@@ -168,23 +177,20 @@ def _open(path: str, flags: int) -> int:
 def _told(said: dict[str, Any]) -> Told:
     if said["v"] != VERSION:
         raise ValueError("written by another version")
-    frames = [
-        Frame(_text(function), _text(file), _whole(line), _text(category))
-        for function, file, line, category in said["frames"]
-    ]
+    frames = [frame(row) for row in said["frames"]]
     return Told(
-        store=_text(said["store"]),
-        service=_text(said["service"]),
-        host=_text(said["host"]),
-        pid=_whole(said["pid"]),
+        store=text(said["store"]),
+        service=text(said["service"]),
+        host=text(said["host"]),
+        pid=whole(said["pid"]),
         written=_number(said["written"]),
         since=_number(said["since"]),
-        sampled_ns=_whole(said["sampled_ns"]),
-        cost_ns=_whole(said["cost_ns"]),
+        sampled_ns=whole(said["sampled_ns"]),
+        cost_ns=whole(said["cost_ns"]),
         flights=tuple(_flight(row, frames) for row in said["flights"][:MOST_FLIGHTS]),
-        more=_whole(said["more"]),
+        more=whole(said["more"]),
         functions=tuple(
-            Function(_text(function), _text(file), _text(category), _whole(own), _whole(total))
+            Function(text(function), text(file), text(category), whole(own), whole(total))
             for function, file, category, own, total in said["functions"][: 2 * MOST_FUNCTIONS]
         ),
     )
@@ -193,19 +199,26 @@ def _told(said: dict[str, Any]) -> Told:
 def _flight(row: Sequence[Any], frames: list[Frame]) -> Flight:
     number, kind, name, method, path, age, state, span, places = row
     return Flight(
-        _text(number), _text(kind), _text(name), _text(method), _text(path), _whole(age), _state(state),
-        None if span is None else OpenSpan(_text(span[0]), _text(span[1]), _whole(span[2])),
+        text(number), text(kind), text(name), text(method), text(path), whole(age), _state(state),
+        None if span is None else OpenSpan(text(span[0]), text(span[1]), whole(span[2])),
         tuple(_place(place, frames) for place in places[:MOST_PLACES]),
     )  # fmt: skip
 
 
 def _place(row: Sequence[Any], frames: list[Frame]) -> Place:
     thread, task, state, stack, cut = row
-    named = tuple(frames[_whole(at)] for at in stack[-MOST_FRAMES:])
-    return Place(_text(thread), _text(task), _state(state), named, _whole(cut))
+    named = tuple(frames[whole(at)] for at in stack[-MOST_FRAMES:])
+    return Place(text(thread), text(task), _state(state), named, whole(cut))
 
 
-def _text(value: Any) -> str:
+def frame(row: Sequence[Any]) -> Frame:
+    """A frame as it is told; refuses what is none."""
+    function, file, line, category = row
+    return Frame(text(function), text(file), whole(line), text(category))
+
+
+def text(value: Any) -> str:
+    """A text that may be shown; refuses what is none."""
     if not isinstance(value, str):
         raise ValueError(value)
     # A lone surrogate is no text that anybody could be shown.
@@ -218,7 +231,8 @@ def _state(value: Any) -> str:
     return str(value)
 
 
-def _whole(value: Any) -> int:
+def whole(value: Any) -> int:
+    """A whole number from 0; refuses what is none."""
     if type(value) is not int or not 0 <= value < 1 << 63:
         raise ValueError(value)
     return value

@@ -6,8 +6,9 @@ from collections import defaultdict
 
 from apm_agent.model.live import MOST_FUNCTIONS, Function
 from apm_agent.model.origin import Origin
-from apm_agent.model.profile import StackKey
+from apm_agent.model.profile import Stack, StackKey
 from apm_agent.profiling.frames import resolve
+from apm_agent.profiling.seconds import Capture
 
 #: A function is told apart by its name, its file and whose code that is.
 _Key = tuple[str, str, str]
@@ -28,15 +29,19 @@ class Heard:
         self._own: dict[_Key, int] = defaultdict(int)
         self._total: dict[_Key, int] = defaultdict(int)
         #: By identity, because a code object's own hash reads all of its text. Holds the key, so ids stay true.
-        self._stacks: dict[tuple[int, ...], tuple[StackKey, tuple[_Key, ...]]] = {}
+        self._stacks: dict[tuple[int, ...], tuple[StackKey, Stack, tuple[_Key, ...]]] = {}
+        #: who else hears of every stack, while somebody wants them whole
+        self.capture: Capture | None = None
 
     def count(self) -> None:
         """Count what was heard since the last time."""
         samples = self.samples[:_MOST_SAMPLES]
         del self.samples[: len(samples)]
         for key, ns in samples:
-            functions = self._functions_of(key)
+            stack, functions = self._named(key)
             self.sampled_ns += ns
+            if self.capture is not None:
+                self.capture.add(stack, ns)
             if functions:
                 self._add(self._own, functions[-1], ns)
                 for function in set(functions):
@@ -54,12 +59,12 @@ class Heard:
     def _add(self, sums: dict[_Key, int], key: _Key, ns: int) -> None:
         sums[key if key in sums or len(sums) < _MOST_KNOWN else OTHER] += ns
 
-    def _functions_of(self, key: StackKey) -> tuple[_Key, ...]:
+    def _named(self, key: StackKey) -> tuple[Stack, tuple[_Key, ...]]:
         ids = (*map(id, key[::2]), *key[1::2])
         known = self._stacks.get(ids)
         if known is None:
             if len(self._stacks) >= _MOST_STACKS:
                 self._stacks.clear()
             stack = resolve(key, self._origin)
-            known = self._stacks[ids] = (key, tuple((f.function, f.file, f.category) for f in stack))
-        return known[1]
+            known = self._stacks[ids] = (key, stack, tuple((f.function, f.file, f.category) for f in stack))
+        return known[1:]

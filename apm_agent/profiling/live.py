@@ -15,11 +15,12 @@ from typing import Any, NamedTuple
 
 from apm_agent.clock import Clock, system
 from apm_agent.errors import StoreError
-from apm_agent.model import live
+from apm_agent.model import live, seconds
 from apm_agent.model.live import Told
 from apm_agent.model.origin import Origin
 from apm_agent.profiling.flights import Flights
 from apm_agent.profiling.heard import Heard
+from apm_agent.profiling.seconds import Capture
 
 _EACH_NS = int(live.EACH * 1e9)
 #: The first answer comes this much after the asking was seen: time to tell who computes from who waits.
@@ -57,6 +58,7 @@ class Live:
         self._whose = whose
         self._folder = live.folder_of(whose.store_path)
         self._asked = live.asked_of(self._folder)
+        self._capture_asked = seconds.asked_of(self._folder)
         self._origin = origin
         self._hear = hear
         self._prepare = prepare
@@ -73,6 +75,8 @@ class Live:
         self._shows = False
         self._flights = Flights(self._origin, self._clock.monotonic)
         self._heard: Heard | None = None
+        #: when the last capture that was looked at was asked for
+        self._captured_at = 0
         self._since = 0.0
         self._cost_ns = 0
         self._hear(None)
@@ -83,7 +87,7 @@ class Live:
         Called at every look, so most calls end at the first line.
         """
         now = self._clock.monotonic()
-        if now < self._due_ns if busy else not self._shows:
+        if now < self._due_ns if busy else not (self._shows or self._untold()):
             return 0
         if getpid() != self._pid:
             self.after_fork()
@@ -122,6 +126,42 @@ class Live:
             return
         self._heard.count()
         self._tell(self._heard)
+        self._capture(self._heard, now)
+
+    def _untold(self) -> bool:
+        """Whether a capture lacks what was sampled last: nothing may come after it to tell of it."""
+        heard = self._heard
+        return heard is not None and heard.capture is not None and bool(heard.samples)
+
+    def _capture(self, heard: Heard, now: int) -> None:
+        """Tell what was sampled of the capture that runs, and begin one that is asked for."""
+        running = heard.capture
+        if running is not None:
+            over = now >= running.until_ns
+            self._put_captured(running, over)
+            if over:
+                heard.capture = None
+        if heard.capture is None and (asked := self._capture_wanted()) is not None:
+            heard.capture = Capture(asked, now)
+            self._put_captured(heard.capture, False)
+        if heard.capture is not None:
+            self._due_ns = min(self._due_ns, heard.capture.until_ns)
+
+    def _capture_wanted(self) -> seconds.Asked | None:
+        """What was asked for lately, once: one `stat` a second while somebody looks."""
+        try:
+            at = os.stat(self._capture_asked).st_mtime_ns
+        except OSError:
+            return None
+        if at == self._captured_at:
+            return None
+        self._captured_at = at
+        return seconds.read_asked(self._folder) if live.is_asked(at / 1e9, self._wall()) else None
+
+    def _put_captured(self, capture: Capture, done: bool) -> None:
+        whose = self._whose
+        told = capture.told(os.path.basename(whose.store_path), whose.service, whose.host, self._pid, done)
+        _put(seconds.file_of(self._folder, whose.host, self._pid), seconds.to_text(told).encode())
 
     def _is_asked(self) -> bool:
         try:

@@ -26,6 +26,8 @@ _LATELY = 600.0
 _ENOUGH = 20
 _p95 = Memory(50)
 _P95_KEPT = 20.0
+_ended = Memory(50)
+_ENDED_KEPT = 2.0
 _UNKNOWN = object()
 
 
@@ -77,6 +79,7 @@ def in_flight(connection: Connection) -> dict[str, Any]:
     rows = [_row(each, flight, endpoints, usual) for each in telling for flight in each.flights]
     return {
         "asked_until": _asked_until(connection.path),
+        "recent": _recent(connection),
         "processes": _processes(connection, telling),
         "in_flight": sorted(rows, key=lambda row: -row["age_ms"]),
     }
@@ -166,6 +169,25 @@ def _processes(connection: Connection, telling: list[Told]) -> list[dict[str, An
 def _cost(answer: Told) -> float | None:
     elapsed = answer.written - answer.since
     return round(answer.cost_ns / 1e9 / elapsed, 6) if elapsed > 0 else None
+
+
+def _recent(connection: Connection) -> dict[str, Any]:
+    """What ended lately, for when nothing is in flight; remembered for a moment: it is asked for each second."""
+    key = (connection.path, connection.identity)
+    known: Any = _ended.get(key, _UNKNOWN)
+    if known is _UNKNOWN:
+        window = of_range("15m")
+        found = [each.sums for each in measure(connection, window, None).values()]
+        count = sum(each.count for each in found)
+        known = {
+            "minutes": round(window.minutes, 2),
+            "count": count,
+            "errors": sum(each.errors for each in found),
+            "per_min": round(count / window.minutes, 3),
+        }
+        _ended.put(key, known, _ENDED_KEPT)
+    ended: dict[str, Any] = known
+    return ended
 
 
 def _usual(connection: Connection) -> dict[int, float | None]:

@@ -14,9 +14,10 @@ from werkzeug.wrappers import Request
 from apm_agent.errors import QuestionError
 from apm_agent.model.arm import CPROFILE, USUAL_LIFE
 from apm_agent.model.database import Database
+from apm_agent.model.live import ASKED_FOR
 from apm_agent.plans import keeping
 from apm_agent.plans.explain import explain
-from apm_agent.queries import arms, live, plans, statement
+from apm_agent.queries import arms, live, plans, seconds, statement
 from apm_agent.queries.connection import Connection
 
 #: Bytes of a document.
@@ -55,7 +56,11 @@ def _arms(site: Site, given: Given) -> dict[str, Any]:
 
 
 def _live(site: Site, given: Given) -> dict[str, Any]:
-    return {"asked_until": live.ask(site.connection.path)}
+    length = _number(given, "capture", 0)
+    if not length:
+        return {"asked_until": live.ask(site.connection.path), "capture": None}
+    asked = seconds.ask(site.connection.path, length)
+    return {"asked_until": asked.at + ASKED_FOR, "capture": asked._asdict()}
 
 
 def _plan(site: Site, given: Given) -> dict[str, Any]:
@@ -94,7 +99,7 @@ def parse_statement(text: str) -> int:
 #: Address below the API → what it does, and the keys it takes.
 CHANGES: dict[str, tuple[Callable[[Site, Given], dict[str, Any]], tuple[str, ...]]] = {
     "arms": (_arms, ("endpoint", "capture", "count", "seconds", "service", "cancel")),
-    "live": (_live, ()),
+    "live": (_live, ("capture",)),
     "plan": (_plan, ("statement", "database")),
 }
 

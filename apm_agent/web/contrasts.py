@@ -11,8 +11,7 @@ from apm_agent.queries.sides import Wanted, side
 from apm_agent.queries.usual import usual
 from apm_agent.queries.window import Window
 from apm_agent.web import parameters as read
-
-__all__ = ["PARAMETERS", "NothingError", "compared"]
+from apm_agent.web.missing import NotFoundError
 
 #: Of the endpoint after, where it is another one: any of these alone is enough.
 _OTHER = ("b_name", "b_kind", "b_service")
@@ -41,4 +40,7 @@ def compared(
     a, b = (
         side(connection, label, wanted, span) for label, wanted in zip(labels, (before, after), strict=True)
     )
-    return compare(a, b, prune), span
+    try:
+        return compare(a, b, prune), span
+    except NothingError as nothing:
+        raise NotFoundError(str(nothing)) from None

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from apm_agent.exporters import EXPORTERS
 from apm_agent.model.arm import CAPTURES, CPROFILE, LONGEST_LIFE, MOST_TRANSACTIONS, USUAL_LIFE
+from apm_agent.model.seconds import MOST
 from apm_agent.model.transaction import KINDS
 from apm_agent.queries import endpoints, errors, jobs, profile, statements, traces
 from apm_agent.queries.sides import GRAMMAR
@@ -151,6 +152,10 @@ PARAMETERS: dict[str, Parameter] = {
         "Only what was measured so: by `cprofile`, by `lines`, or its `memory`.", CHOICE, "memory",
         choices=tuple(CAPTURES),
     ),
+    "live.capture": Parameter(
+        "The id of a capture (POST live): how far it is, and its profile once it is over.",
+        example="0f3c5a7e9b1d2468", pattern="^[0-9a-f]{16}$",
+    ),
     "a": Parameter(f"What is compared: {GRAMMAR}.", example="before:6h", longest=1000, pattern=_SIDE),
     "b": Parameter(f"With what: {GRAMMAR}.", example="range:6h", longest=1000, pattern=_SIDE),
     "by": Parameter(
@@ -181,6 +186,11 @@ BODIES: dict[str, Parameter] = {
     "arms.service": Parameter("Only of this service.", example="shop", longest=200),
     "arms.cancel": Parameter(
         "The id of an arm to take away.", example="0f3c5a7e9b1d2468", pattern="^[0-9a-f]{16}$", required=True
+    ),
+    "live.capture": Parameter(
+        "For how many seconds every process is to tell what it samples; the answer names the capture, which "
+        "GET live then reads. None is captured where it is 0 or not given.",
+        NUMBER, 5, 0, MOST, 0,
     ),
     "plan.statement": Parameter(
         "The id of the statement the database is asked about.", example="4611686018427387904", pattern=_STATEMENT,

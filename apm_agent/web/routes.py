@@ -17,7 +17,6 @@ from apm_agent.queries import arms as arms_queries
 from apm_agent.queries import endpoint as endpoint_queries
 from apm_agent.queries import health as health_queries
 from apm_agent.queries import leaks as leak_queries
-from apm_agent.queries import live as live_queries
 from apm_agent.queries import overview as overview_queries
 from apm_agent.queries import profile as profile_queries
 from apm_agent.queries import statement as statement_queries
@@ -32,19 +31,16 @@ from apm_agent.queries.traces import Filters, traces
 from apm_agent.queries.units import hex_id, parse_id
 from apm_agent.queries.window import Window
 from apm_agent.web import acting as acting_answers
-from apm_agent.web import contrasts, explained, lists, measured
+from apm_agent.web import contrasts, explained, flying, lists, measured
 from apm_agent.web import parameters as read
 from apm_agent.web import saved as saved_pages
 from apm_agent.web.acting import Acting
 from apm_agent.web.changes import parse_statement
 from apm_agent.web.declared import COLUMNAR
+from apm_agent.web.missing import NotFoundError
 from apm_agent.web.parameters import Given
 
 Answer = dict[str, Any] | Response
-
-
-class NotFoundError(QuestionError):
-    """The question is well put, but what it is about is not in the store."""
 
 
 class Asked(NamedTuple):
@@ -185,10 +181,7 @@ def _saved(asked: Asked) -> tuple[Answer, Window | None]:
 
 
 def _compare(asked: Asked) -> tuple[Answer, Window | None]:
-    try:
-        return contrasts.compared(asked.connection, asked.given, _prune(asked.given))
-    except contrasts.NothingError as nothing:
-        raise NotFoundError(str(nothing)) from None
+    return contrasts.compared(asked.connection, asked.given, _prune(asked.given))
 
 
 def _prune(given: Given) -> float:
@@ -247,7 +240,7 @@ def _captures(asked: Asked) -> tuple[Answer, Window | None]:
 
 
 def _live(asked: Asked) -> tuple[Answer, Window | None]:
-    return live_queries.in_flight(asked.connection), read.window(asked.given)
+    return flying.answer(asked.connection, asked.given), read.window(asked.given)
 
 
 def _memory(asked: Asked) -> tuple[Answer, Window | None]:
@@ -284,7 +277,7 @@ ROUTES = {
     "job": Route(_job, lists.JOB),
     "errors": Route(lambda asked: lists.errors(asked.connection, asked.given), lists.PAGED),
     "error": Route(_error, lists.ERROR),
-    "live": Route(_live),
+    "live": Route(_live, flying.PARAMETERS),
     "health": Route(_health),
 }
 

@@ -79,6 +79,13 @@ def test_what_is_in_flight(store: Path, tell: Telling) -> None:
     assert 5 < row["p95_ms"] < 30
 
 
+def test_what_ended_lately(store: Path) -> None:
+    recent = ask(store)["recent"]
+    assert (recent["count"], recent["errors"]) == (31, 0)
+    assert recent["per_min"] == pytest.approx(31 / recent["minutes"], abs=0.001)
+    assert 15 <= recent["minutes"] <= 16
+
+
 def test_processes_that_answer_and_those_that_do_not(store: Path, tell: Telling) -> None:
     tell(2, (flight(),))
     found = {each["pid"]: each for each in ask(store)["processes"]}

@@ -8,6 +8,6 @@ from apm_agent.web.shapes import NUMBER, TEXT, YES, Either, Maybe, Shape
 
 CHANGED: dict[str, Shape] = {
     "arms": Either({"arm": ANSWERS["arms"]["arms"][0]}, {"cancelled": YES}),
-    "live": {"asked_until": NUMBER},
+    "live": {"asked_until": NUMBER, "capture": Maybe({"id": TEXT, "seconds": NUMBER, "at": NUMBER})},
     "plan": {"plan": Maybe(PLAN), "not_kept": Maybe(TEXT)},
 }

@@ -17,6 +17,15 @@ from apm_agent.web.answers.parts import (
 )
 from apm_agent.web.shapes import ANY, NUMBER, TEXT, WHOLE, YES, Each, Maybe, Shape
 
+PROFILE = {
+    "frames": {"function": [TEXT], "file": [TEXT], "line": [WHOLE], "category": [TEXT]},
+    "nodes": {
+        "parent": [WHOLE], "frame": [WHOLE], "total_ns": [WHOLE], "own_ns": [WHOLE], "samples": [WHOLE],
+    },
+    "total_ns": WHOLE, "count": WHOLE, "transactions": WHOLE, "pruned_ns": WHOLE, "clock": TEXT,
+    "unclocked_ns": WHOLE,
+}  # fmt: skip
+
 ANSWERS: dict[str, Shape] = {
     "traces": {**COMMON, "traces": [ROW], "cursor": Maybe(TEXT)},
     "trace": {
@@ -80,16 +89,16 @@ ANSWERS: dict[str, Shape] = {
         **COMMON, "file": TEXT, "line": WHOLE, "why_none": Maybe(TEXT),
         "blame": Maybe({"commit": TEXT, "author": TEXT, "at": Maybe(WHOLE), "subject": TEXT, "boundary": YES}),
     },
-    "profile": {
-        **COMMON,
-        "frames": {"function": [TEXT], "file": [TEXT], "line": [WHOLE], "category": [TEXT]},
-        "nodes": {"parent": [WHOLE], "frame": [WHOLE], "total_ns": [WHOLE], "own_ns": [WHOLE],
-        "samples": [WHOLE]},
-        "total_ns": WHOLE, "count": WHOLE, "transactions": WHOLE, "pruned_ns": WHOLE,
-        "clock": TEXT, "unclocked_ns": WHOLE,
-    },
+    "profile": {**COMMON, **PROFILE},
     "live": {
         **COMMON, "asked_until": Maybe(NUMBER),
+        "recent": {"minutes": NUMBER, "count": WHOLE, "errors": WHOLE, "per_min": NUMBER},
+        "capture": Maybe({
+            "id": TEXT, "asked_at": Maybe(NUMBER), "seconds": Maybe(NUMBER), "done": YES, "profile": Maybe(PROFILE),
+            "processes": [{
+                "host": TEXT, "pid": WHOLE, "service": TEXT, "done": YES, "samples": WHOLE, "sampled_ms": NUMBER,
+            }],
+        }),
         "processes": [{
             "host": TEXT, "pid": WHOLE, "service": TEXT, "answers": YES, "in_flight": WHOLE,
             "written_at": Maybe(NUMBER), "last_seen": Maybe(NUMBER), "cost_share": Maybe(NUMBER),
