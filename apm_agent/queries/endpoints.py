@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
@@ -61,7 +62,9 @@ _SORTS: dict[str, Callable[[_Line], Any]] = {
     "rss": lambda row: -(mean(row.sums.rss_bytes, row.sums.rss_count) or 0),
     "name": lambda row: row.endpoint.name,
 }
-SORTS = tuple(_SORTS)
+#: By what was, too: how much p95 grew against the window before.
+_CHANGE = "change"
+SORTS = (*_SORTS, _CHANGE)
 
 
 def endpoints(
@@ -73,14 +76,15 @@ def endpoints(
 ) -> Fetched:
     """One page of endpoints, and the totals of all that match."""
     check_kind(page.kind)
-    if page.sort not in _SORTS:
+    if page.sort not in SORTS:
         raise QuestionError(f"sort={page.sort[:40]!r} is not one of {', '.join(SORTS)}")
     scope = scope_of(connection, service, release)
     measured = measure(connection, window, scope.releases)
     lines = _lines(scope, measured)
     everything_ns = sum(row.sums.duration_ns for row in lines if row.endpoint.kind in TIMED_KINDS)
     matching = [row for row in lines if _matches(row.endpoint, page)]
-    matching.sort(key=lambda row: (_SORTS[page.sort](row), row.endpoint.name, row.endpoint.id))
+    first = _order(connection, window, scope) if page.sort == _CHANGE else _SORTS[page.sort]
+    matching.sort(key=lambda row: (first(row), row.endpoint.name, row.endpoint.id))
     shown = matching[page.offset : page.offset + page.limit]
     more = len(matching) > page.offset + page.limit
     found = findings(connection, window, scope.releases, measured)
@@ -140,6 +144,17 @@ def _lines(scope: Scope, measured: dict[int, Measured]) -> list[_Line]:
         for key, each in measured.items()
         if key in scope.endpoints
     ]
+
+
+def _order(connection: Connection, window: Window, scope: Scope) -> Callable[[_Line], Any]:
+    """The most regressed first; what cannot be compared last."""
+    before = _before(connection, window, scope, None)
+
+    def first(row: _Line) -> float:
+        change = _change(row.sums.count, row.percentiles[1], before.get(row.endpoint.id))
+        return math.inf if change is None else -change
+
+    return first
 
 
 def _matches(endpoint: Endpoint, page: Page) -> bool:

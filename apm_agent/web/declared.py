@@ -8,7 +8,7 @@ from apm_agent.exporters import EXPORTERS
 from apm_agent.model.arm import CAPTURES, CPROFILE, LONGEST_LIFE, MOST_TRANSACTIONS, USUAL_LIFE
 from apm_agent.model.seconds import MOST
 from apm_agent.model.transaction import KINDS
-from apm_agent.queries import endpoints, errors, jobs, profile, statements, traces
+from apm_agent.queries import endpoints, errors, groups, jobs, profile, statements, traces
 from apm_agent.queries.sides import GRAMMAR
 from apm_agent.queries.usual import BY
 from apm_agent.queries.window import DEFAULT, FIRST, LAST, RANGES
@@ -162,6 +162,10 @@ PARAMETERS: dict[str, Parameter] = {
         "What is compared where `a` and `b` are not given: `window`, this one and as long just before it, or "
         "`release`, the newest (or `release`) and the one before it.",
         CHOICE, "window", choices=BY,
+    ),
+    "groups.by": Parameter(
+        "What puts endpoints together: their `view`, its `module` (a blueprint or router), or its `app` (the package).",
+        CHOICE, "app", choices=tuple(groups.BY), default="view",
     ),
     "b_name": Parameter(
         "The endpoint after, where it is another one than before.", example="GET /orders", longest=1000

@@ -1,4 +1,4 @@
-"""The questions `jobs`, `job`, `errors` and `error`, as their parameters put them."""
+"""The questions `groups`, `jobs`, `job`, `errors` and `error`, as their parameters put them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 from apm_agent.queries import error as one_error
 from apm_agent.queries import errors as all_errors
+from apm_agent.queries import groups as all_groups
 from apm_agent.queries import job as one_job
 from apm_agent.queries import jobs as all_jobs
 from apm_agent.queries.connection import Connection
@@ -17,8 +18,16 @@ from apm_agent.web.parameters import Given
 PAGED = ("sort", "q", "limit", "cursor")
 JOB = ("name",)
 ERROR = ("type", "frame")
+GROUPS = ("by", "kind", "q")
 
 Found = tuple[dict[str, Any], Window]
+
+
+def groups(connection: Connection, given: Given) -> Found:
+    """Endpoints by the code that answers them."""
+    window = read.window(given)
+    by, kind, text = read.choice(given, "by"), read.text(given, "kind"), read.text(given, "q")
+    return all_groups.groups(connection, window, by, kind, text, *_narrowed(given)), window
 
 
 def jobs(connection: Connection, given: Given) -> Found:

@@ -256,6 +256,7 @@ ROUTES = {
     "overview": Route(_overview),
     "explain": Route(lambda asked: explained.answer(asked.connection, asked.given), explained.PARAMETERS),
     "endpoints": Route(_endpoints, ("kind", "sort", "q", "limit", "cursor")),
+    "groups": Route(lambda asked: lists.groups(asked.connection, asked.given), lists.GROUPS),
     "endpoint": Route(_endpoint, ("name", "kind")),
     "traces": Route(
         _traces,

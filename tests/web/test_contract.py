@@ -21,6 +21,7 @@ QUESTIONS = (
     "blame?id={id}&file={file}&line=3",
     "site",
     "endpoints?range=24h",
+    "groups?range=24h&by=app",
     "overview?range=24h",
     "explain?range=24h&min_ms=200",
     "endpoint?range=24h&name=GET%20/orders&kind=web&service=shop",

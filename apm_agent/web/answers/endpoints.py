@@ -19,6 +19,11 @@ from apm_agent.web.answers.parts import (
 )
 from apm_agent.web.shapes import ANY, NUMBER, TEXT, WHOLE, YES, Each, Maybe, Shape
 
+#: What a row says of one endpoint and not of many together.
+_OF_ONE = frozenset({
+    "kind", "method", "route", "view", "cpu_ms", "queue_ms", "spark", "flags", "why", "where",
+})  # fmt: skip
+
 ANSWERS: dict[str, Shape] = {
     "overview": {
         **COMMON, "kpi": dict.fromkeys(("per_min", "p50_ms", "p95_ms", "error_rate", "busy"), FIGURE),
@@ -58,6 +63,12 @@ ANSWERS: dict[str, Shape] = {
         **COMMON, "endpoints": [ENDPOINT],
         "total": {"count": WHOLE, "errors": WHOLE, "total_ms": NUMBER, "per_min": NUMBER},
         "cursor": Maybe(TEXT), "services": [TEXT], "releases": [TEXT],
+    },
+    "groups": {
+        **COMMON, "services": [TEXT], "releases": [TEXT],
+        "groups": [{
+            **{key: shape for key, shape in ENDPOINT.items() if key not in _OF_ONE}, "endpoints": WHOLE,
+        }],
     },
     "endpoint": {
         **COMMON, "endpoint": ENDPOINT, "series": {**SERIES, "rss_kb": [Maybe(NUMBER)]}, "heatmap": HEATMAP,

@@ -47,7 +47,7 @@ export function useKeys(help: () => void): void {
       else if (event.key === '/') focus('[data-main-search]');
       else if (event.key === 'f' && document.querySelector('[data-flame-search]')) focus('[data-flame-search]');
       else if (event.key === 't') nextRange();
-      else if (event.key === 's') focus('[data-order] [aria-pressed=true], [data-order] button, th button');
+      else if (event.key === 's') ORDERS.some(focus);
       else if (event.key === 'd') toggleTheme();
       else if (event.key === '?') help();
       else if ((event.key === 'j' || event.key === 'k') && event.target === document.body)
@@ -60,7 +60,14 @@ export function useKeys(help: () => void): void {
   }, []);
 }
 
-export const focus = (selector: string): void => document.querySelector<HTMLElement>(selector)?.focus();
+/** Where a table's order is chosen, the best place first; one selector would find the first in the document. */
+const ORDERS = ['[data-order] [aria-pressed=true]', '[data-order] button', 'th button'];
+
+export function focus(selector: string): boolean {
+  const found = document.querySelector<HTMLElement>(selector);
+  found?.focus();
+  return found !== null;
+}
 
 function nextRange(): void {
   const current = new URLSearchParams(location.search).get('range') ?? DEFAULT_RANGE;

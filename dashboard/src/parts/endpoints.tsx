@@ -13,6 +13,7 @@ export const API_SORTS: Record<string, string> = {
   p50: 'p50',
   p95: 'p95',
   p99: 'p99',
+  change: 'change',
   errors: 'errors',
   queries: 'queries',
   rss: 'rss',

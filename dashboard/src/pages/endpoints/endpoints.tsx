@@ -14,6 +14,7 @@ import { type Query, useQuery } from '../../state/query.ts';
 import * as f from '../../text/format.ts';
 import { KINDS } from '../../text/kinds.ts';
 import { downloadCsv } from './csv.ts';
+import { GroupPick, Groups } from './groups.tsx';
 import { Marked, useMarks } from './marks.tsx';
 
 const BLOCK = 1000;
@@ -73,6 +74,7 @@ function List({ data, order, path }: { data: EndpointsAnswer; order: Order; path
   const rows = useMemo(() => sorted(data.endpoints, all, order), [data, all, order.column, order.descending]);
   const kinds = KINDS.filter((kind) => data.endpoints.some((row) => (row.kinds[kind] ?? 0) > 0));
   const { total } = data;
+  const group = query.get('group');
   return (
     <Panel
       id="endpoints"
@@ -96,6 +98,7 @@ function List({ data, order, path }: { data: EndpointsAnswer; order: Order; path
         search="Filter endpoints"
         tools={
           <>
+            <GroupPick />
             <Chooser columns={all} optional={OPTIONAL} hidden={hidden} change={hide} />
             <button type="button" class="button" onClick={() => downloadCsv(rows)}>
               <Icon name="export" />
@@ -119,7 +122,9 @@ function List({ data, order, path }: { data: EndpointsAnswer; order: Order; path
         />
       </Toolbar>
       <Marked row={marks.marked} />
-      {rows.length ? (
+      {group ? (
+        <Groups by={group} kind={kindOf(query)} order={order} hidden={hidden} />
+      ) : rows.length ? (
         <Table
           label="Endpoints, arrow keys move, Enter opens, x marks two to compare"
           columns={columns}
@@ -145,7 +150,7 @@ function List({ data, order, path }: { data: EndpointsAnswer; order: Order; path
           )}
         </>
       )}
-      {data.cursor && <More count={rows.length} order={order} />}
+      {data.cursor && !group && <More count={rows.length} order={order} />}
     </Panel>
   );
 }
