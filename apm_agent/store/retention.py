@@ -43,8 +43,9 @@ _DICTIONARIES = {
 }
 _LEASE = (
     "INSERT INTO leases (name, owner, until) VALUES ('retention', ?, ?) ON CONFLICT (name) DO UPDATE SET "
-    "owner = excluded.owner, until = excluded.until WHERE until < ? OR owner = excluded.owner"
+    "owner = excluded.owner, until = excluded.until WHERE until < ? OR owner = excluded.owner OR until > ?"
 )
+_LEASED = 90 * 10**9
 _MOST_ROWS, _FEWEST_ROWS = 2_000, 50
 _HOLD = 0.02  # seconds: no other writer waits longer for one of our deletes
 _SLICE = 0.25
@@ -110,9 +111,11 @@ class Retention:
         return self._clock.monotonic() / _SECOND
 
     def _lease(self, connection: sqlite3.Connection) -> bool:
-        now = self._clock.wall()
         with exclusive(connection):
-            return connection.execute(_LEASE, (self._owner, now + 90 * _SECOND, now)).rowcount > 0
+            now = self._clock.wall()  # after all who were here before us
+            until = now + _LEASED
+            # One that ends later than any may was taken before the clock was set back.
+            return connection.execute(_LEASE, (self._owner, until, now, until)).rowcount > 0
 
     def _all(self, connection: sqlite3.Connection) -> Iterator[bool]:
         """Everything there is to do; yields after each piece, holding no lock."""
