@@ -86,6 +86,7 @@ class SQLiteStore:
         if self._connection is not None:
             same = faults.inode_of(self.path) == self._inode and self._outside.log_is_ours()
             if same and self._pid == os.getpid():
+                migrations.migrate(self._connection, self.path)  # a newer apm-agent may have come to it since
                 return self._connection
             # Forked, or the file was deleted, replaced or emptied under us: writing on would go nowhere.
             self.close()
