@@ -4,6 +4,7 @@
 #                                (two at once, for most wait for servers; those of profilers by themselves at the end)
 #   make bench-check             overhead against benchmarks/budgets.toml; ends with 1 where one is over
 #   make bench                   overhead             make matrix   the tests on every Python (ARGS="tests/servers")
+#   make bench-peers             every other monitor in an environment of its own, beside ours; writes docs/overhead.md
 #   make bench-profilers         accuracy and cost of ours, py-spy, pyinstrument, yappi and cProfile; about an hour
 #   make soak                    long runs            make clean    take away what was made
 #   make suites                  the own tests of Flask, Starlette, Werkzeug and Django under the agent (ARGS=flask)
@@ -21,7 +22,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 PAGES := $(shell find dashboard/src dashboard/build.mjs dashboard/build.py dashboard/package-lock.json -type f 2>/dev/null)
 
-.PHONY: demo test lint bench bench-check bench-profilers matrix soak suites docs clean packages
+.PHONY: demo test lint bench bench-check bench-peers bench-profilers matrix soak suites docs clean packages
 
 demo: $(VENV)/.demo
 	@exec $(BIN)/apm-agent demo $(ARGS)
@@ -46,6 +47,9 @@ bench: $(VENV)/.dev
 bench-check: $(VENV)/.dev
 	$(BIN)/python benchmarks/check.py $(ARGS)
 
+bench-peers: $(VENV)/.made
+	$(BIN)/python benchmarks/peers --write $(ARGS)
+
 bench-profilers: $(VENV)/.bench
 	$(BIN)/python benchmarks/profilers $(ARGS)
 
@@ -58,12 +62,13 @@ soak: $(VENV)/.dev
 docs: $(VENV)/.dev
 	$(BIN)/python docs/supported.py $(ARGS)
 	$(BIN)/python docs/schema.py
+	$(BIN)/python docs/reliability.py
 
 suites: $(VENV)/.dev
 	$(BIN)/python tests/soak/suites $(ARGS)
 
 clean:
-	rm -rf $(VENV) .venv-matrix .venv-suites dist build dashboard/node_modules apm_agent/web/static
+	rm -rf $(VENV) .venv-matrix .venv-peers .venv-suites dist build dashboard/node_modules apm_agent/web/static
 
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \

@@ -26,12 +26,12 @@ Run = Callable[[int], None]
 
 ENVIRON = {
     "REQUEST_METHOD": "GET", "SCRIPT_NAME": "", "PATH_INFO": "/", "QUERY_STRING": "", "SERVER_NAME": "localhost",
-    "SERVER_PORT": "80", "SERVER_PROTOCOL": "HTTP/1.1", "HTTP_HOST": "localhost", "wsgi.version": (1, 0),
-    "wsgi.url_scheme": "http", "wsgi.multithread": True, "wsgi.multiprocess": False, "wsgi.run_once": False,
+    "SERVER_PORT": "80", "SERVER_PROTOCOL": "HTTP/1.1", "HTTP_HOST": "localhost", "REMOTE_ADDR": "127.0.0.1",
+    "wsgi.version": (1, 0), "wsgi.url_scheme": "http", "wsgi.multithread": True, "wsgi.multiprocess": False, "wsgi.run_once": False,
 }  # fmt: skip
 
 
-def _call_wsgi(app: Any, path: str) -> Run:
+def call_wsgi(app: Any, path: str) -> Run:
     import io
 
     def start_response(status: str, headers: Any, exc_info: Any = None) -> Callable[[bytes], None]:
@@ -50,7 +50,7 @@ def _call_wsgi(app: Any, path: str) -> Run:
     return run
 
 
-def _call_asgi(app: Any, path: str) -> Run:
+def call_asgi(app: Any, path: str) -> Run:
     scope = {
         "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "path": path,
         "raw_path": path.encode(), "root_path": "", "query_string": b"", "headers": [(b"host", b"localhost")],
@@ -94,7 +94,7 @@ def raw_wsgi() -> Run:
         start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "2")])
         return [b"ok"]
 
-    return _call_wsgi(_wrap(app, "wsgi"), "/")
+    return call_wsgi(_wrap(app, "wsgi"), "/")
 
 
 def raw_wsgi_ten_spans() -> Run:
@@ -104,7 +104,7 @@ def raw_wsgi_ten_spans() -> Run:
         start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "2")])
         return [b"ok"]
 
-    return _call_wsgi(_wrap(app, "wsgi"), "/")
+    return call_wsgi(_wrap(app, "wsgi"), "/")
 
 
 def raw_wsgi_ten_selects() -> Run:
@@ -124,7 +124,7 @@ def raw_wsgi_ten_selects() -> Run:
         start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "2")])
         return [b"ok"]
 
-    return _call_wsgi(_wrap(app, "wsgi"), "/")
+    return call_wsgi(_wrap(app, "wsgi"), "/")
 
 
 def raw_asgi() -> Run:
@@ -132,7 +132,7 @@ def raw_asgi() -> Run:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
         await send({"type": "http.response.body", "body": b"ok"})
 
-    return _call_asgi(_wrap(app, "asgi"), "/")
+    return call_asgi(_wrap(app, "asgi"), "/")
 
 
 def flask() -> Run:
@@ -148,7 +148,7 @@ def flask() -> Run:
         from apm_agent.integrations.flask import init_app
 
         init_app(app)
-    return _call_wsgi(app, "/hello")
+    return call_wsgi(app, "/hello")
 
 
 def starlette() -> Run:
@@ -164,7 +164,7 @@ def starlette() -> Run:
         from apm_agent.integrations.asgi import APMMiddleware
 
         app.add_middleware(APMMiddleware)
-    return _call_asgi(app, "/hello")
+    return call_asgi(app, "/hello")
 
 
 def django() -> Run:
@@ -183,7 +183,7 @@ def django() -> Run:
     globals()["urlpatterns"] = [path("hello", lambda request: HttpResponse("ok"))]
     from django.core.wsgi import get_wsgi_application
 
-    return _call_wsgi(get_wsgi_application(), "/hello")
+    return call_wsgi(get_wsgi_application(), "/hello")
 
 
 CASES: dict[str, Callable[[], Run]] = {

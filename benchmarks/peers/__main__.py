@@ -1,0 +1,65 @@
+"""What each performance monitor adds to a request, side by side: `python benchmarks/peers`.
+
+Each peer runs in an environment of its own, beside a bare process of the same environment; the two take turns. Wall:
+what a request takes longer. CPU: all processor time it costs, sending and writing included. A peer that does not
+collect what it is measured with is not measured. `--write` puts the tables into docs/overhead.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import rooms
+from apps import FRAMEWORKS
+from pairs import Found, measure
+from told import tables
+
+PEERS = (
+    "ours", "ours_cprofile", "ours_everything", "scout", "elastic", "newrelic_", "datadog", "sentry", "opentelemetry_",
+    "logfire_", "silk", "flask_dashboard", "pyinstrument_", "werkzeug_",
+)  # fmt: skip
+
+
+def main() -> int:
+    """Measure, print, and write if asked."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--peer", choices=PEERS, action="append")
+    parser.add_argument("--framework", choices=FRAMEWORKS, action="append")
+    parser.add_argument("--write", action="store_true", help="into docs/overhead.md")
+    options = parser.parse_args()
+    found: dict[tuple[str, str], Found | str] = {}
+    versions: dict[str, str] = {}
+    for name in options.peer or PEERS:
+        peer = importlib.import_module(f"watch.{name}")
+        python = rooms.python(peer)
+        versions[peer.TITLE] = rooms.version(peer)
+        for framework in options.framework or FRAMEWORKS:
+            if framework not in peer.FRAMEWORKS:
+                continue
+            with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+                try:
+                    found[peer.TITLE, framework] = measure(
+                        python, framework, peer, options.rounds, Path(folder)
+                    )
+                except RuntimeError as error:
+                    found[peer.TITLE, framework] = str(error)
+                    print(error, file=sys.stderr)
+            print(f"{peer.TITLE}, {framework}: {found[peer.TITLE, framework]}", file=sys.stderr, flush=True)
+    text = tables(found, versions, options.rounds)
+    print(text)
+    if options.write:
+        (rooms.ROOT / "docs" / "overhead.md").write_text(text)
+    return 1 if any(isinstance(each, str) for each in found.values()) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
