@@ -1,0 +1,189 @@
+"""Writes reliability.md: the failures that users reported of every agent, and the tests that hold them off, by name.
+
+    python docs/reliability.py            write the page; `make docs` does
+    python docs/reliability.py --check    end with 1 and say so when it differs from the tests
+
+A test belongs to each row its name begins with (``test_r12_r43_…``), a long run to each row its constant ROWS names.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import re
+from collections import defaultdict
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "reliability.md"
+
+#: Row → what users reported.
+REPORTED = {
+    1: (
+        "A sampling thread stops the whole interpreter: the garbage collector runs inside the look at "
+        "other threads' frames, or the thread keeps the GIL from the application."
+    ),
+    2: "Reading another thread's frames on a build without the GIL reads memory that is gone.",
+    3: (
+        "A profiler written in C crashes the process: frames that ended while they were walked, allocator"
+        " hooks inside a collection."
+    ),
+    4: "A process forks while another thread holds one of the agent's locks, and the child waits for ever.",
+    5: (
+        "A server forks its workers in C, no fork hook of Python runs, and the workers record nothing or "
+        "share the parent's state."
+    ),
+    6: (
+        "Workers under gevent or a preloading master do not boot, freeze or crash, because the agent "
+        "imported or started something too early."
+    ),
+    7: (
+        "A process does not end: threads are started at exit, a restart hangs, the exit code or the "
+        "terminal's output changes."
+    ),
+    8: "The agent reads a request's body, and the application finds it empty or waits for it for ever.",
+    9: "Streamed answers are closed early, timed as nothing, or lose what happened inside them.",
+    10: "A context is reset in another context than it was set in, and each stream logs an error.",
+    11: "A long websocket counts as one slow request, and memory grows with every message.",
+    12: (
+        "A wrapped function is not what it was: a coroutine no longer awaited, a pipeline that never "
+        "runs, another signature or class."
+    ),
+    13: "A new release of a library the agent depends on takes the application down.",
+    14: "The transaction is lost behind other middlewares, or in threads that a framework starts.",
+    15: "One middleware that is not async costs the whole chain a change of threads.",
+    16: "Looking at the user or the session changes the answer's headers.",
+    17: "Connections wrapped in proxies fail the type checks of drivers written in C.",
+    18: "What raises leaves spans, transactions or connections open.",
+    19: "While its backend is away, the agent's queue grows without end.",
+    20: "Requests, answers and exceptions are kept in memory after they are over.",
+    21: "The same application leaks or is named differently under another server or protocol.",
+    22: "A long job with very many spans eats memory, or slows down with every one.",
+    23: "A task left behind goes on adding to a request that is long over.",
+    24: "Work handed to threads and executors is not seen.",
+    25: "What was recorded is lost when workers are recycled, aborted or killed.",
+    26: "An idle process burns processor time.",
+    27: "The first request stalls, or starting takes seconds.",
+    28: "Each release costs a little more than the one before, and nobody notices.",
+    29: "One plain request becomes several records.",
+    30: "Instrumenting by command does not reach workers, reloaders and spawned children.",
+    31: "Names that never repeat fill memory and disk.",
+    32: "Secrets and personal data end up in what is stored.",
+    33: "The agent's own network set-up is blocked, and with it the application.",
+    34: (
+        "The monitor's own store is locked, full, damaged or gone, and users of the application get errors."
+    ),
+    35: "Processes that start at once race for the schema, and the server does not come up.",
+    36: "What is promised to be deleted is not, and the disk fills.",
+    37: "A process is killed in the middle of writing, and the file is damaged.",
+    38: "The dashboard answers strangers.",
+    39: "Hostile names and values are stored whole and shown as markup, or break a page.",
+    40: "State is changed by a GET, or by a page of somebody else.",
+    41: "A misspelt setting is ignored, and one that is set does nothing.",
+    42: "The wall clock is set, and durations turn negative or questions fail.",
+    43: "Two installs, two middlewares or a reload count everything twice.",
+    44: "A new version meets an old file, or an old version a new one.",
+}
+
+#: Row → what its tests do not show; said here so that nobody takes a row for more than it is.
+LIMITS = {
+    1: (
+        "The deadlock itself was never seen here; the long run is what stands in for its reporters' machines."
+    ),
+    2: "A build without the GIL is pretended by its own flag; none is run.",
+    3: "Nothing of ours is compiled; the test walks frames that end meanwhile.",
+    6: "gunicorn's worker for eventlet is not run: gunicorn gives it up.",
+    26: "Counted over seconds, not the minute that one would want.",
+    28: "Calls are counted, not times: those need a quiet machine and `make bench`.",
+    36: "Millions of transactions are in the long run; `make test` fills a small file.",
+}
+_NAME = re.compile(r"(?:r(\d\d)_)")
+
+
+def rows_of(name: str) -> list[int]:
+    """The rows that a test's name, or a file's, begins with."""
+    found, rest = [], name
+    while match := _NAME.match(rest):
+        found.append(int(match[1]))
+        rest = rest[match.end() :]
+    return found
+
+
+def tests() -> dict[int, dict[str, list[str]]]:
+    """Row → file of tests → what its tests say."""
+    found: dict[int, dict[str, list[str]]] = defaultdict(dict)
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        if "node_modules" in path.parts:
+            continue
+        names = re.findall(r"^ *(?:async )?def test_(\w+)", path.read_text(), re.M)
+        for name in names:
+            for row in rows_of(name):
+                said = re.sub(r"^(?:r\d\d_)+", "", name).replace("_", " ")
+                found[row].setdefault(path.relative_to(ROOT).as_posix(), []).append(said)
+    return found
+
+
+def runs() -> dict[int, dict[str, str]]:
+    """Row → long run → what it says of itself."""
+    found: dict[int, dict[str, str]] = defaultdict(dict)
+    for path in sorted((ROOT / "tests" / "soak").glob("*.py")):
+        tree = ast.parse(path.read_text())
+        said = (ast.get_docstring(tree) or "").splitlines()[0].rstrip(".")
+        rows = rows_of(path.name)
+        for node in tree.body:
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "ROWS":
+                rows = [*rows, *ast.literal_eval(node.value)]
+        for row in rows:
+            found[row][path.relative_to(ROOT).as_posix()] = said
+    return found
+
+
+def page() -> str:
+    """The whole page as it should be."""
+    tested, long = tests(), runs()
+    counted = sum(len(said) for files in tested.values() for said in files.values())
+    text = [
+        "# What must not happen",
+        "",
+        "Each row is a failure that users reported of one agent or another, and the tests that hold it off here. This",
+        "page is written by `make docs` from the tests' own names; a test fails when a row has none or the page is",
+        "behind.",
+        "",
+        f"{len(REPORTED)} rows, {counted} tests in `make test`, "
+        f"{len({file for files in long.values() for file in files})} long runs in `make soak`.",
+        "",
+        "| Row | What users reported | `make test` | `make soak` |",
+        "|---|---|---|---|",
+    ]
+    for row, reported in REPORTED.items():
+        count = sum(len(said) for said in tested[row].values())
+        text.append(f"| [R{row}](#r{row}) | {reported} | {count or ''} | {len(long[row]) or ''} |")
+    for row, reported in REPORTED.items():
+        text += ["", f"## R{row}", "", reported]
+        if row in LIMITS:
+            text += ["", f"Not shown: {LIMITS[row]}"]
+        text.append("")
+        text += [f"- `{file}` (`make test`): {'; '.join(said)}" for file, said in tested[row].items()]
+        text += [f"- `{file}` (`make soak`): {said}" for file, said in long[row].items()]
+    return "\n".join(text) + "\n"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--check", action="store_true")
+    options = parser.parse_args()
+    text = page()
+    if options.check:
+        same = PAGE.exists() and text == PAGE.read_text()
+        print(
+            "docs/reliability.md is as the tests" if same else "docs/reliability.md differs; run: make docs"
+        )
+        return 0 if same else 1
+    PAGE.write_text(text)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
