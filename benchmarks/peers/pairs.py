@@ -42,7 +42,7 @@ class Process:
     """A worker that obeys."""
 
     def __init__(self, python: str, framework: str, peer: str, folder: Path, env: dict[str, str]) -> None:
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         began = time.perf_counter()
         with (folder / "stderr").open("wb") as errors:
             self._process = subprocess.Popen(
@@ -96,8 +96,10 @@ def measure(python: str, framework: str, peer: ModuleType, rounds: int, folder: 
     """Every view; raises RuntimeError where the peer collected nothing."""
     collector = Collector()
     starts = []
-    for number in range(3):
-        with _started(python, framework, peer, folder / f"start{number}", collector) as both:
+    for _ in range(
+        3
+    ):  # in one folder: stores and tables are there from the second start on, as they mostly are
+        with _started(python, framework, peer, folder / "start", collector) as both:
             starts.append(both["watched"].start_s - both["bare"].start_s)
     costs = {}
     with _started(python, framework, peer, folder / "run", collector) as both:
