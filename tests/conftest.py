@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 
 from apm_agent.testing.leaks import DESCRIPTORS, THREADS, leaving_nothing
+from demo_apps import demo_store
+
+__all__ = ["demo_store"]
 
 _NEVER_SKIPPED = ("browser", "server", "tools")
 

@@ -8,129 +8,31 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
 from api import ask, ask_until
-from servers import EXAMPLES, PYTHON, environment, free_port, gunicorn, running, uvicorn
+from demo_apps import ENDPOINTS, FAULTS, RATES, SECONDS, Apps, Fault, start
+from servers import PYTHON, environment, free_port, running
 
 pytestmark = pytest.mark.server
 
-SECONDS = 15
-RATES = {"shop": 6, "feed": 5, "notes": 5}
-
-
-class Fault(NamedTuple):
-    """A line with a planted fault, and the endpoint it makes slow."""
-
-    file: str
-    line: int
-    kind: str
-    service: str = ""
-    endpoint: str = ""
-    endpoint_kind: str = "web"
-
-
-#: (file, kind) of a marker → service, endpoint and its kind.
-ENDPOINTS = {
-    ("shop.py", "repeated_query"): ("shop", "GET /orders", "web"),
-    ("shop.py", "slow_template"): ("shop", "GET /report", "web"),
-    ("shop.py", "hot_line"): ("shop", "GET /products/<int:product_id>/price", "web"),
-    ("shop.py", "memory_growth"): ("shop", "GET /recommended", "web"),
-    ("shop.py", "failure"): ("shop", "GET /checkout/<int:order_id>", "web"),
-    ("feed.py", "hot_line"): ("feed", "GET /ranking", "web"),
-    ("feed.py", "blocked_loop"): ("feed", "GET /digest", "web"),
-    ("feed.py", "slow_upstream"): ("feed", "GET /weather/{city}", "web"),
-    ("notes/views.py", "repeated_query"): ("notes", "GET /authors/", "web"),
-    ("notes/views.py", "slow_template"): ("notes", "GET /calendar/", "web"),
-    ("jobs.py", "repeated_query"): ("jobs", "nightly invoices", "background"),
-    ("jobs.py", "hot_line"): ("jobs", "rebuild index", "background"),
-}
-
-
-def planted() -> list[Fault]:
-    """Every `# planted: <kind>` of the example apps."""
-    found = []
-    for path in sorted(EXAMPLES.rglob("*.py")):
-        file = path.relative_to(EXAMPLES).as_posix()
-        for number, text in enumerate(path.read_text().splitlines(), 1):
-            if match := re.search(r"# planted: (\w+)", text):
-                found.append(Fault(file, number, match[1], *ENDPOINTS.get((file, match[1]), ())))
-    return found
-
-
-FAULTS = planted()
-
-
-class Apps(NamedTuple):
-    """Base URLs of the running apps."""
-
-    shop: str
-    feed: str
-    notes: str
-
-
-def start(stack: ExitStack, folder: Path, **variables: str) -> Apps:
-    """All apps under their real servers, until the stack is closed."""
-    ports = {name: free_port() for name in ("shop", "feed", "notes", "upstream")}
-    env = environment(
-        PYTHONHASHSEED="0",  # Werkzeug's Allow header lists a set
-        EXAMPLE_DATA=str(folder),
-        FEED_UPSTREAM=f"http://127.0.0.1:{ports['upstream']}",
-        **variables,
-    )
-    subprocess.run(
-        [PYTHON, "manage.py", "seed"], cwd=EXAMPLES, env={**env, "APM_AGENT_ENABLED": "off"}, check=True
-    )
-    commands = {
-        "upstream": [PYTHON, "upstream.py", str(ports["upstream"])],
-        "shop": gunicorn("shop:app", ports["shop"]),
-        "feed": uvicorn("feed:app", ports["feed"]),
-        "notes": gunicorn("notes.wsgi", ports["notes"]),
-    }
-    urls = {}
-    for name, command in commands.items():
-        given = {**env, "APM_AGENT_SERVICE": name} if "EXAMPLE_BARE" not in variables else env
-        urls[name] = stack.enter_context(running(command, port=ports[name], env=given, cwd=EXAMPLES)).url
-    del urls["upstream"]
-    return Apps(**urls)
-
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return f"sqlite:///{tmp_path_factory.mktemp('store')}/apm.db"
-
-
-@pytest.fixture(scope="module")
-def dashboard(store: str) -> Iterator[str]:
+def watched(demo_store: str) -> Iterator[str]:
+    """The URL of a dashboard of what the apps left."""
     port = free_port()
-    command = [PYTHON, "-m", "apm_agent", "dashboard", "--store", store, "--port", str(port), "--no-browser"]
+    command = [
+        PYTHON, "-m", "apm_agent", "dashboard", "--store", demo_store, "--port", str(port), "--no-browser"
+    ]  # fmt: skip
     with running(command, port=port) as program:
         yield program.url
 
 
-@pytest.fixture(scope="module")
-def watched(store: str, dashboard: str, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The dashboard's URL, after all apps were called for a while and the jobs ran."""
-    with ExitStack() as stack:
-        apps = start(stack, tmp_path_factory.mktemp("watched"), APM_AGENT_STORE=store)
-        load = [
-            subprocess.Popen(
-                [PYTHON, "load.py", name, url, "--rate", str(RATES[name]), "--seconds", str(SECONDS)],
-                cwd=EXAMPLES, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            )
-            for name, url in apps._asdict().items()
-        ]  # fmt: skip
-        env = environment(APM_AGENT_STORE=store, APM_AGENT_SERVICE="jobs")
-        subprocess.run(
-            [PYTHON, "jobs.py", "--rounds", "5", "--pause", "0.5"], cwd=EXAMPLES, env=env, check=True
-        )
-        for process in load:
-            printed, _ = process.communicate(timeout=SECONDS + 60)
-            assert process.returncode == 0, printed
-    # Stopped: each worker wrote what it had as it ended.
-    return dashboard
+def asked(base: str, question: str, **parameters: str) -> dict[str, Any]:
+    """As `ask`, of the whole day: when in the session the apps were called is not known."""
+    return ask(base, question, range="24h", **parameters)
 
 
 def test_every_marker_belongs_to_an_endpoint() -> None:
@@ -142,7 +44,7 @@ def test_every_call_of_every_app_was_counted(watched: str) -> None:
     rows = [
         row
         for kind in ("web", "background", "stream")
-        for row in ask(watched, "endpoints", limit="1000", kind=kind)["endpoints"]
+        for row in asked(watched, "endpoints", limit="1000", kind=kind)["endpoints"]
     ]
     counts = dict.fromkeys(RATES, 0)
     for row in rows:
@@ -160,7 +62,7 @@ def test_every_call_of_every_app_was_counted(watched: str) -> None:
     "fault", [f for f in FAULTS if f.kind != "failure"], ids=lambda f: f"{f.file}-{f.kind}"
 )
 def test_a_planted_fault_is_found_and_named_with_its_line(watched: str, fault: Fault) -> None:
-    found = ask(watched, "endpoint", name=fault.endpoint, kind=fault.endpoint_kind, service=fault.service)
+    found = asked(watched, "endpoint", name=fault.endpoint, kind=fault.endpoint_kind, service=fault.service)
     place = f"{fault.file}:{fault.line}"
     of_kind = [each for each in found["insights"] if each["kind"] == fault.kind]
     assert place in [_place(each["where"]) for each in of_kind], found["insights"]
@@ -171,17 +73,17 @@ def test_a_planted_fault_is_found_and_named_with_its_line(watched: str, fault: F
 
 def test_a_failure_is_named_with_its_line(watched: str) -> None:
     fault = next(f for f in FAULTS if f.kind == "failure")
-    failed = ask(watched, "traces", name=fault.endpoint, failed="1")["traces"]
+    failed = asked(watched, "traces", name=fault.endpoint, failed="1")["traces"]
     assert failed
-    trace = ask(watched, "trace", id=failed[0]["id"])["trace"]
+    trace = asked(watched, "trace", id=failed[0]["id"])["trace"]
     assert trace["error"]["type"] == "ValueError"
     assert f"{trace['error']['file']}:{trace['error']['line']}" == f"{fault.file}:{fault.line}"
 
 
-def test_why_says_the_same_in_the_terminal(watched: str, store: str) -> None:
+def test_why_says_the_same_in_the_terminal(demo_store: str) -> None:
     fault = next(f for f in FAULTS if f.endpoint == "GET /orders")
     told = subprocess.run(
-        [PYTHON, "-m", "apm_agent", "why", "GET /orders", "--store", store],
+        [PYTHON, "-m", "apm_agent", "why", "GET /orders", "--store", demo_store, "--range", "24h"],
         env=environment(), capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert f"{fault.file}:{fault.line}" in told.stdout
@@ -189,11 +91,11 @@ def test_why_says_the_same_in_the_terminal(watched: str, store: str) -> None:
 
 
 def test_def_routes_have_their_own_samples(watched: str) -> None:
-    profile = ask(watched, "profile", name="GET /ranking", kind="web", service="feed")
+    profile = asked(watched, "profile", name="GET /ranking", kind="web", service="feed")
     assert "rank" in profile["frames"]["function"]
 
 
-def test_the_dashboard_is_mounted_in_django(store: str, tmp_path: Path) -> None:
+def test_the_dashboard_is_mounted_in_django(tmp_path: Path) -> None:
     with ExitStack() as stack:
         apps = start(stack, tmp_path, APM_AGENT_STORE=f"sqlite:///{tmp_path}/own.db")
         ask_until(f"{apps.notes}/apm", "endpoints", lambda found: True)

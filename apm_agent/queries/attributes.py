@@ -17,6 +17,12 @@ COLUMNS = (
 )
 _KINDS = ("db", "http", "template", "cache", "wait", "gc")
 
+#: Which of several that say the same is named first: what one can act on.
+_ORDER = (
+    "endpoint", "error", "status", "release", "queries", "most time in", "memory kept", "waited to begin", "worker",
+    "host", "service", "kind", "method",
+)  # fmt: skip
+
 #: A kind of time dominates from this share on; a wait to begin is told from this share of the duration on.
 _MOSTLY, _WAITED = 0.5, 0.1
 _MANY_QUERIES = ((100, "over 100"), (20, "21 to 100"), (5, "6 to 20"), (0, "1 to 5"))
@@ -44,6 +50,11 @@ def catalogue_of(connection: Connection, endpoints: dict[int, Endpoint]) -> Cata
         {row[0]: row[1] for row in releases},
         {row[0]: (row[1], row[2]) for row in workers},
     )
+
+
+def order_of(attribute: str) -> int:
+    """The rank of an attribute among those that say the same; what the application named itself comes last."""
+    return _ORDER.index(attribute) if attribute in _ORDER else len(_ORDER)
 
 
 def values_of(row: Row, known: Catalogue) -> Iterator[Value]:

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from apm_agent.queries.attributes import COLUMNS, Catalogue, catalogue_of, values_of
+from apm_agent.queries.attributes import COLUMNS, Catalogue, catalogue_of, order_of, values_of
 from apm_agent.queries.connection import Connection, Row
 from apm_agent.queries.scope import Scope, scope_of, select
 from apm_agent.queries.significance import more_often
@@ -159,7 +159,7 @@ def _shared(inside: list[Row], outside: list[Row], known: Catalogue) -> list[dic
     )
     ranked = sorted(
         ((count / len(inside) - there[value] / max(1, len(outside)), value) for value, count in here.items()),
-        key=lambda each: (-each[0], each[1]),
+        key=lambda each: (-each[0], order_of(each[1][0]), each[1]),
     )
     made: list[dict[str, Any]] = []
     often: Counter[str] = Counter()
@@ -169,7 +169,7 @@ def _shared(inside: list[Row], outside: list[Row], known: Catalogue) -> list[dic
             break
         counts = here[attribute, value], there[attribute, value]
         if counts in told:  # as good as certainly the same transactions, said in other words
-            told[counts]["also"].append({"attribute": attribute, "value": value})
+            told[counts]["also"].append({"attribute": attribute, "value": _named(attribute, value, known)})
             continue
         often[attribute] += 1
         if often[attribute] > _EACH:
@@ -187,7 +187,7 @@ def _told(
     endpoint = known.endpoints.get(value) if attribute == "endpoint" else None
     return {
         "attribute": attribute,
-        "value": endpoint.name if endpoint else value,
+        "value": _named(attribute, value, known),
         "inside": round(counts[0] / of[0], 6),
         "outside": round(counts[1] / of[1], 6) if of[1] else None,
         "inside_count": counts[0],
@@ -198,6 +198,10 @@ def _told(
         else None,
         "also": [],
     }
+
+
+def _named(attribute: str, value: str, known: Catalogue) -> str:
+    return known.endpoints[value].name if attribute == "endpoint" else value
 
 
 def _median(rows: list[Row]) -> float | None:

@@ -33,7 +33,10 @@ test('a box within one cell is that cell; one outside is none', () => {
     count: 4,
   });
   assert.equal(selectionOf(grid, { from: 0, to: 500, lowMs: 1, highMs: 100 }), null);
-  assert.equal(selectionOf({ ...grid, heatmap: { edges_ms: [], counts: [] } }, { from: 600, to: 700, lowMs: 1, highMs: 9 }), null);
+  assert.equal(
+    selectionOf({ ...grid, heatmap: { edges_ms: [], counts: [] } }, { from: 600, to: 700, lowMs: 1, highMs: 9 }),
+    null,
+  );
 });
 
 test('a box is itself again', () => {

@@ -75,15 +75,15 @@ def test_each_value_with_its_shares_the_largest_difference_first(hour: Path) -> 
     told = [(each["attribute"], each["value"], each["inside"], each["outside"]) for each in found["shared"]]
     assert told == [
         ("endpoint", "GET /orders", 1.0, 0.0),
-        ("host", "web-2", 1.0, 0.2),
+        ("release", "2.0", 1.0, 0.2),
         ("context plan", "pro", 0.333333, 0.0),
     ]
     first, second, third = found["shared"]
     assert (first["inside_count"], first["outside_count"], first["sure"]) == (30, 0, True)
     assert first["endpoint"] == {"name": "GET /orders", "kind": "web", "service": "shop"}
     also = [(each["attribute"], each["value"]) for each in first["also"]]
-    assert also == [("most time in", "db"), ("queries", "over 100")]
-    assert {"attribute": "release", "value": "2.0"} in second["also"]
+    assert also == [("queries", "over 100"), ("most time in", "db")]
+    assert {"attribute": "host", "value": "web-2"} in second["also"]
     assert third["sure"] is True
 
 
@@ -101,8 +101,8 @@ def test_a_band_of_time_is_held_against_the_rest(hour: Path) -> None:
     found = asked(hour, Box(Window(NOON + 600, NOON + 1200, None, False)), BASE)
     assert (found["selected"]["count"], found["others"]["count"]) == (50, 80)
     first = found["shared"][0]
-    assert (first["attribute"], first["inside"], first["outside"]) == ("host", 1.0, 0.0)
-    assert {"attribute": "release", "value": "2.0"} in first["also"]
+    assert (first["attribute"], first["inside"], first["outside"]) == ("release", 1.0, 0.0)
+    assert {"attribute": "host", "value": "web-2"} in first["also"]
 
 
 def test_filters_narrow_both_sides(hour: Path) -> None:

@@ -31,7 +31,13 @@ export interface Cells {
 export function cellsOf({ series, heatmap }: Grid, box: Box): Cells | null {
   const { t, step } = series;
   const edges = heatmap.edges_ms;
-  const columns = span(t.length, (i) => t[i]! + step / 2, box.from, box.to, (i) => [t[i]!, t[i]! + step]);
+  const columns = span(
+    t.length,
+    (i) => t[i]! + step / 2,
+    box.from,
+    box.to,
+    (i) => [t[i]!, t[i]! + step],
+  );
   const rows = span(
     edges.length - 1,
     (j) => middle(edges[j]!, edges[j + 1]!),

@@ -1,15 +1,17 @@
 /** Latency of every call: a heatmap with percentiles, calls and errors under it, and a box of calls drawn by mouse or keys. */
 import type { ComponentChildren } from 'preact';
 import { useCallback, useMemo } from 'preact/hooks';
-import type uPlot from 'uplot';
 import type { Common, HeatmapData, Series } from '../api/types.ts';
 import { type Box, type Selection, boxOf, cellsOf, firstCells, moved, selectionOf } from '../draw/box.ts';
-import { Chart } from '../draw/chart.tsx';
-import { type Marker, drawBand, drawBox, makeHeatmap } from '../draw/heatmap.ts';
-import { makeVolume } from '../draw/volume.ts';
+import type { Marker } from '../draw/heatmap.ts';
 import { useQuery } from '../state/query.ts';
 import * as f from '../text/format.ts';
+import { later } from './later.tsx';
 import { Panel } from './panel.tsx';
+
+/** What draws them is the heaviest part of a page. */
+const Heat = later(() => import('./heat.tsx'), 252);
+const Volume = later(() => import('./volume.tsx'), 84);
 
 export interface Latencies {
   series: Series;
@@ -52,9 +54,6 @@ export function Latency({ data, title, sub, noun, count, errors, box, select, ma
     () => ({ series: data.series, heatmap: data.heatmap, from: data.window.from, to: data.window.to, markers: markers ?? [] }),
     [data],
   );
-  const same = [box?.from, box?.to, box?.lowMs, box?.highMs];
-  const settle = useCallback((plot: uPlot) => drawBox(plot, box), same);
-  const settleBand = useCallback((plot: uPlot) => drawBand(plot, box), same);
   const { series } = data;
   const known = series.p95_ms.filter((value): value is number => value !== null);
   const summary = known.length
@@ -77,35 +76,26 @@ export function Latency({ data, title, sub, noun, count, errors, box, select, ma
         tabIndex={0}
         onKeyDown={keys}
       >
-        <Chart
-          make={(host, tip) => makeHeatmap(host, input, tip, select)}
-          data={input}
-          label={summary + told}
-          height={252}
-          settle={settle}
-        />
+        <Heat input={input} label={summary + told} box={box} select={select} />
       </div>
-      <Chart
-        make={(host) => makeVolume(host, input)}
-        data={input}
+      <Volume
+        input={input}
         label={`${noun[0]!.toUpperCase()}${noun.slice(1)}s and errors per minute. ${f.plural(errors, 'error')} in ${f.plural(count, noun)}.`}
-        height={84}
-        settle={settleBand}
-      >
-        <span class="chart-note legend">
-          <span>
-            <i class="swatch volume" />
-            {noun}s per minute
-          </span>
-          <span>
-            <i class="swatch errors" />
-            errors
-          </span>
-          <span class="faint keys-note">
-            <kbd>← ↑ ↓ →</kbd> draw a box, <kbd>Shift</kbd> larger, <kbd>Esc</kbd> clear
-          </span>
+        box={box}
+      />
+      <span class="chart-note legend">
+        <span>
+          <i class="swatch volume" />
+          {noun}s per minute
         </span>
-      </Chart>
+        <span>
+          <i class="swatch errors" />
+          errors
+        </span>
+        <span class="faint keys-note">
+          <kbd>← ↑ ↓ →</kbd> draw a box, <kbd>Shift</kbd> larger, <kbd>Esc</kbd> clear
+        </span>
+      </span>
       {children}
       <AsTable series={series} />
     </Panel>

@@ -21,7 +21,8 @@ export function EndpointLatency({ data, identity }: { data: EndpointAnswer; iden
     >
       {box && (
         <p class="selection" role="status">
-          <b>{f.plural(box.count, 'call')}</b> of {f.ms(box.lowMs)} to {f.ms(box.highMs)}, {f.clock(box.from)} to {f.clock(box.to)}
+          <b>{f.plural(box.count, 'call')}</b> of {f.ms(box.lowMs)} to {f.ms(box.highMs)}, {f.clock(box.from)} to{' '}
+          {f.clock(box.to)}
           <a class="link" href={query.link('traces', { ...identity, ...inBox(box) })}>
             Open their traces
           </a>{' '}

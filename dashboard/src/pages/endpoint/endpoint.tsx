@@ -4,6 +4,7 @@ import { useAnswer } from '../../api/use.ts';
 import { Histogram } from '../../draw/histogram.tsx';
 import { Ran } from '../../parts/blame.tsx';
 import { Insights } from '../../parts/insights.tsx';
+import { later } from '../../parts/later.tsx';
 import { Panel } from '../../parts/panel.tsx';
 import { Empty, Loaded } from '../../parts/states.tsx';
 import { Table } from '../../parts/table.tsx';
@@ -16,9 +17,10 @@ import { Bands } from './bands.tsx';
 import { Closer } from './closer.tsx';
 import { EndpointLatency } from './box.tsx';
 import { Header } from './header.tsx';
-import { Memory } from './memory.tsx';
 import { Profile } from './profile.tsx';
 import { Statements } from './statements.tsx';
+
+const Memory = later(() => import('./memory.tsx'), 260);
 
 export default function Endpoint() {
   const query = useQuery();

@@ -7,7 +7,7 @@ import { Panel } from '../../parts/panel.tsx';
 import * as f from '../../text/format.ts';
 import { FORMULAS } from '../../text/formulas.ts';
 
-export function Memory({ data }: { data: EndpointAnswer }) {
+export default function Memory({ data }: { data: EndpointAnswer }) {
   const { memory, series, window } = data;
   const input = useMemo(() => ({ series, from: window.from, to: window.to }), [data]);
   const drawn = series.rss_kb?.some((value) => value !== null) ?? false;

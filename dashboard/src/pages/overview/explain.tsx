@@ -56,13 +56,18 @@ function Shared({ data, count }: { data: ExplainAnswer; count: number }) {
   if (!selected.count)
     return (
       <p class="empty-line">
-        {count ? 'Single requests of that time are not kept any more: only their counts are.' : 'There is no request in this box.'}
+        {count
+          ? 'Single requests of that time are not kept any more: only their counts are.'
+          : 'There is no request in this box.'}
       </p>
     );
   return (
     <>
       {shared.length ? (
-        <ul class="shared" data-tip="Share of the selected requests with this value, and (mark) of the others. Largest difference first.">
+        <ul
+          class="shared"
+          data-tip="Share of the selected requests with this value, and (mark) of the others. Largest difference first."
+        >
           {shared.map((one) => (
             <li key={`${one.attribute} ${one.value}`}>
               <One one={one} of={[selected.looked_at, others.looked_at]} />
@@ -70,7 +75,9 @@ function Shared({ data, count }: { data: ExplainAnswer; count: number }) {
           ))}
         </ul>
       ) : (
-        <p class="empty-line">{others.count ? 'Nothing that is recorded tells them from the others.' : 'There are no others to compare them with.'}</p>
+        <p class="empty-line">
+          {others.count ? 'Nothing that is recorded tells them from the others.' : 'There are no others to compare them with.'}
+        </p>
       )}
       {(thin || sampled) && (
         <p class="explain-note">
@@ -125,5 +132,4 @@ function One({ one, of }: { one: SharedValue; of: [number, number] }) {
   );
 }
 
-const words = (attribute: string, value: string): string =>
-  attribute === 'most time in' ? (KIND_NAMES[value] ?? value) : value;
+const words = (attribute: string, value: string): string => (attribute === 'most time in' ? (KIND_NAMES[value] ?? value) : value);

@@ -19,19 +19,36 @@ export function Figures({ data }: { data: OverviewAnswer }) {
   return (
     <section class="panel" aria-label="Key figures">
       <div class="kpis five">
-        <Kpi label="Throughput" formula="rate" value={<Figure text={`${f.rate(kpi.per_min.value)} req/min`} />} note={<Than share={change(kpi.per_min)} neutral />}>
+        <Kpi
+          label="Throughput"
+          formula="rate"
+          value={<Figure text={`${f.rate(kpi.per_min.value)} req/min`} />}
+          note={<Than share={change(kpi.per_min)} neutral />}
+        >
           <Spark values={kpi.per_min.spark} width={78} height={30} />
         </Kpi>
-        <Kpi label="Median latency" formula="p50" value={<Big figure={kpi.p50_ms} count={total.count} />} note={<Than share={change(kpi.p50_ms)} />}>
+        <Kpi
+          label="Median latency"
+          formula="p50"
+          value={<Big figure={kpi.p50_ms} count={total.count} />}
+          note={<Than share={change(kpi.p50_ms)} />}
+        >
           <Spark values={kpi.p50_ms.spark} width={78} height={30} worse={(change(kpi.p50_ms) ?? 0) > WORSE} />
         </Kpi>
-        <Kpi label="p95 latency" formula="p95" value={<Big figure={kpi.p95_ms} count={total.count} />} note={<Than share={change(kpi.p95_ms)} />}>
+        <Kpi
+          label="p95 latency"
+          formula="p95"
+          value={<Big figure={kpi.p95_ms} count={total.count} />}
+          note={<Than share={change(kpi.p95_ms)} />}
+        >
           <Spark values={kpi.p95_ms.spark} width={78} height={30} worse={(change(kpi.p95_ms) ?? 0) > WORSE} />
         </Kpi>
         <Kpi
           label="Errors"
           formula="errors"
-          value={<span class={errors > 0.01 ? 'bad' : ''}>{f.percent(kpi.error_rate.value, errors >= 0.1 || !errors ? 1 : 2)}</span>}
+          value={
+            <span class={errors > 0.01 ? 'bad' : ''}>{f.percent(kpi.error_rate.value, errors >= 0.1 || !errors ? 1 : 2)}</span>
+          }
           note={
             total.errors ? (
               <a class="link" href={query.link('traces', { failed: 1, sort: 'time' })}>
@@ -59,7 +76,13 @@ export function Figures({ data }: { data: OverviewAnswer }) {
 
 /** Threads or tasks at work are often far below one. */
 const busy = (value: number | null): string =>
-  value === null ? f.NONE : value >= 9.95 ? value.toFixed(0) : value >= 0.095 || value === 0 ? value.toFixed(1) : value.toPrecision(1);
+  value === null
+    ? f.NONE
+    : value >= 9.95
+      ? value.toFixed(0)
+      : value >= 0.095 || value === 0
+        ? value.toFixed(1)
+        : value.toPrecision(1);
 
 const Than = ({ share, neutral = false }: { share: number | null; neutral?: boolean }) =>
   share === null ? (

@@ -20,7 +20,9 @@ export function FixFirst({ data }: { data: OverviewAnswer }) {
           ))}
         </ul>
       ) : (
-        <p class="empty-line">No cause stands out in this range. The endpoints below are ranked by what they cost all the same.</p>
+        <p class="empty-line">
+          No cause stands out in this range. The endpoints below are ranked by what they cost all the same.
+        </p>
       )}
     </Panel>
   );
@@ -65,8 +67,7 @@ const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\
 
 function Cost({ cause }: { cause: Cause }) {
   const failures = cause.kind === 'error_burst' ? Number(cause.evidence?.['failures']) : 0;
-  if (failures)
-    return <span data-tip="Calls that failed since the rate rose.">{f.plural(failures, 'failed request')}</span>;
+  if (failures) return <span data-tip="Calls that failed since the rate rose.">{f.plural(failures, 'failed request')}</span>;
   if (cause.cost_kb !== null && cause.cost_kb > 0)
     return (
       <span data-tip={`Memory kept, added up over the ${f.plural(cause.transactions, 'call')} in which it was seen.`}>

@@ -25,7 +25,11 @@ export function TimeByKind({ data: { series, window } }: { data: OverviewAnswer 
     <Panel
       id="kinds"
       title="Where the time goes"
-      sub={<span data-tip="All time of all requests in this range, added up; waits before they began apart.">{f.span(whole)} in all</span>}
+      sub={
+        <span data-tip="All time of all requests in this range, added up; waits before they began apart.">
+          {f.span(whole)} in all
+        </span>
+      }
     >
       <svg
         class="kind-chart"

@@ -26,9 +26,15 @@ export function Workers({ data }: { data: OverviewAnswer }) {
       {highest ? (
         <Bars workers={shown} most={highest.rss_kb} />
       ) : (
-        <p class="empty-line">{workers.length ? 'None of them says how much memory it has.' : 'No process was heard of lately.'}</p>
+        <p class="empty-line">
+          {workers.length ? 'None of them says how much memory it has.' : 'No process was heard of lately.'}
+        </p>
       )}
-      {known.length > MOST && <p class="hint">The {MOST} largest of {f.whole(known.length)}.</p>}
+      {known.length > MOST && (
+        <p class="hint">
+          The {MOST} largest of {f.whole(known.length)}.
+        </p>
+      )}
       <dl class="facts">
         <div>
           <dt data-tip="The most resident memory that a process had when it last wrote. Its limit is not known here.">Highest</dt>
@@ -60,7 +66,9 @@ export function Workers({ data }: { data: OverviewAnswer }) {
           <dt data-tip="The most time that garbage collections took in one request, of those where it was worth telling.">
             Longest GC
           </dt>
-          <dd>{crew.longest_gc_ms === null ? <Unknown why="No request was held up by collections." /> : f.ms(crew.longest_gc_ms)}</dd>
+          <dd>
+            {crew.longest_gc_ms === null ? <Unknown why="No request was held up by collections." /> : f.ms(crew.longest_gc_ms)}
+          </dd>
         </div>
       </dl>
     </Panel>
