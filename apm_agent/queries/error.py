@@ -46,11 +46,8 @@ def error(  # noqa: PLR0917
     """The failures of one type at one line; None when there are none among those looked at."""
     wanted = (kind, parse_frame(frame))
     scope = scope_of(connection, service, release)
-    group = [
-        each
-        for each in failures(connection, window, scope.releases)
-        if each.key == wanted and each.endpoint in scope.endpoints
-    ]
+    seen = failures(connection, window, scope.releases)
+    group = [each for each in seen if each.key == wanted and each.endpoint in scope.endpoints]
     if not group:
         return None
     kept = [each for each in group if each.kept]
@@ -68,7 +65,9 @@ def error(  # noqa: PLR0917
             )
         ],
         "series": _series(window, group),
-        "shared": _shared(connection, window, scope, group),
+        "shared": _shared(
+            connection, window, scope, group, seen[-1].started if len(seen) >= MOST else window.start_ns
+        ),
         "traces": [listed(each, scope.endpoints) for each in rows],
         "log": [
             {"t_ms": millis(offset), "level": level, "logger": logger, "text": text}
@@ -158,12 +157,14 @@ def _series(window: Window, group: list[Failure]) -> dict[str, Any]:
     return {"t": grid.starts, "step": grid.step, "count": counts}
 
 
-def _shared(connection: Connection, window: Window, scope: Scope, group: list[Failure]) -> dict[str, Any]:
+def _shared(
+    connection: Connection, window: Window, scope: Scope, group: list[Failure], since: int
+) -> dict[str, Any]:
     """What these have in common that other transactions of the same endpoints have not."""
     known = catalogue_of(connection, scope.endpoints)
     every = -(-len(group) // _MOST_INSIDE)
     inside = _rows(connection, ATTRIBUTES, "transactions x", [each.transaction for each in group[::every]])
-    outside = _others(connection, window, scope, group)
+    outside = _others(connection, window, scope, group, since)
     here, there = (
         Counter(value for each in rows for value in set(values_of(each, known)) if value[0] not in _ITSELF)
         for rows in (inside, outside)
@@ -203,8 +204,10 @@ def _shared(connection: Connection, window: Window, scope: Scope, group: list[Fa
     }
 
 
-def _others(connection: Connection, window: Window, scope: Scope, group: list[Failure]) -> list[Row]:
-    """Transactions of the same endpoints, and of the same time, that did not fail so.
+def _others(
+    connection: Connection, window: Window, scope: Scope, group: list[Failure], since: int
+) -> list[Row]:
+    """Transactions of the same endpoints, and of the same time (`since` then), that did not fail so.
 
     Of very many the first part of each of a hundred equal slices of that time: what is told of releases or hosts
     must not come of looking at another time.
@@ -214,12 +217,11 @@ def _others(connection: Connection, window: Window, scope: Scope, group: list[Fa
         endpoint for endpoint, _ in Counter(each.endpoint for each in group).most_common(_MOST_ENDPOINTS)
     ]
     only = "" if scope.releases is None else f" AND x.release_id IN ({', '.join('?' * len(scope.releases))})"
-    start = window.start_ns if len(group) < MOST else group[-1].started
     end = min(window.end_ns, time.time_ns() + 10**9)
     counted = totals(connection, window.pieces(), scope.releases)
     calls = sum(counted[endpoint].count for endpoint in endpoints if endpoint in counted)
     slices = _SLICES if calls > _MOST_OUTSIDE else 1
-    every = max(1, -(-(end - start) // slices))
+    every = max(1, -(-(end - since) // slices))
     length = max(1, round(every * min(1, _MOST_OUTSIDE / max(1, calls))))
     found: list[Row] = []
     for endpoint in endpoints:
@@ -227,6 +229,6 @@ def _others(connection: Connection, window: Window, scope: Scope, group: list[Fa
             "WITH RECURSIVE slices (at) AS (VALUES (?) UNION ALL SELECT at + ? FROM slices WHERE at + ? < ?)"
             f" SELECT {ATTRIBUTES} FROM slices CROSS JOIN transactions x"
             f" WHERE x.endpoint_id = ? AND x.started_at >= at AND x.started_at < at + ?{only} LIMIT ?",
-            (start, every, every, end, endpoint, length, *(scope.releases or ()), 5 * _MOST_OUTSIDE),
+            (since, every, every, end, endpoint, length, *(scope.releases or ()), 5 * _MOST_OUTSIDE),
         )
     return [row for row in found if row[0] not in mine]

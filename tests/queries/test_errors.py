@@ -145,3 +145,23 @@ def test_one_there_is_not(connection: Connection, hour: Window) -> None:
     assert error(connection, hour, "HTTP 503") is not None
     with pytest.raises(QuestionError, match=r"frame='shop\.py' is not the id of a frame"):
         error(connection, hour, "ValueError", "shop.py")
+
+
+def test_of_very_many_the_newest_are_looked_at_and_compared_with_their_own_time(
+    tmp_path: Path, hour: Window, now: int
+) -> None:
+    """What ran before the oldest failure looked at is not held against them."""
+    for version, first, failing in (("1.0", 3000, 300), ("2.0", 1500, 2000)):
+        start = now - first * SECOND
+        made = [record(at=start + number * SECOND // 2, status=500, kept=None) for number in range(failing)]
+        made += [record(at=start + number * SECOND, kept=None) for number in range(1000)]
+        store = SQLiteStore(str(tmp_path / "many.db"), process(release=version), 2**30)
+        store.write(made, {})
+        store.close()
+    with connect(f"sqlite:///{tmp_path}/many.db") as connection:
+        found = errors(connection, hour)
+        assert (found["failed"], found["of"], found["more"]) == (2000, 2300, True)
+        told = error(connection, hour, "HTTP 500")
+    assert told is not None
+    assert {each["attribute"] for each in told["shared"]["values"]} == {"status"}
+    assert 300 < told["shared"]["outside"] <= 1000

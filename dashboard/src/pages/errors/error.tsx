@@ -1,6 +1,7 @@
 /** One error: how the code came there, what its failures share, and when they happen. */
 import type { ErrorAnswer } from '../../api/errors.ts';
 import { useAnswer } from '../../api/use.ts';
+import { later } from '../../parts/later.tsx';
 import { Panel } from '../../parts/panel.tsx';
 import { Loaded } from '../../parts/states.tsx';
 import { Table } from '../../parts/table.tsx';
@@ -11,7 +12,9 @@ import { Header } from './header.tsx';
 import { Log } from './log.tsx';
 import { Shared } from './shared.tsx';
 import { Stack } from './stack.tsx';
-import { Trend } from './trend.tsx';
+
+// its chart is the heaviest part of the page
+const Trend = later<{ data: ErrorAnswer }>(() => import('./trend.tsx').then((module) => ({ default: module.Trend })), 220);
 
 export default function OneError() {
   const query = useQuery();

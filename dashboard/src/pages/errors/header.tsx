@@ -10,7 +10,7 @@ import { shortType } from './errors.tsx';
 export function Header({ data, path }: { data: ErrorAnswer; path: string }) {
   const query = useQuery();
   const { error, messages } = data;
-  const releases = error.releases.map(({ release, count }) => `${f.tame(release ?? 'no release', 30)} ${f.whole(count)}`).join(', ');
+  const releases = error.releases.map(({ release, count }) => `${f.whole(count)} in ${release ? f.tame(release, 30) : 'none'}`).join(', ');
   return (
     <section class="panel" aria-labelledby="error-title">
       <div class="headline">

@@ -25,12 +25,15 @@ export function Trend({ data }: { data: ErrorAnswer }) {
 
 function makeBars(host: HTMLElement, { series, window }: ErrorAnswer): uPlot {
   const { from, to } = window;
+  const most = Math.max(...series.count, 1);
+  // the running step ends with the range: its bar stands in the middle of what there is of it
+  const middles = series.t.map((t) => (Math.max(t, from) + Math.min(t + series.step, to)) / 2);
   return new uPlot(
     {
       width: host.clientWidth,
       height: 120,
       padding: [8, 12, 0, 0],
-      scales: { x: { range: [from, to] }, y: { range: (_, __, max) => [0, Math.max(max, 1) * 1.12] } },
+      scales: { x: { range: [from, to] }, y: { range: () => [0, most * 1.12] } },
       axes: [
         timeAxis(from, to),
         { ...axis(), size: 44, space: 28, values: (_, values) => values.map((v) => (Number.isInteger(v) ? f.whole(v) : '')) },
@@ -49,7 +52,7 @@ function makeBars(host: HTMLElement, { series, window }: ErrorAnswer): uPlot {
       cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
       legend: { show: false },
     },
-    [series.t.map((t) => t + series.step / 2), series.count],
+    [middles, series.count],
     host,
   );
 }

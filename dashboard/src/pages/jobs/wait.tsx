@@ -142,8 +142,8 @@ function Enqueued({ data: { enqueued, job } }: { data: JobAnswer }) {
     },
   ];
   const rest = [
-    enqueued.gone ? `${f.plural(enqueued.gone, 'run')} by what is no longer kept` : '',
-    enqueued.untold ? `of ${f.plural(enqueued.untold, 'run')} it is not told` : '',
+    enqueued.gone ? `${f.plural(enqueued.gone, 'run')} by requests that are no longer kept` : '',
+    enqueued.untold ? `${f.plural(enqueued.untold, 'run')} that do not tell` : '',
   ].filter(Boolean);
   return (
     <Panel id="enqueued" title="Enqueued by" sub={looked(job.looked)}>
@@ -159,8 +159,7 @@ function Enqueued({ data: { enqueued, job } }: { data: JobAnswer }) {
       ) : null}
       {(rest.length > 0 || !enqueued.senders.length) && (
         <p class="empty-line">
-          {enqueued.senders.length ? '' : 'No request that enqueued it is known. '}
-          {rest.length > 0 && `${rest.join(', ')}.`}
+          {enqueued.senders.length ? `And ${rest.join(', ')}.` : `Not known: ${rest.join(', ') || 'no runs'}.`}
         </p>
       )}
     </Panel>
