@@ -27,7 +27,8 @@ export function Menu({
 }) {
   const host = useRef<HTMLDetailsElement>(null);
   useEffect(() => {
-    const box = host.current!;
+    const box = host.current;
+    if (!box) return;
     const close = (back: boolean) => {
       if (!box.open) return;
       box.open = false;
@@ -51,7 +52,8 @@ export function Menu({
     };
   }, [hotkey]);
   const walk = (event: KeyboardEvent) => {
-    const box = host.current!;
+    const box = host.current;
+    if (!box) return;
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (!step || !box.open) return;
     const items = [...box.querySelectorAll<HTMLElement>(ITEMS)];
