@@ -1,6 +1,7 @@
 /** One query: since when is it slow, who sends it, and how does the database go about it? */
 import type { QueryAnswer } from '../../api/queries.ts';
 import { useAnswer } from '../../api/use.ts';
+import { later } from '../../parts/later.tsx';
 import { Panel } from '../../parts/panel.tsx';
 import { Empty, Loaded } from '../../parts/states.tsx';
 import { Table } from '../../parts/table.tsx';
@@ -10,7 +11,9 @@ import * as f from '../../text/format.ts';
 import { Header } from './header.tsx';
 import { Plans } from './plans.tsx';
 import { Senders } from './senders.tsx';
-import { Trend } from './trend.tsx';
+
+// its chart is the heaviest part of the page
+const Trend = later<{ data: QueryAnswer }>(() => import('./trend.tsx').then((module) => ({ default: module.Trend })), 340);
 
 export default function OneQuery() {
   const query = useQuery();
