@@ -10,7 +10,7 @@ sideways. `tests/test_floors.py` reads the drawing below and holds the code to i
        what writes                              what reads
     6  __init__ testing                         __main__
     5  integrations
-    4  agent                                    cli
+    4  agent                                    cli mcp
     3  instruments recording insights           web
     2  tracing profiling config release store   queries exporters plans
     1  model clock errors

@@ -26,6 +26,7 @@ COMMANDS = {
     "export": "apm_agent.cli.export",
     "ship": "apm_agent.cli.ship",
     "dis": "apm_agent.cli.dis",
+    "mcp": "apm_agent.cli.mcp",
     "doctor": "apm_agent.cli.doctor",
 }
 
