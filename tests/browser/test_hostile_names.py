@@ -39,6 +39,7 @@ def test_r39_hostile_names_are_only_shown(visit: Callable[..., Window], haunted:
     (row,) = ask(base, "endpoints")["endpoints"]
     (trace,) = ask(base, "traces")["traces"]
     statement = ask(base, "queries")["queries"][0]["id"]
+    (error,) = ask(base, "errors")["errors"]
     window = visit(haunted, viewport={"width": 1024, "height": 800})
     pages = {
         "endpoints": "endpoints",
@@ -47,6 +48,9 @@ def test_r39_hostile_names_are_only_shown(visit: Callable[..., Window], haunted:
         "trace": f"trace?id={trace['id']}",
         "queries": "queries",
         "query": f"query?id={statement}",
+        "jobs": "jobs",
+        "errors": "errors",
+        "error": f"error?type={quote(error['type'])}&frame={error['frame'] or ''}",
         "health": "health",
     }
     for name, address in pages.items():
