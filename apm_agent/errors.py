@@ -9,6 +9,7 @@ ApmError
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import TypeVar
@@ -41,8 +42,9 @@ class contained:
 
     ``with contained("stopping a profiler"): ...`` logs the first failure of each kind and carries on. It holds
     `Exception` only: `KeyboardInterrupt`, `SystemExit` (a server's worker time-out), `GeneratorExit` and
-    `CancelledError` belong to the application. An instance keeps no state of one use, so it may be shared by
-    threads and entered again while open. The only broad handler of the package.
+    `CancelledError` belong to the application, and so does what a handler of signals raises, which comes wherever the
+    main thread is: a time limit that we swallowed would never end anything. An instance keeps no state of one use, so
+    it may be shared by threads and entered again while open. The only broad handler of the package.
     """
 
     __slots__ = ("what",)
@@ -62,18 +64,24 @@ class contained:
     ) -> bool:
         if kind is None:
             return False
-        if not isinstance(error, Exception):
+        if not isinstance(error, Exception) or _of_a_signal(error):
             return False
         self.note(error)
         return True
 
     def each(self, calls: Iterable[Callable[[_T], object]], argument: _T) -> None:
         """Make every call, whatever those before it raised; cheaper than a block around each."""
+        theirs: BaseException | None = None
         for call in calls:
             try:
                 call(argument)
-            except Exception as error:
-                self.note(error)
+            except BaseException as error:
+                if isinstance(error, Exception) and not _of_a_signal(error):
+                    self.note(error)
+                else:
+                    theirs = error
+        if theirs is not None:
+            raise theirs
 
     def note(self, error: Exception) -> None:
         """Count the failure, log it the first time; never raises."""
@@ -92,3 +100,23 @@ class contained:
                 )
         except Exception:
             return
+
+
+def _of_a_signal(error: Exception) -> bool:
+    """Whether a signal's handler raised it while our code happened to run."""
+    signal = sys.modules.get("signal")
+    if signal is None:  # whoever set a handler imported it
+        return False
+    codes = set()
+    step = error.__traceback__
+    while step is not None:
+        codes.add(step.tb_frame.f_code)
+        step = step.tb_next
+    for number in range(1, signal.NSIG):
+        handler = signal.getsignal(number)
+        if callable(handler) and handler is not signal.default_int_handler:
+            function = getattr(handler, "__func__", handler)
+            code = getattr(function, "__code__", None) or getattr(type(handler).__call__, "__code__", None)
+            if code in codes:
+                return True
+    return False

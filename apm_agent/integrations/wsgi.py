@@ -76,24 +76,28 @@ class Middleware:
             method_of(environ.get("REQUEST_METHOD")),
             path_of(path),
         )
-        environ[KEY] = transaction
-        if "HTTP_X_REQUEST_START" in environ or "HTTP_X_QUEUE_START" in environ:
-            transaction.queue_ns = queue_ns(
-                environ.get("HTTP_X_REQUEST_START"), environ.get("HTTP_X_QUEUE_START")
-            )
-        if "HTTP_TRACEPARENT" in environ:
-            accept(transaction, environ["HTTP_TRACEPARENT"])
-        exchange = Exchange(active, transaction, environ, start_response, framework)
-        try:
+        exchange: Exchange | None = None
+        try:  # from here on: a signal's handler may raise anywhere
+            environ[KEY] = transaction
+            if "HTTP_X_REQUEST_START" in environ or "HTTP_X_QUEUE_START" in environ:
+                transaction.queue_ns = queue_ns(
+                    environ.get("HTTP_X_REQUEST_START"), environ.get("HTTP_X_QUEUE_START")
+                )
+            if "HTTP_TRACEPARENT" in environ:
+                accept(transaction, environ["HTTP_TRACEPARENT"])
+            exchange = Exchange(active, transaction, environ, start_response, framework)
             body = app(environ, exchange)
+            # A list is all there: no code of the application is left to run, and servers ask for its length.
+            if isinstance(body, (list, tuple)):
+                exchange.end()
+                return body
+            return exchange.carry(body)
         except BaseException as error:
-            exchange.end(error)
+            if exchange is None:
+                active.end(transaction, error)
+            else:
+                exchange.end(error)
             raise
-        # A list is all there: no code of the application is left to run, and servers ask for its length.
-        if isinstance(body, (list, tuple)):
-            exchange.end()
-            return body
-        return exchange.carry(body)
 
 
 class APMMiddleware(Middleware):

@@ -99,6 +99,12 @@ class TransactionBlock:
             # Closing a generator early is a way of finishing it, not a failure.
             tracer.end(transaction, None if kind is GeneratorExit else error)
 
+    def __del__(self) -> None:
+        # A signal's handler may raise before the first step of `__exit__`: nobody else would end it then, and all
+        # that comes later in this thread would be taken for a part of it.
+        if self._transaction is not None:
+            self.__exit__(None, None, None)
+
 
 @overload
 def span(name: F, /) -> F: ...

@@ -67,25 +67,31 @@ class Tracer:
         transaction.notes = notes
         transaction.method = method
         transaction.path = path
-        current.set(transaction)
-        _beginning.each(self.starters, transaction)
+        try:
+            current.set(transaction)
+            _beginning.each(self.starters, transaction)
+        except BaseException:
+            self.end(transaction)  # nobody has it to end it
+            raise
         return transaction
 
     def end(self, transaction: Transaction, error: BaseException | None = None) -> None:
-        """Close a transaction, once; a second call does nothing. Never raises."""
+        """Close a transaction, once; a second call does nothing. Raises nothing of its own."""
         if transaction.ended:
             return
         transaction.end_ns = self.monotonic()
         transaction.ended = True
-        _ending.each(self.stoppers, transaction)
-        if error is not None and transaction.failure is None:
-            with _ending:
-                transaction.failure = failures.describe(error)
-        here = current.get()
-        if here is transaction or (here is not None and transaction_of(here) is None):
-            current.set(None)
-        if not transaction.ignored:
-            _handing.each((self.sink,), transaction)
+        try:
+            _ending.each(self.stoppers, transaction)
+            if error is not None and transaction.failure is None:
+                with _ending:
+                    transaction.failure = failures.describe(error)
+        finally:  # also when a signal's handler raises just now
+            here = current.get()
+            if here is transaction or (here is not None and transaction_of(here) is None):
+                current.set(None)
+            if not transaction.ignored:
+                _handing.each((self.sink,), transaction)
 
 
 tracer: Tracer | None = None
