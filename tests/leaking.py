@@ -77,7 +77,7 @@ class Shop:
         kept, returned = self._kept(name)
         before = worker.size
         worker.size += kept - returned
-        worker.seen = at + 20 * MS
+        worker.seen = at + SECOND // 2
         worker.records.append(
             record(
                 name, at=at, spans=[], samples=[], insights=[], kept=None, duration_ns=20 * MS,

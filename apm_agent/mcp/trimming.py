@@ -14,7 +14,7 @@ _STEPS = ((40, 1000), (20, 500), (10, 300), (5, 200), (3, 120), (1, 80), (0, 40)
 
 #: Curves and grids are for eyes.
 _FOR_EYES = frozenset(
-    {"spark", "series", "heatmap", "histogram", "samples", "frames", "flame", "profile_url"}
+    {"spark", "series", "heatmap", "histogram", "samples", "frames", "flame", "profile_url", "sizes_kb"}
 )
 #: Texts that others wrote: scrubbed when they were stored, and once more by the rules of here and now.
 _FOREIGN = frozenset({"message", "path", "note", "error"})

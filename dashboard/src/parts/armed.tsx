@@ -95,7 +95,7 @@ function WorkerChip({ worker, waits }: { worker: ArmWorker; waits: boolean }) {
       class="chip"
       data-tip={`${f.tame(worker.host, 60)}, ${f.tame(worker.service, 60)}; last heard of ${f.ago(worker.last_seen)}`}
     >
-      <span class="mono">pid {worker.pid}</span> {words.join(', ') || 'looked'}
+      <span class="mono">pid {worker.pid}</span> {words.join(', ') || 'picked up'}
     </span>
   );
 }

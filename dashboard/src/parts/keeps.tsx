@@ -5,7 +5,7 @@ import { Bar } from './bits.tsx';
 import { PlaceLink, PythonLine } from './source.tsx';
 import { type Column, Table } from './table.tsx';
 
-const FIRST = 20;
+const FIRST = 12;
 
 export function Keeps({ kept, of = 1 }: { kept: Kept; of?: number }) {
   return (
