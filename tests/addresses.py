@@ -27,6 +27,7 @@ ADDRESSES: dict[str, Callable[[Ask], str]] = {
     "query": lambda asked: f"query?id={asked('queries')['queries'][0]['id']}&range=24h",
     "compare": lambda asked: f"compare?name={quote(SLOW)}&range=6h",
     "memory": lambda asked: "memory?range=24h",
+    "live": lambda asked: "live",
     "health": lambda asked: "health",
 }
 

@@ -113,6 +113,14 @@ export const PAGES: Page[] = [
     ranged: false,
   },
   {
+    id: 'live',
+    title: 'In flight',
+    source: 'live/live.tsx',
+    load: () => import('./pages/live/live.tsx'),
+    rail: { group: 'Agent', icon: 'live', key: 'l' },
+    ranged: false,
+  },
+  {
     id: 'health',
     title: 'Health',
     source: 'health/health.tsx',

@@ -14,6 +14,7 @@ export const KEYS: [keys: string, meaning: string][] = [
   ['j k ↓ ↑', 'move in a table or a timeline'],
   ['Enter', 'open what is marked'],
   ['x', 'mark two endpoints to compare them'],
+  ['Space', 'pause what is in flight'],
   ['← →', 'fold and unfold in the timeline'],
   ['Shift ← ↑ ↓ →', 'make the box on the focused heatmap larger; arrows alone draw and move it'],
   ['[ ]', 'faster or slower trace of the same endpoint'],

@@ -27,6 +27,8 @@ const PATHS: Record<string, string> = {
   copy: 'M9 9h11v11H9zM15 9V4H4v11h5',
   split: 'M12 4v6M12 10 6 20M12 10l6 10',
   compare: 'M6 4v16M18 4v16M3 8h6M3 14h6M15 10h6M15 16h6',
+  pause: 'M9 5v14M15 5v14',
+  play: 'M8 5l11 7-11 7z',
   swap: 'M4 8h15M15 4l4 4-4 4M20 16H5M9 12l-4 4 4 4',
   help: 'M9 9a3 3 0 1 1 4.2 2.7c-.8.4-1.2 1-1.2 1.8v.5M12 17.5v.5',
 };
