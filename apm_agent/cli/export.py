@@ -95,7 +95,10 @@ def _endpoints(  # noqa: PLR0917  (as they stand on the command line)
 
 def _page(store: str, narrowed: dict[str, str], transaction: str, compare: tuple[str, str] | None) -> bytes:
     """A page as one file."""
-    from apm_agent.web import saved  # only this format takes the pages
+    from apm_agent import __version__  # only this format takes the pages
+    from apm_agent.web import parameters, routes
+    from apm_agent.web.declared import declared
+    from apm_agent.web.saved import PARAMETERS, page
 
     if compare:
         asked = {"page": "compare", **narrowed, "a": compare[0], "b": compare[1], "range": ""}
@@ -108,7 +111,8 @@ def _page(store: str, narrowed: dict[str, str], transaction: str, compare: tuple
             "--format page is of --endpoint, --transaction or --compare A B: give one of them."
         )
     with connect(store) as connection:
-        return saved.of_store(connection, store, asked)[0]
+        given = parameters.again(asked, declared("saved", PARAMETERS))
+        return page(routes.Asked(connection, given, store, __version__), routes.put)[0]
 
 
 def _put(data: bytes, row: Format, output: str, name: str) -> None:

@@ -83,6 +83,11 @@ def read(given: MultiDict[str, str], declared: Declared) -> Given:
     return found
 
 
+def again(given: Mapping[str, str], declared: Declared) -> Given:
+    """The same of parameters that another question was given already; what is empty is not given."""
+    return read(MultiDict({name: value for name, value in given.items() if value}), declared)
+
+
 def _check(given: Given, name: str, parameter: Parameter) -> None:
     if parameter.required and not given.get(name):
         raise QuestionError(f"{name}= is missing")

@@ -36,7 +36,7 @@ from apm_agent.web import parameters as read
 from apm_agent.web import saved as saved_pages
 from apm_agent.web.acting import Acting
 from apm_agent.web.changes import parse_statement
-from apm_agent.web.declared import COLUMNAR
+from apm_agent.web.declared import COLUMNAR, declared
 from apm_agent.web.missing import NotFoundError
 from apm_agent.web.parameters import Given
 
@@ -175,8 +175,14 @@ def _attached(data: bytes, content_type: str, name: str, ending: str) -> Respons
     return response
 
 
+def put(asked: Asked, question: str, given: Mapping[str, str]) -> tuple[Answer, Window | None]:
+    """The answer to one question in the place of another."""
+    told = declared(question, ROUTES[question].parameters)
+    return ROUTES[question].answer(asked._replace(given=read.again(given, told)))
+
+
 def _saved(asked: Asked) -> tuple[Answer, Window | None]:
-    data, name = saved_pages.page(asked, read.required(asked.given, "page"))
+    data, name = saved_pages.page(asked, put)
     return _attached(data, "text/html; charset=utf-8", name, ".html"), None
 
 

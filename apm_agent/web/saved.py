@@ -13,9 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
 
-from werkzeug.datastructures import MultiDict
-
-from apm_agent import __version__
 from apm_agent.errors import QuestionError, StoreError
 from apm_agent.exporters.naming import visible
 from apm_agent.web import parameters
@@ -23,11 +20,13 @@ from apm_agent.web.common import with_common
 from apm_agent.web.static import FOLDER
 
 if TYPE_CHECKING:
-    from apm_agent.queries.connection import Connection
+    from apm_agent.queries.window import Window
     from apm_agent.web.routes import Asked
 
 Given = Mapping[str, str]
 Answers = list[dict[str, Any]]
+#: Puts a question with its parameters: the answer and its window.
+Put = Callable[["Asked", str, Mapping[str, str]], "tuple[Any, Window | None]"]
 
 MARKDOWN = re.compile(r"\[([^]]*)\]\([^)]*\)")
 #: Where the file's own size is written once it is known; JSON takes the spaces.
@@ -85,13 +84,14 @@ PARAMETERS = (
 )
 
 
-def page(asked: Asked, name: str) -> tuple[bytes, str]:
-    """The file of a page, and what it may be called; raises what the page's own question raises."""
+def page(asked: Asked, put: Put) -> tuple[bytes, str]:
+    """The file of a page, and what it may be called; `put` answers a question, and raises what that raises."""
+    name = parameters.required(asked.given, "page")
     row = PAGES.get(name)
     if row is None:
         raise QuestionError(f"page={name[:40]!r} is not one of {', '.join(PAGES)}")
     given = {key: value for key, value in asked.given.items() if key in row.identity and value}
-    answers = _answers(asked, row, given)
+    answers = _answers(asked, row, given, put)
     first = answers[0]["answer"]
     if first["window"] and first["window"]["range"] and "range" in row.identity:
         given.setdefault("range", first["window"]["range"])
@@ -104,16 +104,6 @@ def page(asked: Asked, name: str) -> tuple[bytes, str]:
     return _file(document, f"{about} · {row.title} · apm-agent"), f"{name} {about}"
 
 
-def of_store(connection: Connection, store_url: str, given: Mapping[str, str]) -> tuple[bytes, str]:
-    """`page` for who has a store and no dashboard; what is empty is not given."""
-    from apm_agent.web.declared import declared  # it names our pages
-    from apm_agent.web.routes import Asked  # it has a row for us
-
-    told = declared("saved", PARAMETERS)
-    whole = parameters.read(MultiDict({name: value for name, value in given.items() if value}), told)
-    return page(Asked(connection, whole, store_url, __version__), whole["page"])
-
-
 def least_bytes(folder: Path = FOLDER) -> int | None:
     """How large a file is before any data; None where the pages are not built."""
     try:
@@ -122,16 +112,9 @@ def least_bytes(folder: Path = FOLDER) -> int | None:
         return None
 
 
-def _answers(asked: Asked, row: Page, given: Given) -> Answers:
-    from apm_agent.web.declared import declared  # it names our pages
-    from apm_agent.web.routes import ROUTES  # it has a row for us
-
+def _answers(asked: Asked, row: Page, given: Given, put: Put) -> Answers:
     def ask(question: str, more: dict[str, str]) -> dict[str, Any]:
-        route = ROUTES[question]
-        told = declared(question, route.parameters)
-        whole = parameters.read(MultiDict({**given, **more}), told)
-        answer, window = route.answer(asked._replace(given=whole))
-        assert isinstance(answer, dict), f"{question} is a download"
+        answer, window = put(asked, question, {**given, **more})
         answer = with_common(answer, asked.connection, window)
         return {"question": question, "parameters": more, "answer": answer}
 
