@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
 import pytest
 
+from damage import FAULTS, locked, mount
 from fuse import network_folder
 from records import rows, sums_agree
 from witness import Site, load, serving, until
@@ -31,11 +31,6 @@ def disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     yield folder
     if mounted:
         subprocess.run(["umount", "-l", folder], check=True)
-
-
-def mount(folder: Path, options: str) -> bool:
-    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder]
-    return not subprocess.run(command, capture_output=True, check=False).returncode
 
 
 @pytest.fixture(scope="module")
@@ -67,84 +62,6 @@ def in_store(site: Site) -> set[tuple[int, str]]:
         return site.kept()
     except sqlite3.Error:  # the file, or its tables, are about to be made
         return set()
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    holder = sqlite3.connect(path, isolation_level=None)
-    holder.execute("PRAGMA busy_timeout = 10000")
-    holder.execute("BEGIN EXCLUSIVE")
-    yield
-    holder.execute("ROLLBACK")
-    holder.close()
-
-
-@contextmanager
-def deleted(path: Path) -> Iterator[None]:
-    path.unlink()
-    yield
-
-
-@contextmanager
-def folder_deleted(path: Path) -> Iterator[None]:
-    shutil.rmtree(path.parent)
-    yield
-
-
-@contextmanager
-def truncated(path: Path) -> Iterator[None]:
-    os.truncate(path, 0)
-    yield
-
-
-@contextmanager
-def cut_in_the_middle(path: Path) -> Iterator[None]:
-    os.truncate(path, path.stat().st_size // 2 + 100)
-    yield
-
-
-@contextmanager
-def log_deleted(path: Path) -> Iterator[None]:
-    path.with_name("apm.db-wal").unlink()
-    yield
-
-
-@contextmanager
-def overwritten(path: Path) -> Iterator[None]:
-    path.write_bytes(b"rubbish " * 20_000)
-    yield
-
-
-@contextmanager
-def replaced_by_another(path: Path) -> Iterator[None]:
-    """As who puts yesterday's copy back: a whole file, with other contents."""
-    other = path.with_suffix(".other")
-    shutil.copy(path, other)
-    os.replace(other, path)
-    yield
-
-
-@contextmanager
-def full(path: Path) -> Iterator[None]:
-    filler = path.parent.parent / "of-the-application"
-    with filler.open("wb", buffering=0) as out:
-        try:
-            while out.write(bytes(2**16)):
-                pass
-        except OSError:
-            pass
-    yield
-    filler.unlink()
-
-
-Fault = Callable[[Path], AbstractContextManager[None]]
-FAULTS: dict[str, Fault] = {
-    fault.__name__: fault
-    for fault in (
-        locked, deleted, folder_deleted, truncated, cut_in_the_middle, log_deleted, overwritten,
-        replaced_by_another, full,
-    )
-}  # fmt: skip
 
 
 @pytest.mark.parametrize("fault", FAULTS)
