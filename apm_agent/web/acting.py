@@ -14,6 +14,7 @@ from apm_agent.queries.source import Sources
 from apm_agent.queries.units import hex_id, parse_id
 from apm_agent.web import parameters as read
 from apm_agent.web import saved
+from apm_agent.web.missing import NotFoundError
 
 if TYPE_CHECKING:
     from apm_agent.queries.window import Window
@@ -62,14 +63,14 @@ def _sources(asked: Asked) -> Sources:
         number = parse_id(given["id"])
         found = source_of.of_transaction(connection, number)
         if found is None:
-            raise QuestionError(f"the transaction {hex_id(number)} is not in the store")
+            raise NotFoundError(f"the transaction {hex_id(number)} is not in the store")
         return found
     name = read.text(given, "name")
     if not name:
         raise QuestionError("id= or name= is missing: of which transaction or endpoint is the line?")
     endpoint = one_endpoint(connection, name, read.text(given, "kind"), read.text(given, "service"))
     if endpoint is None:
-        raise QuestionError(f"there is no endpoint {name[:100]!r} in the store")
+        raise NotFoundError(f"there is no endpoint {name[:100]!r} in the store")
     return source_of.of_endpoint(connection, endpoint, read.window(given))
 
 

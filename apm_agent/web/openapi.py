@@ -12,7 +12,7 @@ from apm_agent.web import meanings, parameters, shapes
 from apm_agent.web.answers import ANSWERS, CHANGED, parts
 from apm_agent.web.changes import CHANGES, LONGEST
 from apm_agent.web.declared import BODIES_BY_WAY, COLUMNAR, body, declared
-from apm_agent.web.parameters import Parameter
+from apm_agent.web.parameters import COMMON, Parameter
 from apm_agent.web.routes import ROUTES
 
 #: Where it is asked for, below the API's own address.
@@ -87,7 +87,8 @@ def _question(name: str, told: Mapping[str, Parameter]) -> dict[str, Any]:
         content = {_JSON: {"schema": _schema(answer)}}
     if "format" in told and COLUMNAR in told["format"].choices:
         content = _with_downloads(content)
-    missing = any(each.required or key in ("id", "name") for key, each in told.items())
+    missing = any(each.required or each.pattern for key, each in told.items() if key not in COMMON)
+    missing = missing or "name" in told
     return {
         "operationId": name,
         "summary": meanings.QUESTIONS.get(name, ""),
