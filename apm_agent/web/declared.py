@@ -94,7 +94,7 @@ PARAMETERS: dict[str, Parameter] = {
     "errors.q": Parameter(
         "Only errors with this text in their type, message, file, function or endpoints.", example="ValueError"
     ),
-    "type": Parameter("The type of the error, as `errors` gives it.", example="ValueError", longest=1000, required=True),
+    "type": Parameter("The error's type, as `errors` gives it.", example="ValueError", longest=1000, required=True),
     "frame": Parameter(
         "The line it was raised at, as `errors` gives it; none where that is null.", example="4611686018427387904",
         pattern=_STATEMENT,
