@@ -122,7 +122,8 @@ def one_row(  # noqa: PLR0917
 ) -> dict[str, Any]:
     """The row of one endpoint, also when nothing happened in it."""
     sums = totals(connection, window.pieces(), scope.releases)
-    everything_ns = sum(each.duration_ns for key, each in sums.items() if key in scope.timed)
+    timed = scope.timed  # made anew each time it is asked for
+    everything_ns = sum(each.duration_ns for key, each in sums.items() if key in timed)
     row = _Line(endpoint, measured.sums, latency.percentiles(measured.histogram))
     only = Scope({endpoint.id: endpoint}, scope.releases)
     return _rows(connection, window, only, [row], {endpoint.id: causes}, everything_ns)[0]
