@@ -158,3 +158,39 @@ def test_dis_runs_nothing_and_says_what_it_cannot_know(day: Path, tmp_path: Path
     assert run(day, "dis", "loud:price", cwd=tmp_path).stdout.decode().count("return sum(") == 2, (
         "once for the function, once for what is inside"
     )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "page", "says"),
+    [
+        (("--endpoint", "POST /quote"), "endpoint", "POST /quote"),
+        (("--transaction", "{id}"), "trace", "POST /quote"),
+        (("--compare", "before:6h", "range:6h"), "compare", "before:6h and range:6h"),
+    ],
+)
+def test_a_page_is_one_file(day: Path, arguments: tuple[str, ...], page: str, says: str) -> None:
+    given = [each.format(id=kept(day, "POST /quote")) for each in arguments]
+    file = day.parent / f"{page}.html"
+    done = run(day, "export", "--format", "page", *given, "-o", str(file))
+    assert done.returncode == 0, done.stderr.decode()
+    assert f"{file.stat().st_size:,} bytes; opens in any browser, without a network" in done.stderr.decode()
+    document = json.loads(file.read_text().partition('id="saved">')[2].partition("</script>")[0])
+    assert (document["page"], says in document["about"]) == (page, True)
+    assert document["bytes"] == file.stat().st_size
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--format", "page"), "--format page is of --endpoint, --transaction or --compare A B"),
+        (("--format", "page", "--endpoint", "GET /none"), "there is no endpoint 'GET /none'"),
+        (("--format", "page", "--transaction", "1"), "is not in the store"),
+        (("--format", "page", "--compare", "x", "range:6h"), "x"),
+        (("--format", "text", "--compare", "before:6h", "range:6h"), "--compare goes with --format page"),
+    ],
+)
+def test_a_page_that_cannot_be_one_says_why(day: Path, arguments: tuple[str, ...], says: str) -> None:
+    done = run(day, "export", *arguments)
+    assert done.returncode != 0
+    assert says in done.stderr.decode()
+    assert "Traceback" not in done.stderr.decode()
