@@ -18,6 +18,7 @@ from apm_agent.model.arm import MEMORY, Arm
 from apm_agent.model.origin import Origin
 from apm_agent.model.transaction import Transaction
 from apm_agent.profiling.allocations import BUDGET_NS, Allocations
+from apm_agent.profiling.deadline import Deadline
 from apm_agent.profiling.holders import Holders
 from hand import Hand
 
@@ -231,3 +232,32 @@ def test_without_time_nobody_is_asked() -> None:
     now = iter(range(0, 10**12, BUDGET_NS * 2))
     objects = gc.get_objects()
     assert Holders(objects, BUDGET_NS, lambda: next(now)).of([KEPT]) == []
+
+
+def test_what_allocates_too_much_goes_on_untraced_and_is_not_tried_again() -> None:
+    capture, transaction = Allocations(Origin(), Hand(), longest=0.01), Transaction("web", "GET /orders", 0)
+    transaction.rss_before = 1
+    assert capture.begin(transaction, ARM) == ""
+    while tracemalloc.is_tracing():
+        KEPT[:] = [str(number) for number in range(1000)]
+    assert "allocates too much" in capture.end(transaction, True)
+    assert not transaction.notes
+    assert transaction.rss_before is None  # tracing took memory, too
+    assert "allocates too much" in capture.begin(transaction, ARM)
+    assert not tracemalloc.is_tracing()
+    other = Arm("1" * 16, "GET /orders", MEMORY, 1, 0, 1)
+    assert capture.begin(transaction, other) == ""
+    assert tracemalloc.is_tracing()
+    capture.end(transaction, False)
+    capture.over()
+    assert capture.begin(transaction, ARM) == ""
+    capture.end(transaction, False)
+    assert not tracemalloc.is_tracing()
+
+
+def test_a_deadline_that_is_met_calls_nobody() -> None:
+    called: list[int] = []
+    deadline = Deadline(3600, lambda: called.append(1))
+    assert deadline.met()
+    assert called == []
+    assert deadline.missed is False

@@ -331,3 +331,15 @@ def test_shapes_tell_of_paths_never_seen(process: Process) -> None:
     assert not may_be("GET", "/posts/9")
     assert not may_be("POST", "/users/9")
     assert may_be("GET", "/never/seen")
+
+
+def test_it_says_which_arms_it_has_taken_up(process: Process, folder: Path) -> None:
+    arm, other = put(folder, 1), put(folder, 1, "GET /other")
+    process.look()
+    assert process.armed.stats() == [
+        {"id": each.id, "live": True, "counts": {}} for each in sorted((arm, other), key=lambda each: each.id)
+    ]
+    process.orders()
+    process.look()
+    told = {each["id"]: (each["live"], each["counts"]) for each in process.armed.stats()}
+    assert told == {arm.id: (False, {"kept": 1}), other.id: (True, {})}

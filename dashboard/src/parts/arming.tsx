@@ -20,7 +20,7 @@ const TIPS: Record<Capture, string> = {
     'Every call counted and timed: callers and callees. Slows the measured requests down, most where functions are small.',
   lines: 'Hits and time of each line of its hottest own functions, as they were sampled in the last 24 hours.',
   memory:
-    'What it allocates and leaves alive: by line, by type, and who holds it. Meanwhile code that allocates much, such as a tight loop over numbers, runs up to a hundred times slower, and so do others in that process.',
+    'What it allocates and leaves alive: by line, by type, and who holds it. Meanwhile code that allocates much, such as a tight loop over numbers, runs up to a hundred times slower, and so do others in that process: it is given up after 5 s.',
 };
 
 interface Props {
