@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from werkzeug.datastructures import MultiDict
-
 from apm_agent.errors import QuestionError, StoreError
 from apm_agent.mcp import trimming
 from apm_agent.mcp.tools import TOOLS
@@ -37,7 +35,7 @@ class Answering:
         given = {key: _text(key, value) for key, value in arguments.items() if value is not None}
         if "range" in told and not any(given.get(key) for key in parameters.WINDOW):
             given["range"] = RANGE
-        read = parameters.read(MultiDict(given), told)
+        read = parameters.again(given, told)
         with self._pool.session() as connection:
             if connection.empty:
                 raise StoreError(
