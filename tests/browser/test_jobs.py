@@ -58,6 +58,21 @@ def test_by_keyboard_from_any_page_to_who_enqueued_it(visit: Callable[..., Windo
     expect(page.locator("h1")).to_contain_text("/quote")
 
 
+def test_endpoints_shows_requests_first_and_jobs_when_asked(visit: Callable[..., Window], site: str) -> None:
+    window = visit(site)
+    page = window.open("endpoints?range=24h&kind=background")
+    rows = page.locator("main tr[data-row]")
+    expect(rows).to_have_count(4)
+    page.get_by_role("group", name="Kind of endpoint").get_by_role("button", name="All").click()
+    page.wait_for_url("**kind=all*")
+    window.settled()
+    expect(rows).to_have_count(11)
+    page.get_by_role("button", name="Web", exact=True).click()
+    window.settled()
+    expect(rows).to_have_count(7)
+    assert "kind=" not in page.url
+
+
 def test_what_a_row_says(visit: Callable[..., Window], site: str) -> None:
     window = visit(site, color_scheme="dark")
     page = window.open("jobs?range=24h")
