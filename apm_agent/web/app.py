@@ -20,7 +20,8 @@ from apm_agent.web.acting import Acting
 from apm_agent.web.common import with_common
 from apm_agent.web.declared import declared
 from apm_agent.web.headers import guarded
-from apm_agent.web.routes import ROUTES, Asked, NotFoundError, as_json, error
+from apm_agent.web.missing import NotFoundError
+from apm_agent.web.routes import ROUTES, Asked, as_json, error
 from apm_agent.web.static import Static
 
 API = "api/v1/"
