@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from apm_agent.queries.connection import Connection
-from apm_agent.queries.live import in_flight
+from apm_agent.queries.live import asked_until_of, in_flight
 from apm_agent.queries.scope import Scope, select
 from apm_agent.queries.units import kb, ms
 from apm_agent.queries.window import Window
@@ -53,9 +53,9 @@ def _restarts(connection: Connection, window: Window, service: str) -> int | Non
 
 def _in_flight(connection: Connection, service: str) -> dict[str, Any] | None:
     """How many, and for how long the oldest; None while nobody asks the processes to tell."""
-    told = in_flight(connection)
-    if told["asked_until"] is None:
+    if asked_until_of(connection.path) is None:
         return None
+    told = in_flight(connection)
     counts = [each["in_flight"] for each in told["processes"] if service in {"", each["service"]}]
     ages = [each["age_ms"] for each in told["in_flight"] if service in {"", each["service"]}]
     return {"count": sum(counts), "oldest_ms": max(ages, default=None)}

@@ -106,10 +106,12 @@ def first_rows(  # noqa: PLR0917
     count: int,
 ) -> list[dict[str, Any]]:
     """The costliest endpoints, for the overview."""
-    lines = [row for row in _lines(scope, measured) if row.endpoint.kind in TIMED_KINDS]
-    everything_ns = sum(row.sums.duration_ns for row in lines)
-    lines.sort(key=lambda row: (-row.sums.duration_ns, row.endpoint.name))
-    return _rows(connection, window, scope, lines[:count], found, everything_ns)
+    kept = scope.timed
+    timed = {key: each for key, each in measured.items() if key in kept}
+    everything_ns = sum(each.sums.duration_ns for each in timed.values())
+    costliest = sorted(timed, key=lambda key: (-timed[key].sums.duration_ns, scope.endpoints[key].name))
+    lines = _lines(scope, {key: timed[key] for key in costliest[:count]})
+    return _rows(connection, window, scope, lines, found, everything_ns)
 
 
 def one_row(  # noqa: PLR0917

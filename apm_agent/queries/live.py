@@ -78,7 +78,7 @@ def in_flight(connection: Connection) -> dict[str, Any]:
     usual = _usual(connection) if any(each.flights for each in telling) else {}
     rows = [_row(each, flight, endpoints, usual) for each in telling for flight in each.flights]
     return {
-        "asked_until": _asked_until(connection.path),
+        "asked_until": asked_until_of(connection.path),
         "recent": _recent(connection),
         "processes": _processes(connection, telling),
         "in_flight": sorted(rows, key=lambda row: -row["age_ms"]),
@@ -216,7 +216,8 @@ def _fits(route: str, path: str) -> bool:
     return all(_PARAMETER.search(part) or part == each for part, each in zip(parts, given, strict=True))
 
 
-def _asked_until(store_path: str) -> float | None:
+def asked_until_of(store_path: str) -> float | None:
+    """Until when somebody asked the processes to tell; None when nobody does."""
     try:
         asked_at = os.stat(live.asked_of(live.folder_of(store_path))).st_mtime
     except OSError:

@@ -6,11 +6,12 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import NamedTuple
 
 from apm_agent.model.histogram import Histogram
 from apm_agent.queries.connection import Connection
-from apm_agent.queries.latency import merged
+from apm_agent.queries.latency import merged, together
 from apm_agent.queries.memory import Memory
 from apm_agent.queries.scope import select
 from apm_agent.queries.window import Piece, Window
@@ -55,14 +56,22 @@ class Totals:
     @classmethod
     def of(cls, many: Iterable[Totals]) -> Totals:
         """All of them as one."""
-        parts = list(many)
-        sums = {field.name: sum(getattr(part, field.name) for part in parts) for field in fields(cls)}
-        return cls(**sums | {"duration_max_ns": max((part.duration_max_ns for part in parts), default=0)})
+        rows = [_figures(part) for part in many]
+        if not rows:
+            return cls()
+        sums = [sum(column) for column in zip(*rows, strict=True)]
+        sums[_LONGEST] = max(row[_LONGEST] for row in rows)
+        return cls(*sums)
 
     @property
     def spans(self) -> tuple[int, int, int, int, int, int]:
         """The sums `units.kinds` reads."""
         return (self.db_ns, self.http_ns, self.template_ns, self.cache_ns, self.wait_ns, self.gc_ns)
+
+
+_NAMES = [field.name for field in fields(Totals)]
+_LONGEST = _NAMES.index("duration_max_ns")
+_figures = attrgetter(*_NAMES)
 
 
 def totals(
@@ -104,6 +113,12 @@ def measure(
     known: dict[int, Measured] | None = _memory.get(key) if past else None
     if known is not None:
         return known
+    if window.open and endpoint is None:
+        unit = window.unit()
+        border = int(time.time() - SETTLED - 1) // unit * unit
+        if border > window.start:  # most of it is past: only the rest is read each time
+            settled = measure(connection, Window(window.start, border, None, False), releases)
+            return _joined(settled, measure(connection, Window(border, window.end), releases))
     pieces = window.pieces()
     blobs = _histograms(connection, pieces, releases, endpoint)
     sums = totals(connection, pieces, releases, endpoint)
@@ -128,6 +143,15 @@ def cells(
             sums[t].append(Totals(*row[:-1]))
             blobs[t].append(row[-1])
     return {t: Measured(Totals.of(many), merged(blobs[t])) for t, many in sorted(sums.items())}
+
+
+def _joined(one: dict[int, Measured], other: dict[int, Measured]) -> dict[int, Measured]:
+    """Both as one; what is remembered of either is left as it is."""
+    found = {**one, **other}
+    for endpoint in one.keys() & other.keys():
+        a, b = one[endpoint], other[endpoint]
+        found[endpoint] = Measured(Totals.of((a.sums, b.sums)), together((a.histogram, b.histogram)))
+    return found
 
 
 _memory = Memory(100)
