@@ -6,6 +6,7 @@ that they are too few.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -59,8 +60,8 @@ def compare(a: Side, b: Side, prune: float = PRUNE) -> dict[str, Any]:
     cells = a.cells(), b.cells()
     sure = {} if thin else surenesses(*map(Known, (before, after), [list(each.values()) for each in cells]))
     return {
-        "a": {**a.described(), "count": before.sums.count, "seen": _seen(a, cells[0])},
-        "b": {**b.described(), "count": after.sums.count, "seen": _seen(b, cells[1])},
+        "a": {**a.described(), "count": before.sums.count, "seen": _seen(a, cells[0]), "profiled": _span(a)},
+        "b": {**b.described(), "count": after.sums.count, "seen": _seen(b, cells[1]), "profiled": _span(b)},
         "thin": thin,
         "why_thin": _why_thin(before.sums.count, after.sums.count) if thin else None,
         "kpi": _kpi(before, after, a.one or b.one, sure),
@@ -108,7 +109,9 @@ def _is_thin(before: int, after: int) -> bool:
 
 
 def _why_thin(before: int, after: int) -> str:
-    return f"{before} {'call' if before == 1 else 'calls'} before and {after} after: under {ENOUGH} a side nothing is ranked and no change is claimed"
+    calls = "call" if before == 1 else "calls"
+    sides = f"{before} {calls} before and {after} after"
+    return f"{sides}: under {ENOUGH} a side nothing is ranked and no change is claimed"
 
 
 def _figures(measured: Measured, one: bool = False) -> dict[str, float | None]:
@@ -168,6 +171,12 @@ def _kinds(a: Side, b: Side, before: Totals, after: Totals) -> list[dict[str, An
 def _per_call(sums: Totals) -> dict[str, float]:
     found = kinds(sums.duration_ns, sums.spans, sums.queue_ns)
     return {kind: round(value / max(1, sums.count), 6) for kind, value in found.items()}
+
+
+def _span(side: Side) -> dict[str, float] | None:
+    """From when to when the samples are: kept by ten minutes and more, so neighbours may share them."""
+    span = side.profile_span()
+    return {"from": float(span[0]), "to": min(float(span[1]), time.time())} if span else None
 
 
 def _seen(side: Side, cells: Mapping[int, Measured]) -> dict[str, float] | None:

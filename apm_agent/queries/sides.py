@@ -121,18 +121,22 @@ class WindowSide:
         )
         return by_text(self._connection, [row[1:] for row in rows if row[0] in self._endpoints])
 
-    def _profiled_calls(self) -> dict[int, int]:
+    def profile_span(self) -> tuple[int, int] | None:
         """Profiles are kept by ten minutes and not as long as sums: their edges and their first row decide."""
         pieces = pieces_of(self.window)
         if not pieces:
-            return {}
+            return None
         sql, parameters = select("profiles", "t", pieces, None)
         first = self._connection.row(f"SELECT min(t) FROM ({sql})", parameters)
         if first is None or first[0] is None:
+            return None
+        return max(first[0], min(start for _, start, _ in pieces)), max(end for _, _, end in pieces)
+
+    def _profiled_calls(self) -> dict[int, int]:
+        span = self.profile_span()
+        if span is None:
             return {}
-        low = max(first[0], min(start for _, start, _ in pieces))
-        high = max(end for _, _, end in pieces)
-        counted = totals(self._connection, cover(low, high, ROLLUPS), self._releases)
+        counted = totals(self._connection, cover(*span, ROLLUPS), self._releases)
         return {key: each.count for key, each in counted.items() if key in self._endpoints}
 
 
@@ -190,6 +194,10 @@ class TransactionSide:
             after - before if exclusive else 0, exclusive, queries, *row[16:22],
         )  # fmt: skip
         return [(self._endpoint, Measured(sums, Histogram([duration])))]
+
+    def profile_span(self) -> tuple[int, int] | None:
+        """Its samples are its own."""
+        return None
 
     def cells(self) -> dict[int, Measured]:
         """One call does not scatter."""

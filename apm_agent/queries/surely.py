@@ -11,18 +11,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from statistics import NormalDist
 from typing import NamedTuple
 
 from apm_agent.model.histogram import Histogram, middle
 from apm_agent.queries import latency
 from apm_agent.queries.latency import QUANTILES
 from apm_agent.queries.rollups import Measured
-from apm_agent.queries.significance import Mean, ratio
+from apm_agent.queries.significance import Mean, ratio, student_tail
 
 #: So many standard deviations a change must be away from none: as for functions.
 SURE = 3.0
 #: What is certain, and as far as the scale goes.
 _CERTAIN = 99.0
+#: Rarer than this is told by t itself: no distribution is known so far out.
+_RAREST = 1e-15
 PERCENTILES = dict(zip(("p50_ms", "p95_ms", "p99_ms"), QUANTILES, strict=True))
 
 
@@ -79,9 +82,8 @@ def _of_means(before: Known, after: Known) -> float | None:
     for side in (before, after):
         alone = _alone(side.whole.histogram)
         cells = ratio([(cell.sums.count, cell.sums.duration_ns) for cell in side.cells if cell.sums.count])
-        variance = max(alone.variance, cells.variance if cells else 0.0)
         sums = side.whole.sums
-        means.append(Mean(sums.duration_ns / sums.count if sums.count else 0.0, variance, alone.freedom))
+        means.append(_larger(sums.duration_ns / max(1, sums.count), alone, cells))
     return _deviations(means[0], means[1])
 
 
@@ -104,17 +106,29 @@ def _of_shares(before: Known, after: Known, some: _Count) -> float | None:
     means = []
     for side, hit, count in zip((before, after), hits, counts, strict=True):
         cells = ratio([(cell.sums.count, some(cell)) for cell in side.cells if cell.sums.count])
-        alone = share * (1 - share) / count
-        means.append(Mean(hit / count, max(alone, cells.variance if cells else 0.0), count))
+        means.append(_larger(hit / count, Mean(0.0, share * (1 - share) / count, count), cells))
     return _deviations(means[0], means[1])
+
+
+def _larger(value: float, alone: Mean, cells: Mean | None) -> Mean:
+    """The value with the larger doubt of both, and what that is known with."""
+    doubt = cells if cells is not None and cells.variance > alone.variance else alone
+    return Mean(value, doubt.variance, doubt.freedom)
 
 
 def _deviations(before: Mean | None, after: Mean | None) -> float | None:
     if before is None or after is None:
         return None
-    change, spread = after.value - before.value, math.sqrt(before.variance + after.variance)
+    change, variance = after.value - before.value, before.variance + after.variance
     if not change:
         return 0.0
-    if spread <= abs(change) / _CERTAIN:
+    if variance <= (change / _CERTAIN) ** 2:
         return math.copysign(_CERTAIN, change)
-    return round(change / spread, 2)
+    freedom = variance**2 / math.fsum(each.variance**2 / each.freedom for each in (before, after))
+    return round(math.copysign(_normal(abs(change) / math.sqrt(variance), freedom), change), 2)
+
+
+def _normal(t: float, freedom: float) -> float:
+    """Student's t as the deviations of a normal distribution that are as rare: of few minutes three are not much."""
+    chance = student_tail(t, freedom)
+    return -NormalDist().inv_cdf(chance) if chance > _RAREST else t

@@ -275,6 +275,31 @@ def test_a_slow_minute_is_one_witness(tmp_path: Path, opened: Opened) -> None:
     assert slower["p50_ms"]["sureness"] > 3
 
 
+def test_of_three_minutes_three_deviations_are_not_much(tmp_path: Path, opened: Opened) -> None:
+    """Six times as far from none as they scatter, but between three minutes a side: once in hundreds by chance."""
+    path = tmp_path / "apm.db"
+    spread(path, 2, [10, 11, 12], release="1.0")
+    spread(path, 2, [14, 15, 16], release="1.1", pid=7)
+    connection = opened(path)
+    edge = int(time.time()) - 2 * 86400
+    window = Window(edge // 60 * 60 - 120, edge + 3600, None, False)
+    mean = compare(*(side(connection, f"release:{each}", span=window) for each in ("1.0", "1.1")))["kpi"][
+        "mean_ms"
+    ]  # type: ignore[arg-type]
+    assert 2 < mean["sureness"] < 3
+    assert not mean["significant"]
+
+
+def test_the_times_whose_samples_are_read_are_told(tmp_path: Path, opened: Opened) -> None:
+    connection = opened(keep(tmp_path / "apm.db", [call("GET /", 5, {(VIEW,): 5}, [])]))
+    now = int(time.time()) // 60 * 60
+    sides = [side(connection, f"range:{at}..{at + 60}") for at in (now - 120, now)]
+    found = compare(*sides)  # type: ignore[arg-type]
+    spans = [found[name]["profiled"] for name in "ab"]
+    assert all(span is None or span["from"] % 600 == 0 for span in spans)
+    assert spans[1]["from"] <= now
+
+
 def test_more_failures_are_significant(tmp_path: Path, opened: Opened) -> None:
     path = tmp_path / "apm.db"
     for pid, (release, failing) in enumerate((("1.0", 2), ("1.1", 3), ("1.2", 30))):
@@ -286,7 +311,9 @@ def test_more_failures_are_significant(tmp_path: Path, opened: Opened) -> None:
     few, many = compare(one, two)["kpi"]["error_rate"], compare(one, three)["kpi"]["error_rate"]
     assert (few["before"], few["after"], few["significant"]) == (0.02, 0.03, False)
     assert (many["after"], many["significant"]) == (0.3, True)
-    assert many["sureness"] == pytest.approx(5.4, abs=0.05)  # 0.28 / sqrt(0.16 * 0.84 / 50)
+    assert many["sureness"] == pytest.approx(
+        5.21, abs=0.02
+    )  # t = 0.28 / sqrt(0.16 * 0.84 / 50), of 200 calls
 
 
 # ------------------------------------------------------------------------------------------ where none is named

@@ -52,6 +52,7 @@ FRAME = {**PLACE, "category": TEXT}
 SIDE = {
     "label": TEXT, "from": NUMBER, "to": NUMBER, "transaction": Maybe(TEXT), "count": WHOLE,
     "release": Maybe(TEXT), "trace": Maybe(ROW), "seen": Maybe({"from": NUMBER, "to": NUMBER}),
+    "profiled": Maybe({"from": NUMBER, "to": NUMBER}),
     "endpoint": Maybe({
         "name": TEXT, "kind": TEXT, "service": TEXT, "method": Maybe(TEXT), "route": Maybe(TEXT),
     }),

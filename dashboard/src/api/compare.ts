@@ -14,6 +14,8 @@ export interface Side {
   endpoint: { name: string; kind: string; service: string; method: string | null; route: string | null } | null;
   /** from when to when there were calls at all */
   seen: { from: number; to: number } | null;
+  /** of what time its samples are: they are kept by ten minutes, older ones by the hour */
+  profiled: { from: number; to: number } | null;
 }
 
 export interface Pair {

@@ -4,8 +4,8 @@ import * as f from '../text/format.ts';
 import { together } from './bins.ts';
 import { logPosition, logTicks } from './scale.ts';
 
-/** Marks nearer than this (in % of the width) share a name; right of that their name stands on their left. */
-const CLOSE = 9;
+/** Marks nearer than this (in % of the width) are one; right of that their name stands on their left. */
+const CLOSE = 1;
 const TURN = 82;
 
 export function Overlaid({ data, was, now }: { data: OverlaidData; was: number | null; now: number | null }) {
@@ -40,7 +40,7 @@ export function Overlaid({ data, was, now }: { data: OverlaidData; was: number |
         ))}
         {was !== null && (
           <span class="mark dashed" style={{ left: `${at(was)}%` }}>
-            {!close && <b class={at(was) > TURN ? 'left' : ''}>p95 before</b>}
+            {!close && <b class={`low ${at(was) > TURN ? 'left' : ''}`}>p95 before</b>}
           </span>
         )}
         {now !== null && (

@@ -19,6 +19,7 @@ export function Endpoints({ data }: { data: CompareAnswer }) {
   const most = Math.max(...rows.map((row) => (row.thin ? 0 : Math.abs(row.cost_ms ?? 0))), 0);
   const hrefOf = (row: EndpointPair) =>
     query.link('compare', { a: data.a.label, b: data.b.label, name: row.name, kind: row.kind, service: row.service });
+  const services = new Set(rows.map((row) => row.service)).size > 1;
   const sure = (row: EndpointPair) => !row.thin && row.status === 'changed';
   const columns: Column<EndpointPair>[] = [
     {
@@ -28,6 +29,7 @@ export function Endpoints({ data }: { data: CompareAnswer }) {
       cell: (row) => (
         <span class="names">
           <Name method={row.method} route={row.route} name={row.name} href={hrefOf(row)} />
+          {services && <span class="faint">{f.tame(row.service, 40)}</span>}
           {row.status !== 'same' && row.status !== 'changed' && <Status status={row.status} />}
         </span>
       ),

@@ -24,6 +24,7 @@ export function Functions({ data }: { data: CompareAnswer }) {
   const { flame } = data;
   const tree = useMemo(() => differenceTree(flame, by), [flame, by]);
   const gone = useMemo(() => vanished(data), [data]);
+  const both = shared(data);
   const known = flame.samples.before > 0 && flame.samples.after > 0;
   return (
     <>
@@ -33,6 +34,7 @@ export function Functions({ data }: { data: CompareAnswer }) {
         sub={`width: time per call after; colour: change against before, both scaled to one call${known ? `; ${f.plural(flame.samples.before, 'sample')} before, ${f.whole(flame.samples.after)} after` : ''}`}
         tools={<Segments label="Coloured by" options={MEASURES} current={by} select={choose} />}
       >
+        {both && <p class="shared-note">{both}</p>}
         {known && tree.total[0] ? (
           <Flame
             tree={tree}
@@ -46,6 +48,15 @@ export function Functions({ data }: { data: CompareAnswer }) {
       <Deltas data={data} by={by} />
     </>
   );
+}
+
+/** Samples are kept by ten minutes: of two short times next to each other they are partly the same ones. */
+function shared({ a, b }: CompareAnswer): string {
+  const same = a.endpoint?.name === b.endpoint?.name && a.release === b.release;
+  if (!same || !a.profiled || !b.profiled) return '';
+  const [from, to] = [Math.max(a.profiled.from, b.profiled.from), Math.min(a.profiled.to, b.profiled.to)];
+  if (from >= to) return '';
+  return `Samples are kept by ten minutes, older ones by the hour: both sides hold those from ${f.clock(from)} to ${f.clock(to)}, which takes from the difference. Longer times, or releases, tell more.`;
 }
 
 function noSamples({ flame: { samples }, a, b }: CompareAnswer): string {
@@ -94,8 +105,9 @@ function Deltas({ data, by }: { data: CompareAnswer; by: Measure }) {
   const sure = (row: FunctionPair) => two || Math.abs(row[`${by}_sureness`] ?? 0) >= SURE;
   const drawn = !data.thin || two;
   const { calls } = data.flame;
+  const both = calls.before > 0 && calls.after > 0;
   const columns: Column<FunctionPair>[] = [
-    { id: 'function', title: 'Function', wide: true, cell: (row) => <Where row={row} /> },
+    { id: 'function', title: 'Function', wide: true, cell: (row) => <Where row={row} told={both} /> },
     {
       id: 'before',
       title: 'Before',
@@ -117,7 +129,7 @@ function Deltas({ data, by }: { data: CompareAnswer; by: Measure }) {
       right: true,
       cell: (row) => (
         <b>
-          <Signed ms={row[`${by}_change_ms`]} sure={drawn && sure(row)} />
+          <Signed ms={both ? row[`${by}_change_ms`] : null} sure={drawn && sure(row)} />
         </b>
       ),
     },
@@ -173,14 +185,14 @@ export function ranked(rows: FunctionPair[], by: Measure, asTheyCome: boolean): 
   return moved.sort((a, b) => sure(b) - sure(a) || Math.abs(b[`${by}_change_ms`]) - Math.abs(a[`${by}_change_ms`]));
 }
 
-function Where({ row }: { row: FunctionPair }) {
+function Where({ row, told }: { row: FunctionPair; told: boolean }) {
   const fresh = !row.before.total_samples && !row.before.total_ms;
   const gone = !row.after.total_samples && !row.after.total_ms;
   return (
     <span class="mono cut" title={`${f.tame(row.file)}:${row.line}`}>
       <span class={row.category === 'app' ? 'own' : ''}>{f.tame(row.function, 80)}</span>{' '}
       <span class="faint">{placeOf(row.file, row.line)}</span>
-      {(fresh || gone) && <span class="flag">{fresh ? 'only after' : 'only before'}</span>}
+      {told && (fresh || gone) && <span class="flag">{fresh ? 'only after' : 'only before'}</span>}
     </span>
   );
 }

@@ -136,7 +136,7 @@ function Kpis({ data }: { data: CompareAnswer }) {
 function Kpi({ figure: { label, formula, write }, pair, few }: { figure: Figure; pair: Pair; few: boolean }) {
   const [value, unit] = f.split(write(pair.after));
   return (
-    <div class="kpi pair">
+    <div class="kpi versus">
       <span class="label" data-tip={formula}>
         {label}
       </span>
@@ -171,7 +171,7 @@ function Verdict({ pair: { before, after, change, sureness, significant }, write
         : f.percent(Math.abs(change), Math.abs(change) < 0.1 ? 1 : 0);
   if (sureness === null)
     return line('flat', 'Whether this is chance cannot be said: too few calls, or all in one minute', `${arrow}${size}`);
-  const tip = `(after − before) ÷ how well both are known: ${Math.abs(sureness) >= 99 ? 'over 99' : Math.abs(sureness).toFixed(1)} standard deviations from no change. From ${SURE} on it counts as no chance; one slow minute is one witness.`;
+  const tip = `(after − before) ÷ how well both are known: ${Math.abs(sureness) >= 99 ? 'over 99' : Math.abs(sureness).toFixed(1)} standard deviations from no change. From ${SURE} on it counts as no chance; one slow minute is one witness, unless all lie in one.`;
   return significant
     ? line(after > before ? 'bad' : 'good', tip, `${arrow}${size}`)
     : line('flat', tip, `${arrow}${size} may be chance`);

@@ -97,8 +97,17 @@ export function Statements({ data }: { data: CompareAnswer }) {
   const same = data.statements.length - told.length;
   const most = Math.max(...rows.map((row) => Math.abs(row.change_ms)), 0);
   const hrefOf = (row: StatementPair) => query.link('query', { id: row.id, range: query.get('range') || '7d' });
+  const two = Boolean(data.a.trace && data.b.trace);
+  const idle = !data.a.count ? 'before' : !data.b.count ? 'after' : '';
+  const sure = (row: StatementPair) => (!data.thin || two) && row.status !== 'same';
+  const runs = (value: number, calls: number) => (!calls ? f.NONE : Number.isInteger(value) ? f.mean(value) : f.rate(value));
+  const time = (value: number, calls: number) => f.ms(calls ? value : null);
   const columns: Column<StatementPair>[] = [
-    { id: 'status', title: 'Became', cell: (row) => <Status status={row.status} /> },
+    {
+      id: 'status',
+      title: 'Became',
+      cell: (row) => (idle ? <span class="faint">{f.NONE}</span> : <Status status={row.status} />),
+    },
     {
       id: 'text',
       title: 'Query',
@@ -126,7 +135,9 @@ export function Statements({ data }: { data: CompareAnswer }) {
       title: 'Runs a call',
       tip: 'Runs ÷ calls of each side',
       right: true,
-      cell: (row) => <Pair before={f.mean(row.before.runs_per_call)} after={f.mean(row.after.runs_per_call)} />,
+      cell: (row) => (
+        <Pair before={runs(row.before.runs_per_call, data.a.count)} after={runs(row.after.runs_per_call, data.b.count)} />
+      ),
     },
     {
       id: 'each',
@@ -140,7 +151,9 @@ export function Statements({ data }: { data: CompareAnswer }) {
       title: 'Time a call',
       tip: 'All its runs ÷ calls of each side',
       right: true,
-      cell: (row) => <Pair before={f.ms(row.before.ms_per_call)} after={f.ms(row.after.ms_per_call)} />,
+      cell: (row) => (
+        <Pair before={time(row.before.ms_per_call, data.a.count)} after={time(row.after.ms_per_call, data.b.count)} />
+      ),
     },
     {
       id: 'change',
@@ -148,14 +161,18 @@ export function Statements({ data }: { data: CompareAnswer }) {
       right: true,
       cell: (row) => (
         <b>
-          <Signed ms={row.change_ms} sure={row.status !== 'same'} />
+          <Signed ms={idle ? null : row.change_ms} sure={sure(row)} />
         </b>
       ),
     },
-    { id: 'bar', title: 'less · more', cell: (row) => <Diverging ms={row.change_ms} most={most} sure={row.status !== 'same'} /> },
+    {
+      id: 'bar',
+      title: 'less · more',
+      cell: (row) => <Diverging ms={data.thin && !two ? null : row.change_ms} most={most} sure={sure(row)} />,
+    },
   ];
   return (
-    <Panel id="statements" title="Queries" sub={count(told)}>
+    <Panel id="statements" title="Queries" sub={idle ? `there were no calls ${idle}: nothing to compare with` : count(told)}>
       {rows.length > 0 ? (
         <Table
           label="Queries that appeared, vanished or changed"
