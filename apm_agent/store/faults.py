@@ -80,6 +80,17 @@ def quarantine(path: str, inode: tuple[int, int] | None, now: int) -> None:
                 os.unlink(old + suffix)
 
 
+def clear_away(path: str) -> None:
+    """Delete a file that is empty and yet locked: emptied under a reader that keeps its lock for as long as it likes,
+    it can never be set up again. Readers notice another file by its inode.
+    """
+    with contextlib.suppress(OSError), _alone(path):
+        if os.stat(path).st_size == 0:
+            for suffix in ("-wal", "-shm", ""):
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(path + suffix)
+
+
 def guard_disk(path: str) -> None:
     """Raise `StoreError` when the disk is nearly full: the application needs what is left more than we do."""
     try:

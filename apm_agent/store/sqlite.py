@@ -149,7 +149,9 @@ class SQLiteStore:
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
                 self._retention.trim(connection)
             self._roll_back()
-        elif kind is not faults.LOCKED:
+        elif kind is faults.LOCKED:
+            faults.clear_away(self.path)
+        else:
             self._forget()
 
     def _write(self, records: Sequence[Record], state: dict[str, Any] | None, timeout: float | None) -> None:

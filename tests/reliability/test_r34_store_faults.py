@@ -168,6 +168,23 @@ def test_r34_an_emptied_file_gets_its_tables_again(tmp_path: Path) -> None:
     assert sums_agree(path)
 
 
+def test_r34_an_emptied_file_that_a_reader_keeps_open_is_made_anew(tmp_path: Path) -> None:
+    """A dashboard nobody looks at keeps its connection, and with it a lock that no new set-up gets past."""
+    path = tmp_path / "apm.db"
+    store = SQLiteStore(str(path), process(), busy=0.1)
+    store.write([record()])
+    reader = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    reader.execute("SELECT count(*) FROM transactions").fetchall()
+    os.truncate(path, 0)
+    with pytest.raises(StoreError, match="locked"):
+        store.write([record("GET /after")])
+    store.write([record("GET /after")])
+    store.close()
+    reader.close()
+    assert rows(path, "SELECT name FROM endpoints") == [("GET /after",)]
+    assert sums_agree(path)
+
+
 @pytest.mark.parametrize("running", [True, False], ids=["while-open", "before-opening"])
 def test_r34_rubbish_is_put_aside_and_a_new_file_begun(tmp_path: Path, running: bool) -> None:
     path = tmp_path / "apm.db"
