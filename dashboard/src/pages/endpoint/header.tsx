@@ -7,6 +7,7 @@ import { Spark } from '../../draw/small.tsx';
 import { Figure, Kpi } from '../../parts/kpi.tsx';
 import { CompareMenu } from '../../parts/compare-menu.tsx';
 import { useQuery } from '../../state/query.ts';
+import { saved } from '../../state/saved.ts';
 import * as f from '../../text/format.ts';
 import { FORMULAS } from '../../text/formulas.ts';
 
@@ -48,6 +49,11 @@ export function Header({ data, path }: { data: EndpointAnswer; path: string }) {
           >
             Traces
           </a>
+          {!saved && (
+            <a class="button" href="#closer" data-tip="Measure its next requests exactly: cProfile, line by line, or what they keep">
+              Look closer
+            </a>
+          )}
           <CompareMenu endpoint={endpoint} />
           <a class="button" href={`api/v1/${path}`}>
             JSON

@@ -123,7 +123,7 @@ function restarts(u: uPlot, data: MemoryAnswer): void {
   c.restore();
 }
 
-/** The largest of those at work named where their lines end. */
+/** The largest of those at work named where their lines end, one above the other. */
 function labels(u: uPlot, { data, chosen }: WorkersInput): void {
   const c = u.ctx;
   const ratio = devicePixelRatio || 1;
@@ -136,7 +136,7 @@ function labels(u: uPlot, { data, chosen }: WorkersInput): void {
       y: u.valToPos(worker.sizes_kb[at]!, 'y', true),
     }));
   const largest = ends.filter(({ worker }) => !worker.silent).slice(0, LABELLED);
-  const named = ends.filter((one) => largest.includes(one) || keyOf(one.worker) === chosen).sort((a, b) => a.y - b.y);
+  const named = ends.filter((one) => largest.includes(one) || keyOf(one.worker) === chosen).sort((a, b) => b.y - a.y);
   c.save();
   c.font = FONT.replace('11px', `${11 * ratio}px`);
   c.textBaseline = 'middle';
@@ -150,7 +150,7 @@ function labels(u: uPlot, { data, chosen }: WorkersInput): void {
     let top = y - 10 * ratio;
     for (const other of taken)
       if (left < other.right && left + width > other.left && Math.abs(top - other.y) < LABEL_GAP * ratio)
-        top = other.y + LABEL_GAP * ratio;
+        top = other.y - LABEL_GAP * ratio;
     taken.push({ left, right: left + width, y: top });
     c.strokeStyle = colour('--panel');
     c.lineWidth = 4 * ratio;

@@ -91,8 +91,10 @@ function summary(data: MemoryAnswer, known: Worker[]): string {
   return `Resident memory of ${f.plural(known.length, 'worker')} over time. The largest, pid ${largest.pid}, had up to ${f.kb(largest.peak_kb)}. ${f.plural(again, 'restart')}, ${f.plural(data.releases.length, 'release')}.`;
 }
 
+const atWorkFirst = (a: Worker, b: Worker): number => Number(a.silent) - Number(b.silent) || (b.rss_kb ?? -1) - (a.rss_kb ?? -1);
+
 function List({ data, chosen, choose }: { data: MemoryAnswer; chosen: string | null; choose: (key: string | null) => void }) {
-  const [order, sort] = useState<Order>({ column: 'rss', descending: true });
+  const [order, sort] = useState<Order | null>(null);
   const [all, showAll] = useState(false);
   const most = Math.max(...data.workers.map((one) => one.peak_kb ?? 0), 1e-9);
   const columns: Column<Worker>[] = [
@@ -163,7 +165,7 @@ function List({ data, chosen, choose }: { data: MemoryAnswer; chosen: string | n
       cell: (one) => <Moment at={one.last_seen} />,
     },
   ];
-  const rows = sorted(data.workers, columns, order);
+  const rows = order ? sorted(data.workers, columns, order) : [...data.workers].sort(atWorkFirst);
   const shown = all ? rows : rows.slice(0, FIRST);
   return (
     <>
