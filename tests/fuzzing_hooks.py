@@ -38,9 +38,9 @@ def before_call(ctx: Any, case: Any, kwargs: dict[str, Any]) -> None:
         query["min_ms"], query["max_ms"] = sorted((query["min_ms"], query["max_ms"]), key=float)
     if question == "profile":
         _of_profile(query)
-    if question == "compare":
+    if question == "compare" or query.get("page") == "compare":
         _of_compare(query)
-    if question == "saved":
+    if question == "saved" and query.get("page") != "compare":
         query["name"], query["id"] = _dice.choice(KNOWN["name"]), _dice.choice(KNOWN["id"])
     if question == "blame" and "id" not in query:
         query.setdefault("name", "GET /orders")
