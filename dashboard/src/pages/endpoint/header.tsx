@@ -107,7 +107,15 @@ export function Header({ data, path }: { data: EndpointAnswer; path: string }) {
           label="Errors"
           formula="errors"
           value={<span class={errors > 0.01 ? 'bad' : ''}>{f.percent(errors, errors ? 1 : 0)}</span>}
-          note={f.plural(endpoint.errors, 'call')}
+          note={
+            endpoint.errors && endpoint.name.length <= 500 ? (
+              <a class="link" href={query.link('errors', { q: endpoint.name })}>
+                {f.plural(endpoint.errors, 'call')}
+              </a>
+            ) : (
+              f.plural(endpoint.errors, 'call')
+            )
+          }
         />
         <Kpi
           label="Queries per call"

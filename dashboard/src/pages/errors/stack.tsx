@@ -34,7 +34,7 @@ export function Stack({ data: { stack, of, error } }: { data: ErrorAnswer }) {
       }
     >
       {stack.length ? (
-        <ol class="frames">
+        <ol class="callstack">
           {runs(stack).map(([first, end]) =>
             stack[first]!.category === 'app' || end - first === 1 ? (
               <Frame key={first} frame={stack[first]!} last={end === stack.length} />
@@ -100,7 +100,7 @@ function Others({ frames }: { frames: StackFrame[] }) {
         {open ? 'Hide' : 'Show'} {f.plural(frames.length, 'call')} in {f.tame(packages.join(', '), 80)}
       </button>
       {open && (
-        <ol class="frames">
+        <ol class="callstack">
           {frames.map((frame, i) => (
             <Frame key={i} frame={frame} />
           ))}

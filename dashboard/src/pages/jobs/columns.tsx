@@ -30,7 +30,13 @@ export const OPTIONAL = ['rate', 'wait', 'run', 'glyph', 'change', 'retries', 'l
 
 export const looked = (count: number): string => `of the newest ${f.plural(count, 'run')}`;
 
-export function jobColumns(rows: JobRow[], hrefOf: (row: EndpointRow) => string, services: boolean): Column<JobRow>[] {
+/** `written`: when the store was last written, in a range that goes up to now; null in one that is past. */
+export function jobColumns(
+  rows: JobRow[],
+  hrefOf: (row: EndpointRow) => string,
+  services: boolean,
+  written: number | null,
+): Column<JobRow>[] {
   const of = Object.fromEntries(endpointColumns(rows, hrefOf, services).map((column) => [column.id, column]));
   const [name, share, rate, glyph, change, errors, spark] = ['name', 'share', 'rate', 'glyph', 'change', 'errors', 'spark'].map(
     (id) => of[id]!,
@@ -85,7 +91,7 @@ export function jobColumns(rows: JobRow[], hrefOf: (row: EndpointRow) => string,
       tip: 'When the newest run in this range began. Below, where at least 80% of the gaps between runs are within a tenth of the median gap: that gap, and how far 95 of 100 gaps are off it at most.',
       right: true,
       value: (row) => row.last,
-      cell: (row) => <Last row={row} />,
+      cell: (row) => <Last row={row} written={written} />,
     },
     { ...spark!, title: 'Run p95' },
   ];
@@ -93,6 +99,12 @@ export function jobColumns(rows: JobRow[], hrefOf: (row: EndpointRow) => string,
 
 function WaitPair({ row }: { row: JobRow }) {
   const { wait } = row;
+  if (!wait.count && row.queue_ms !== null)
+    return (
+      <span class="soft" data-tip="Mean of all runs, from the rollups: no single run of this range is left in the store.">
+        mean {f.ms(row.queue_ms)}
+      </span>
+    );
   if (!wait.count)
     return (
       <span class="faint" data-tip="Its library does not tell when it was enqueued.">
@@ -120,14 +132,20 @@ function Pair({ p50, p95, count, tone = '' }: { p50: number | null; p95: number 
   );
 }
 
-function Last({ row: { last, schedule } }: { row: JobRow }) {
+function Last({ row: { last, schedule }, written }: { row: JobRow; written: number | null }) {
   if (last === null) return <span class="faint">{f.NONE}</span>;
+  const overdue = schedule !== null && written !== null && written - last > 1.5 * schedule.every_s;
   return (
     <span class="lastrun">
       <span>
         <time dateTime={new Date(last * 1000).toISOString()} title={f.exact(last)} class="soft">
           {f.ago(last)}
         </time>
+        {overdue && (
+          <b class="warn" data-tip="When the store was last written, it had not run for more than one and a half of its gaps.">
+            , overdue
+          </b>
+        )}
         {schedule && schedule.missed > 0 && (
           <b class="warn" data-tip="Runs that would have come at this rhythm and did not">
             , {schedule.missed} missed

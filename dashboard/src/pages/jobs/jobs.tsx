@@ -36,7 +36,7 @@ function List({ data, order, path }: { data: JobsAnswer; order: Order; path: str
   const hrefOf = (row: Pick<EndpointRow, 'name' | 'service'>) =>
     query.link('endpoint', { name: row.name, kind: 'background', service: row.service });
   const services = data.services.length > 1 && !query.get('service');
-  const all = useMemo(() => jobColumns(data.jobs, hrefOf, services), [data, query.search]);
+  const all = useMemo(() => jobColumns(data.jobs, hrefOf, services, data.window.range ? data.store.written_at : null), [data, query.search]);
   const rows = useMemo(() => sorted(data.jobs, all, order), [data, all, order.column, order.descending]);
   const kinds = KINDS.filter((kind) => kind !== 'queue' && data.jobs.some((row) => (row.kinds[kind] ?? 0) > 0));
   return (

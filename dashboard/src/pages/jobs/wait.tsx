@@ -45,7 +45,9 @@ function Waits({ data, path }: { data: JobAnswer; path: string }) {
         <Histogram data={data.histogram} p50={wait.p50_ms} p95={wait.p95_ms} noun="run" />
       ) : (
         <p class="empty-line">
-          Not known: a wait is told by jobs of Celery, RQ, Dramatiq and arq, and by those that were due at a time.
+          {job.looked
+            ? 'Not known: a wait is told by jobs of Celery, RQ, Dramatiq and arq, and by those that were due at a time.'
+            : 'No run of this range is left in the store. What it waited on average stands in the list of jobs.'}
         </p>
       )}
       <dl class="facts">
