@@ -79,9 +79,14 @@ def groups(  # noqa: PLR0917
         "groups": [
             _row(window, group, everything_ns, before.get((group.service, group.name))) for group in found
         ],
-        "services": sorted({each.service for each in scope_of(connection).endpoints.values()}),
-        "releases": releases(connection, service),
+        **filters(connection, service),
     }
+
+
+def filters(connection: Connection, service: str = "") -> Fetched:
+    """What a question may be narrowed by: services, and the releases of one or of all."""
+    rows = connection.rows("SELECT DISTINCT service FROM endpoints ORDER BY 1")
+    return {"services": [row[0] for row in rows], "releases": releases(connection, service)}
 
 
 def _matches(endpoint: Endpoint, kind: str, text: str) -> bool:

@@ -1,4 +1,4 @@
-"""The questions `groups`, `jobs`, `job`, `errors` and `error`, as their parameters put them."""
+"""The questions `groups`, `filters`, `jobs`, `job`, `errors` and `error`, as their parameters put them."""
 
 from __future__ import annotations
 
@@ -28,6 +28,11 @@ def groups(connection: Connection, given: Given) -> Found:
     window = read.window(given)
     by, kind, text = read.choice(given, "by"), read.text(given, "kind"), read.text(given, "q")
     return all_groups.groups(connection, window, by, kind, text, *_narrowed(given)), window
+
+
+def filters(connection: Connection, given: Given) -> Found:
+    """Services and releases."""
+    return all_groups.filters(connection, read.text(given, "service")), read.window(given)
 
 
 def jobs(connection: Connection, given: Given) -> Found:

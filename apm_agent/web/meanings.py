@@ -7,6 +7,7 @@ QUESTIONS = {
     "overview": "What the last while was like: figures, every request as a heatmap, what to fix first, the slowest.",
     "endpoints": "All endpoints with their sums and percentiles, a page at a time.",
     "groups": "Endpoints put together by the code that answers them: one row a view, a module or an application.",
+    "filters": "The services and releases there are, by which other questions are narrowed.",
     "endpoint": "One endpoint: where its time goes, why it is slow, its hot lines, its slowest transactions.",
     "traces": "Single transactions, the longest or the latest first, a page at a time.",
     "trace": "One transaction: its spans, samples, statements, memory, pauses and what else is kept of it.",

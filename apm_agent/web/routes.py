@@ -263,6 +263,7 @@ ROUTES = {
     "explain": Route(lambda asked: explained.answer(asked.connection, asked.given), explained.PARAMETERS),
     "endpoints": Route(_endpoints, ("kind", "sort", "q", "limit", "cursor")),
     "groups": Route(lambda asked: lists.groups(asked.connection, asked.given), lists.GROUPS),
+    "filters": Route(lambda asked: lists.filters(asked.connection, asked.given)),
     "endpoint": Route(_endpoint, ("name", "kind")),
     "traces": Route(
         _traces,

@@ -22,6 +22,7 @@ QUESTIONS = (
     "site",
     "endpoints?range=24h",
     "groups?range=24h&by=app",
+    "filters",
     "overview?range=24h",
     "explain?range=24h&min_ms=200",
     "endpoint?range=24h&name=GET%20/orders&kind=web&service=shop",

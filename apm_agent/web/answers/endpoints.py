@@ -70,6 +70,7 @@ ANSWERS: dict[str, Shape] = {
             **{key: shape for key, shape in ENDPOINT.items() if key not in _OF_ONE}, "endpoints": WHOLE,
         }],
     },
+    "filters": {**COMMON, "services": [TEXT], "releases": [TEXT]},
     "endpoint": {
         **COMMON, "endpoint": ENDPOINT, "series": {**SERIES, "rss_kb": [Maybe(NUMBER)]}, "heatmap": HEATMAP,
         "histogram": HISTOGRAM, "bands": dict.fromkeys(("fast", "typical", "slow"), BAND),

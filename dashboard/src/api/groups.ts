@@ -1,4 +1,4 @@
-/** What `groups` answers. */
+/** What `groups` and `filters` answer. */
 import type { Common, EndpointRow } from './types.ts';
 
 export type GroupRow = Omit<
@@ -6,8 +6,12 @@ export type GroupRow = Omit<
   'kind' | 'method' | 'route' | 'view' | 'cpu_ms' | 'queue_ms' | 'spark' | 'flags' | 'why' | 'where'
 > & { endpoints: number };
 
-export interface GroupsAnswer extends Common {
-  groups: GroupRow[];
+/** What the pages can be narrowed by. */
+export interface FiltersAnswer extends Common {
   services: string[];
   releases: string[];
+}
+
+export interface GroupsAnswer extends FiltersAnswer {
+  groups: GroupRow[];
 }

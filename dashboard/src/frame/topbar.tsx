@@ -1,7 +1,7 @@
 /** The top bar: what is looked at (service, release, range), search, live and theme. */
 import { useEffect, useState } from 'preact/hooks';
 import { ask } from '../api/client.ts';
-import type { EndpointsAnswer } from '../api/types.ts';
+import type { FiltersAnswer } from '../api/groups.ts';
 import { Icon } from '../parts/icon.tsx';
 import { Segments } from '../parts/panel.tsx';
 import type { Page } from '../pages.ts';
@@ -66,10 +66,10 @@ function Ranges() {
 function Filters() {
   const query = useQuery();
   const [known, set] = useState<{ services: string[]; releases: string[] }>({ services: [], releases: [] });
-  const path = `endpoints${apiQuery(query.search, { limit: 1, service: null, release: null })}`;
+  const path = `filters${apiQuery(query.search, { service: null, release: null })}`;
   useEffect(() => {
     const abort = new AbortController();
-    ask<EndpointsAnswer>(path, abort.signal)
+    ask<FiltersAnswer>(path, abort.signal)
       .then(({ services, releases }) => set({ services: services ?? [], releases: releases ?? [] }))
       .catch(() => {}); // the page itself says what is wrong
     return () => abort.abort();

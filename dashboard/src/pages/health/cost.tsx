@@ -59,7 +59,7 @@ export function Cost({ data, path }: { data: HealthAnswer; path: string }) {
             cost.mean_us === null
               ? 'not known'
               : cost.p50_us === null
-                ? `mean of ${f.whole(cost.transactions)}, no percentiles`
+                ? `a mean, of ${f.whole(cost.transactions)}`
                 : `p95; p50 ${f.ms(cost.p50_us / 1000)}`
           }
         />
