@@ -127,7 +127,8 @@ def stripping(prefix: str, port: int) -> Iterator[str]:
             upstream = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
             headers = {name: value for name, value in self.headers.items() if name.lower() != "connection"}
             headers["X-Forwarded-For"] = self.client_address[0]
-            upstream.request("GET", self.path.removeprefix(prefix), headers=headers)
+            sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            upstream.request(self.command, self.path.removeprefix(prefix), sent or None, headers)
             answer = upstream.getresponse()
             body = answer.read()
             self.send_response_only(answer.status, answer.reason)
@@ -138,6 +139,8 @@ def stripping(prefix: str, port: int) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(body)
             upstream.close()
+
+        do_POST = do_GET
 
         def log_message(self, *args: object) -> None:
             pass

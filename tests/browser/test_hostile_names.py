@@ -48,6 +48,8 @@ def test_r39_hostile_names_are_only_shown(visit: Callable[..., Window], haunted:
         "trace": f"trace?id={trace['id']}",
         "queries": "queries",
         "query": f"query?id={statement}",
+        "compare": f"compare?a=tx:{trace['id']}&b=range:1h",
+        "live": "live",
         "jobs": "jobs",
         "errors": "errors",
         "error": f"error?type={quote(error['type'])}&frame={error['frame'] or ''}",

@@ -170,7 +170,11 @@ function Verdict({ pair: { before, after, change, sureness, significant }, write
         ? `×${f.whole(change + 1)}`
         : f.percent(Math.abs(change), Math.abs(change) < 0.1 ? 1 : 0);
   if (sureness === null)
-    return line('flat', 'Whether this is chance cannot be said: too few calls, or all in one minute', `${arrow}${size}`);
+    return line(
+      'flat',
+      'Whether this is chance cannot be said: too few calls, or all in one minute',
+      `${arrow}${size}${change === null ? '' : ' not tested'}`,
+    );
   const tip = `(after − before) ÷ how well both are known: ${Math.abs(sureness) >= 99 ? 'over 99' : Math.abs(sureness).toFixed(1)} standard deviations from no change. From ${SURE} on it counts as no chance; one slow minute is one witness, unless all lie in one.`;
   return significant
     ? line(after > before ? 'bad' : 'good', tip, `${arrow}${size}`)
