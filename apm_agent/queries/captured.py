@@ -39,11 +39,9 @@ def memory(
             for kind, by, place in said["types"]
         ],
         "holders": [
-            {
-                "type": kind,
-                "held_by": [{"what": what, "count": count} for what, count in told if not _is_ours(what)],
-            }
+            {"type": kind, "held_by": [{"what": what, "count": count} for what, count in theirs]}
             for kind, told in said["holders"]
+            if (theirs := [each for each in told if not _is_ours(each[0])])
         ],
         "objects": said["objects"],
         "took_ms": millis(said["took"]),

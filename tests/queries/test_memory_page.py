@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from werkzeug.test import Client, TestResponse
 
-from apm_agent.queries import arms, window
+from apm_agent.queries import arms, captured, window
 from apm_agent.queries.connection import Connection, connect
 from apm_agent.queries.leaks import memory
 from apm_agent.queries.scope import scope_of
+from apm_agent.queries.source import Sources
 from apm_agent.store.sqlite import SQLiteStore
 from apm_agent.web.app import dashboard
 from leaking import EXPORT, LIST, REPORT, SHARED, make
@@ -211,3 +212,14 @@ def test_scope_is_of_the_service(leaking: Path) -> None:
         assert scope_of(connection, "other").endpoints == {}
         assert memory(connection, window.of_range("6h"), service="other")["workers"] == []
     assert json.loads(get(leaking, "memory?range=6h&service=other").data)["restarts"] == []
+
+
+def test_what_the_measuring_holds_itself_is_no_holder() -> None:
+    ours = [("apm_agent.profiling.look.Look", 1), ("list in apm_agent.store.batch.Batch", 2)]
+    said = {
+        "kept": 1, "peak": None, "objects": 1, "took": 1, "lines": [], "types": [],
+        "holders": [("dict", ours), ("tuple", [*ours, ("list shop.SEEN", 3)])],
+    }  # fmt: skip
+    shown = captured.memory({"memory": said}, Sources([], 0.0), None, 0)
+    assert shown is not None
+    assert shown["holders"] == [{"type": "tuple", "held_by": [{"what": "list shop.SEEN", "count": 3}]}]
