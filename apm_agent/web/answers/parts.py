@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from apm_agent.model.record import TIME_KINDS
-from apm_agent.web.shapes import NUMBER, TEXT, WHOLE, YES, Maybe
+from apm_agent.model.record import KEPT, TIME_KINDS
+from apm_agent.model.transaction import KINDS as TRANSACTION_KINDS
+from apm_agent.web.shapes import NUMBER, TEXT, WHOLE, YES, Maybe, One
 
 KINDS = dict.fromkeys(TIME_KINDS, NUMBER)
 PLACE = {"file": TEXT, "line": WHOLE, "function": TEXT}
@@ -12,8 +13,10 @@ COMMON = {
     "window": Maybe({"from": NUMBER, "to": NUMBER, "range": Maybe(TEXT)}),
     "store": {"written_at": Maybe(NUMBER), "stale": YES},
 }
+#: Of a transaction and its endpoint.
+KIND = One(*TRANSACTION_KINDS)
 ENDPOINT = {
-    "name": TEXT, "kind": TEXT, "service": TEXT, "method": Maybe(TEXT), "route": Maybe(TEXT),
+    "name": TEXT, "kind": KIND, "service": TEXT, "method": Maybe(TEXT), "route": Maybe(TEXT),
     "view": Maybe(TEXT),
     "count": WHOLE, "share": NUMBER, "total_ms": NUMBER, "mean_ms": Maybe(NUMBER), "p50_ms": Maybe(NUMBER),
     "p95_ms": Maybe(NUMBER), "p99_ms": Maybe(NUMBER), "max_ms": Maybe(NUMBER), "errors": WHOLE,
@@ -22,11 +25,11 @@ ENDPOINT = {
     "spark": [Maybe(NUMBER)], "flags": [TEXT], "why": Maybe(TEXT), "where": Maybe(TEXT),
 }  # fmt: skip
 ROW = {
-    "id": TEXT, "t": NUMBER, "name": TEXT, "kind": TEXT, "service": TEXT, "method": Maybe(TEXT),
+    "id": TEXT, "t": NUMBER, "name": TEXT, "kind": KIND, "service": TEXT, "method": Maybe(TEXT),
     "route": Maybe(TEXT),
     "path": Maybe(TEXT), "duration_ms": NUMBER, "status": Maybe(WHOLE), "failed": YES, "error": Maybe(TEXT),
     "kinds": KINDS, "queries": WHOLE, "cpu_ms": Maybe(NUMBER), "rss_kb": Maybe(NUMBER), "rss_shared": YES,
-    "release": Maybe(TEXT), "host": TEXT, "pid": WHOLE, "kept": Maybe(TEXT), "has_detail": YES,
+    "release": Maybe(TEXT), "host": TEXT, "pid": WHOLE, "kept": Maybe(One(*KEPT)), "has_detail": YES,
 }  # fmt: skip
 SERIES = {
     "t": [NUMBER], "step": WHOLE, "count": [WHOLE], "errors": [WHOLE], "p50_ms": [Maybe(NUMBER)],
@@ -37,7 +40,7 @@ HISTOGRAM = {"edges_ms": [NUMBER], "counts": [WHOLE]}
 INSIGHT = {
     "kind": TEXT, "title": TEXT, "why": TEXT, "where": Maybe(SOURCED), "count": WHOLE, "of": WHOLE,
     "cost_ms": NUMBER, "total_ms": NUMBER, "statement": Maybe({"id": TEXT, "text": TEXT}), "fix": Maybe(TEXT),
-    "trace": Maybe(TEXT), "severity": TEXT,
+    "trace": Maybe(TEXT), "severity": One("bad", "warn", "info"),
 }  # fmt: skip
 SOURCE = {
     "file": TEXT, "function": TEXT, "edited": YES,
