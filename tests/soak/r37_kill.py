@@ -1,0 +1,63 @@
+"""Soak for R37: 200 workers of a real server killed under load; the file is whole after each, and what is lost told.
+
+python tests/soak/r37_kill.py [--kills 200] [--interval 1.0]
+
+The application writes down itself what it answered; what of it is not in the store must be the last that a killed
+worker answered, and no more than one interval of it. Ends with 1 on a breach.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+from random import Random
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from records import rows, sums_agree
+from witness import kill_workers, load, losses, serving, until
+
+#: Seconds that a write may take, or wait for the other worker, on a machine with other work.
+WRITE = 1.0
+
+
+def main() -> int:
+    """All kills, and a table of what each took with it."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--interval", type=float, default=1.0, help="seconds between two writes (1.0)")
+    options, _ = parser.parse_known_args()  # the options of other soaks are not for this one
+    chance, broken = Random(37), 0
+    with tempfile.TemporaryDirectory() as name:
+        with serving(Path(name), APM_AGENT_FLUSH_INTERVAL=str(options.interval)) as site:
+            killed: list[int] = []
+            with load(site) as statuses:
+                while len(killed) < options.kills:
+                    killed += kill_workers(site, 1, lambda: chance.uniform(0.2, 2 * options.interval))
+                    if rows(site.store, "PRAGMA integrity_check") != [("ok",)]:
+                        broken += 1
+                        print(f"NOT   whole after kill {len(killed)}", flush=True)
+                assert until(lambda: site.ask() == 200)
+        found = losses(site, killed)
+        print("answered   lost   over ms   (a killed worker a line)")
+        for kill in found:
+            print(f"{kill.answered:8} {kill.lost:6} {kill.over_ns / 1e6:9.0f}")
+        late = [kill for kill in found if kill.over_ns > (options.interval + WRITE) * 1e9]
+        whole = rows(site.store, "PRAGMA integrity_check") == [("ok",)] and sums_agree(site.store)
+        broken += len(late) + (not whole) + bool(set(statuses) - {0, 200})
+        print(
+            f"{len(found)} killed, {sum(kill.answered for kill in found)} answered by them,"
+            f" {sum(kill.lost for kill in found)} lost, the most {max(kill.lost for kill in found)};"
+            f" over at most {max(kill.over_ns for kill in found) / 1e6:.0f} ms of {options.interval * 1000:.0f};"
+            f" answers {dict(statuses)}"
+        )
+    print("All holds." if not broken else f"{broken} of this does not hold.")
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
