@@ -56,10 +56,9 @@ def _arms(site: Site, given: Given) -> dict[str, Any]:
 
 
 def _live(site: Site, given: Given) -> dict[str, Any]:
-    length = _number(given, "capture", 0)
-    if not length:
+    if "capture" not in given:
         return {"asked_until": live.ask(site.connection.path), "capture": None}
-    asked = seconds.ask(site.connection.path, length)
+    asked = seconds.ask(site.connection.path, _number(given, "capture", 0))
     return {"asked_until": asked.at + ASKED_FOR, "capture": asked._asdict()}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from apm_agent.exporters import EXPORTERS
 from apm_agent.model.arm import CAPTURES, CPROFILE, LONGEST_LIFE, MOST_TRANSACTIONS, USUAL_LIFE
-from apm_agent.model.seconds import MOST
+from apm_agent.model.seconds import LEAST, MOST
 from apm_agent.model.transaction import KINDS
 from apm_agent.queries import endpoints, errors, groups, jobs, profile, statements, traces
 from apm_agent.queries.sides import GRAMMAR
@@ -193,8 +193,8 @@ BODIES: dict[str, Parameter] = {
     ),
     "live.capture": Parameter(
         "For how many seconds every process is to tell what it samples; the answer names the capture, which "
-        "GET live then reads. None is captured where it is 0 or not given.",
-        NUMBER, 5, 0, MOST, 0,
+        "GET live then reads. Nothing is captured where it is not given.",
+        NUMBER, 5, LEAST, MOST,
     ),
     "plan.statement": Parameter(
         "The id of the statement the database is asked about.", example="4611686018427387904", pattern=_STATEMENT,
