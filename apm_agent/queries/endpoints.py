@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from apm_agent.errors import QuestionError
+from apm_agent.model.histogram import Histogram
 from apm_agent.model.transaction import TIMED_KINDS
 from apm_agent.queries import latency, phrases
 from apm_agent.queries.cells import sparks
@@ -48,7 +49,12 @@ FIRST = Page()
 class _Line(NamedTuple):
     endpoint: Endpoint
     sums: Totals
-    percentiles: tuple[float | None, float | None, float | None]
+    histogram: Histogram
+
+    @property
+    def percentiles(self) -> tuple[float | None, float | None, float | None]:
+        """p50, p95 and p99 in ms; worked out when asked for, because a page shows few of many rows."""
+        return latency.percentiles(self.histogram)
 
 
 _SORTS: dict[str, Callable[[_Line], Any]] = {
@@ -126,7 +132,7 @@ def one_row(  # noqa: PLR0917
     sums = totals(connection, window.pieces(), scope.releases)
     timed = scope.timed  # made anew each time it is asked for
     everything_ns = sum(each.duration_ns for key, each in sums.items() if key in timed)
-    row = _Line(endpoint, measured.sums, latency.percentiles(measured.histogram))
+    row = _Line(endpoint, measured.sums, measured.histogram)
     only = Scope({endpoint.id: endpoint}, scope.releases)
     return _rows(connection, window, only, [row], {endpoint.id: causes}, everything_ns)[0]
 
@@ -143,7 +149,7 @@ def releases(connection: Connection, service: str = "") -> list[str]:
 
 def _lines(scope: Scope, measured: dict[int, Measured]) -> list[_Line]:
     return [
-        _Line(scope.endpoints[key], each.sums, latency.percentiles(each.histogram))
+        _Line(scope.endpoints[key], each.sums, each.histogram)
         for key, each in measured.items()
         if key in scope.endpoints
     ]

@@ -42,6 +42,7 @@ export function Table<Row>({ label, columns, rows, keyOf, height = 38, hrefOf, o
   const { host, slice, reveal } = useSlice(rows.length, height);
   const body = useRef<HTMLTableSectionElement | null>(null);
   const current = useRef(0);
+  const cellsOf = useCells(columns, rows.slice(slice.first, slice.last));
   const focus = (index: number) => {
     const at = Math.max(0, Math.min(rows.length - 1, index));
     reveal(at);
@@ -100,11 +101,7 @@ export function Table<Row>({ label, columns, rows, keyOf, height = 38, hrefOf, o
                 }}
                 onClick={(event) => open(event, row)}
               >
-                {columns.map((column) => (
-                  <td key={column.id} class={`${column.right ? 'right' : ''} ${column.wide ? 'wide' : ''}`}>
-                    {column.cell(row)}
-                  </td>
-                ))}
+                {cellsOf(row)}
               </tr>
             );
           })}
@@ -118,6 +115,21 @@ export function Table<Row>({ label, columns, rows, keyOf, height = 38, hrefOf, o
     </div>
   );
 }
+
+/** The cells of the rows in view; those of a row that stays in view while one scrolls are not made and compared anew. */
+function useCells<Row>(columns: Column<Row>[], shown: Row[]): (row: Row) => ComponentChildren {
+  const known = useRef<{ columns: Column<Row>[]; cells: Map<Row, ComponentChildren> }>({ columns, cells: new Map() });
+  const before = known.current.columns === columns ? known.current.cells : new Map<Row, ComponentChildren>();
+  const cells = new Map(shown.map((row) => [row, before.get(row) ?? columns.map((column) => cellOf(column, row))]));
+  known.current = { columns, cells };
+  return (row) => cells.get(row);
+}
+
+const cellOf = <Row,>(column: Column<Row>, row: Row) => (
+  <td key={column.id} class={`${column.right ? 'right' : ''} ${column.wide ? 'wide' : ''}`}>
+    {column.cell(row)}
+  </td>
+);
 
 function Header<Row>({
   column,
