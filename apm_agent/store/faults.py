@@ -37,6 +37,18 @@ def kind_of(error: sqlite3.Error) -> str | None:
     return next((kind for part, kind in _WORDS if part in words), None)
 
 
+def log_is_gone(path: str, error: sqlite3.Error) -> bool:
+    """Whether an I/O error comes of a WAL that was deleted while somebody, a dashboard perhaps, keeps its index: an
+    empty one was made in its place, and all that the index says is in it cannot be read by anyone any more.
+    """
+    if "disk i/o error" not in str(error).lower():
+        return False
+    try:
+        return os.stat(f"{path}-wal").st_size == 0
+    except OSError:
+        return True
+
+
 def inode_of(path: str) -> tuple[int, int] | None:
     """Which file lies at a path; None when there is none, or it was emptied."""
     try:

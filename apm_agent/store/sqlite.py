@@ -83,8 +83,10 @@ class SQLiteStore:
 
     def _open(self, patience: float | None = None) -> sqlite3.Connection:
         """The connection of this process to the file that lies at the path now."""
+        log_gone = False
         if self._connection is not None:
-            same = faults.inode_of(self.path) == self._inode and self._outside.log_is_ours()
+            log_gone = not self._outside.log_is_ours()
+            same = faults.inode_of(self.path) == self._inode and not log_gone
             if same and self._pid == os.getpid():
                 migrations.migrate(self._connection, self.path)  # a newer apm-agent may have come to it since
                 return self._connection
@@ -97,6 +99,9 @@ class SQLiteStore:
         if inode != self._inode:
             self._ids.forget()
         self._inode = inode
+        self._outside.log_is_ours()  # from now on
+        if log_gone:
+            self._outside.read_as_a_stranger()
         return self._connection
 
     def _forget(self) -> None:
@@ -114,6 +119,8 @@ class SQLiteStore:
                 kind = faults.kind_of(error)
                 if kind is None:
                     raise
+                if kind is faults.UNUSABLE and faults.log_is_gone(self.path, error):
+                    kind = faults.CORRUPT
                 if kind in (faults.CORRUPT, faults.MISSING) and not last:
                     self._start_anew(damaged=kind is faults.CORRUPT)
                     continue
