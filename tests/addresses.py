@@ -19,7 +19,9 @@ ADDRESSES: dict[str, Callable[[Ask], str]] = {
     "endpoint": lambda asked: f"endpoint?name={quote(SLOW)}&range=24h",
     "jobs": lambda asked: "jobs?range=24h",
     "errors": lambda asked: "errors?range=24h",
-    "error": lambda asked: f"error?range=24h&type=ValueError&frame={asked('errors', q='ValueError')['errors'][0]['frame']}",
+    "error": lambda asked: (
+        f"error?range=24h&type=ValueError&frame={asked('errors', q='ValueError')['errors'][0]['frame']}"
+    ),
     # axe needs its time for each row, and all are alike
     "traces": lambda asked: "traces?range=24h&rows=25",
     "trace": lambda asked: f"trace?id={asked('traces', name=SLOW, kept='1')['traces'][0]['id']}",

@@ -212,7 +212,9 @@ def test_a_trace_with_a_callgraph_shows_it(connection: Connection) -> None:
 
 
 def test_a_failure_is_told_with_its_line(connection: Connection) -> None:
-    found = traces(connection, of_range(DAY), Filters(name="GET /basket/<int:id>", failed=True), limit=1)["traces"][0]
+    found = traces(connection, of_range(DAY), Filters(name="GET /basket/<int:id>", failed=True), limit=1)[
+        "traces"
+    ][0]
     told = trace(connection, parse_id(found["id"]))
     assert told is not None
     assert told["trace"]["error"] == {
