@@ -213,6 +213,9 @@ def test_what_cannot_be_written_says_why(window: Window, mount: str, tmp_path: P
             entry(page, name).click()
         assert download.value.suggested_filename == f"POST-quote{EXPORTERS[name].ending}"
         assert CONTENTS[name](taken(download.value, tmp_path))
+    for width in (430, 1024, 1440):
+        window.width(width)
+        assert window.too_wide() == []
     page.locator("h1").click()
     expect(page.locator("details[open]")).to_have_count(0)
     page = window.open(f"trace?id={trace_of(mount, 'GET /basket/<int:id>')}")  # too short to be sampled
