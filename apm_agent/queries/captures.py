@@ -36,13 +36,19 @@ def captures(
     connection: Connection, window: Window, scope: Scope, endpoints: Collection[int], capture: str = ""
 ) -> dict[str, Any]:
     """The newest measured transactions of some endpoints, and of each way of measuring the sum of all."""
+    return _summed(_measured(connection, scope, *_newest(window, scope, endpoints)), capture)
+
+
+def of_transaction(connection: Connection, scope: Scope, number: int) -> dict[str, Any]:
+    """What was measured of one transaction, whenever it was, in the same form."""
+    return _summed(_measured(connection, scope, "SELECT * FROM transactions WHERE id = ?", (number,)))
+
+
+def _summed(measured: list[_Measured], capture: str = "") -> dict[str, Any]:
+    """Measured transactions as the API writes them, all or those measured in one way."""
     if capture and capture not in CAPTURES:
         raise QuestionError(f"capture={capture[:40]!r} is not one of {', '.join(CAPTURES)}")
-    found = [
-        each
-        for each in _measured(connection, window, scope, endpoints)
-        if not capture or each.row["capture"] == capture
-    ]
+    found = [each for each in measured if not capture or each.row["capture"] == capture]
     of = {way: [each for each in found if each.row["capture"] == way] for way in CAPTURES}
     return {
         "captures": [each.row for each in found],
@@ -53,17 +59,25 @@ def captures(
     }
 
 
+def _newest(window: Window, scope: Scope, endpoints: Collection[int]) -> tuple[str, tuple[int, ...]]:
+    """The rows of the newest measured transactions, as SQL and its parameters."""
+    return (
+        "SELECT * FROM (SELECT * FROM transactions"
+        f" WHERE {_where(endpoints)}started_at >= ? AND started_at < ?{_released(scope)}"
+        " ORDER BY started_at DESC LIMIT ?) WHERE kept = 'captured' ORDER BY started_at DESC LIMIT ?",
+        (window.start_ns, window.end_ns, *(scope.releases or ()), _MOST_ROWS, _MOST),
+    )
+
+
 def _measured(
-    connection: Connection, window: Window, scope: Scope, endpoints: Collection[int]
+    connection: Connection, scope: Scope, chosen: str, parameters: tuple[int, ...]
 ) -> list[_Measured]:
     rows = connection.rows(
         "SELECT x.id, x.endpoint_id, x.started_at, x.duration_ns, x.overlap, x.rss_before, x.rss_after, p.host, p.pid,"
-        " p.app_root, r.version, t.data FROM (SELECT * FROM (SELECT * FROM transactions"
-        f" WHERE {_where(endpoints)}started_at >= ? AND started_at < ?{_released(scope)}"
-        " ORDER BY started_at DESC LIMIT ?) WHERE kept = 'captured' ORDER BY started_at DESC LIMIT ?) x"
+        f" p.app_root, r.version, t.data FROM ({chosen}) x"
         " JOIN traces t ON t.transaction_id = x.id LEFT JOIN processes p ON p.id = x.process_id"
         " LEFT JOIN releases r ON r.id = x.release_id ORDER BY x.started_at DESC",
-        (window.start_ns, window.end_ns, *(scope.releases or ()), _MOST_ROWS, _MOST),
+        parameters,
     )
     found = []
     for number, endpoint, started, duration, overlap, before, after, host, pid, root, version, data in rows:

@@ -148,6 +148,9 @@ PARAMETERS: dict[str, Parameter] = {
         "What time is told: `wall`, all that passed, or `cpu`, the processor's. Only of the columns.",
         CHOICE, "wall", choices=tuple(profile.CLOCKS), default=profile.WALL,
     ),
+    "captures.id": Parameter(
+        "One transaction, instead of the newest of a window.", example="18d7f2a06b3c41e5", pattern=_ID
+    ),
     "capture": Parameter(
         "Only what was measured so: by `cprofile`, by `lines`, or its `memory`.", CHOICE, "memory",
         choices=tuple(CAPTURES),

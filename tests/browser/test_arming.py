@@ -91,7 +91,9 @@ def test_armed_picked_up_done_and_walked(
     panel.locator("a.chip").first.click()
     page.wait_for_url("**/trace?*")
     window.settled()
-    expect(page.locator("#captures")).to_contain_text("cProfile")
+    called = page.locator("#captures").get_by_role("region", name="Callers and callees of")
+    expect(called).to_contain_text("Called by")
+    assert window.faults() == []
     page.get_by_role("link", name="All that was measured of this endpoint").click()
     page.wait_for_url("**/endpoint?*#closer")
     expect(page.locator("#closer")).to_be_in_viewport()

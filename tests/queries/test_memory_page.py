@@ -137,6 +137,15 @@ def test_what_was_measured_is_merged(leaking: Path) -> None:
     assert kept["holders"][0]["held_by"] == [{"what": "list shop.SEEN", "count": 10}]
 
 
+def test_what_was_measured_of_one_transaction_whenever_it_was(leaking: Path) -> None:
+    every = get(leaking, "captures?range=6h&capture=cprofile").get_json()
+    one = get(leaking, f"captures?range=15m&id={every['captures'][2]['id']}").get_json()
+    assert one["captures"] == every["captures"][2:]
+    assert (one["callgraph"]["transactions"], one["callgraph"]["functions"][0]["calls"]) == (1, 40)
+    assert get(leaking, "captures?id=1").get_json()["captures"] == []
+    assert get(leaking, "captures?id=zz").status_code == 400
+
+
 def test_captures_narrowed_and_refused(leaking: Path) -> None:
     only = get(leaking, "captures?range=6h&capture=memory").get_json()
     assert {row["capture"] for row in only["captures"]} == {"memory"}

@@ -9,6 +9,8 @@ import { Icon } from './icon.tsx';
 import { Segments } from './panel.tsx';
 
 const EACH_MS = 2000;
+/** A result is written a moment after it is counted as done: so long it is looked for. */
+const WRITTEN_MS = 10_000;
 const MOST = 100;
 const LIVES = [
   { seconds: 600, title: '10 minutes' },
@@ -131,6 +133,7 @@ function useArms(name: string, captures: Capture[], told?: () => void) {
   const [turn, next] = useState(0);
   const cancelled = useRef(new Set<string>());
   const done = useRef<number | null>(null);
+  const until = useRef(0);
   const tell = useRef(told);
   tell.current = told;
   useEffect(() => {
@@ -143,11 +146,11 @@ function useArms(name: string, captures: Capture[], told?: () => void) {
           setError(null);
           set((old) => [...listed, ...left(old, listed, cancelled.current)]);
           const sum = listed.reduce((all, one) => all + one.done, 0);
-          if (done.current !== null && sum > done.current) tell.current?.();
+          if (done.current !== null && sum > done.current) until.current = Date.now() + WRITTEN_MS;
           done.current = sum;
-          const waits = listed.some((one) => one.state === 'armed');
-          // a result is written a moment after its slot is taken
-          if (waits || (done.current > 0 && fresh(listed))) timer = window.setTimeout(look, EACH_MS);
+          const comes = Date.now() < until.current;
+          if (comes) tell.current?.();
+          if (comes || listed.some((one) => one.state === 'armed')) timer = window.setTimeout(look, EACH_MS);
         })
         .catch((failure: ApiError) => {
           if (!abort.signal.aborted) setError(failure.message);
@@ -169,6 +172,3 @@ const left = (old: Followed[], listed: Arm[], cancelled: Set<string>): Followed[
   old
     .filter((one) => !listed.some((other) => other.id === one.id))
     .map((one) => ({ ...one, gone: cancelled.has(one.id) ? 'cancelled' : 'expired' }));
-
-const fresh = (arms: Arm[]): boolean =>
-  arms.some((one) => Math.max(one.created, ...one.workers.map((w) => w.last_seen)) > Date.now() / 1000 - 8);
