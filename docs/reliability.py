@@ -93,7 +93,6 @@ LIMITS = {
     2: "A build without the GIL is pretended by its own flag; none is run.",
     3: "Nothing of ours is compiled; the test walks frames that end meanwhile.",
     6: "gunicorn's worker for eventlet is not run: gunicorn gives it up.",
-    26: "Counted over seconds, not the minute that one would want.",
     28: "Calls are counted, not times: those need a quiet machine and `make bench`.",
     36: "Millions of transactions are in the long run; `make test` fills a small file.",
 }

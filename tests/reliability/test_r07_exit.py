@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -114,4 +115,26 @@ threading._register_atexit(job) if hasattr(threading, "_register_atexit") else j
     command = [sys.executable, "-c", PRELUDE.format(path=sys.path, store=store) + body]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+    assert rows(store, "SELECT count(*) FROM transactions") == [(1,)]
+
+
+def test_r07_a_locked_store_does_not_hold_the_end(tmp_path: Path) -> None:
+    """What cannot be written in two seconds is lost, as a restart that hangs would be worse."""
+    store = tmp_path / "apm.db"
+    prelude = PRELUDE.format(path=sys.path, store=store)
+    subprocess.run([sys.executable, "-c", prelude + "job()"], timeout=30, check=True)
+    holder = sqlite3.connect(store, isolation_level=None)
+    holder.execute("BEGIN EXCLUSIVE")
+    try:
+        last = "job(); assert not apm.flush(0.2); job(); print('over', flush=True)"
+        command = [sys.executable, "-c", prelude + last]
+        begun = time.monotonic()
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+        taken = time.monotonic() - begun
+    finally:
+        holder.execute("ROLLBACK")
+        holder.close()
+    assert (done.returncode, done.stdout) == (0, "over\n")
+    assert "is locked" in done.stderr
+    assert taken < 15  # two seconds and what a busy machine adds
     assert rows(store, "SELECT count(*) FROM transactions") == [(1,)]

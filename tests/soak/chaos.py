@@ -15,6 +15,7 @@ import mmap
 import os
 import random
 import signal
+import sqlite3
 import struct
 import subprocess
 import sys
@@ -350,11 +351,21 @@ def tell(  # noqa: PLR0917  (all there is)
         " WHERE service = ? AND started_at > ?"
     )
     for app in apps.programs:
-        [(count,)] = rows(chaos.store, late, app, now - 10 * 10**9)
-        line(count > 0, f"{app}: {count} requests of the last 10 s are in the store")
-    line(rows(chaos.store, "PRAGMA integrity_check") == [("ok",)], "the store is whole")
+        [(count,)] = _read(chaos.store, late, app, now - 10 * 10**9)
+        line(
+            isinstance(count, int) and count > 0, f"{app}: {count} requests of the last 10 s are in the store"
+        )
+    line(_read(chaos.store, "PRAGMA integrity_check") == [("ok",)], "the store is whole")
     print("All holds." if not broken else f"{broken} of this does not hold.")
     return broken
+
+
+def _read(store: Path, sql: str, *parameters: object) -> list[tuple[object, ...]]:
+    """What a stranger finds; or why it finds nothing."""
+    try:
+        return rows(store, sql, *parameters)
+    except sqlite3.Error as error:
+        return [(f"no ({error})",)]
 
 
 def _at_a_kill(each: Call, killed: list[tuple[float, str]]) -> bool:
