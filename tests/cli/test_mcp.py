@@ -119,7 +119,9 @@ async def test_tools_say_what_they_take_and_what_makes_no_sense_is_said_with_the
 
 
 def test_a_store_that_is_not_there_yet_is_said_with_the_cure(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match=r"there is no store at .*none.db yet: start .* with `apm-agent run`"):
+    with pytest.raises(
+        StoreError, match=r"there is no store at .*none.db yet: start .* with `apm-agent run`"
+    ):
         Answering(f"sqlite:///{tmp_path}/none.db", "0").answer("overview", {})
 
 
