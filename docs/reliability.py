@@ -90,11 +90,14 @@ LIMITS = {
     1: (
         "The deadlock itself was never seen here; the long run is what stands in for its reporters' machines."
     ),
-    2: "A build without the GIL is pretended by its own flag; none is run.",
+    2: "A build without the GIL is pretended by its own flag, for the sampler alone; none is run.",
     3: "Nothing of ours is compiled; the test walks frames that end meanwhile.",
+    5: "uWSGI runs by `apm-agent run`; wrapped by hand and without its threads it is not run.",
     6: "gunicorn's worker for eventlet is not run: gunicorn gives it up.",
+    21: "Daphne and Channels are not run.",
     28: "Calls are counted, not times: those need a quiet machine and `make bench`.",
-    36: "Millions of transactions are in the long run; `make test` fills a small file.",
+    35: "Four boots of eight processes and one of a server, not a hundred.",
+    36: "A small file is filled; no ten million transactions pass.",
 }
 _NAME = re.compile(r"(?:r(\d\d)_)")
 
