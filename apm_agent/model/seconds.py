@@ -108,7 +108,11 @@ def read(path: str) -> Captured | None:
             return None
         frames = [live.frame(row) for row in said["frames"]]
         stacks = [
-            Seen(tuple(frames[live.whole(at)] for at in stack[-live.MOST_FRAMES :]), live.whole(ns), live.whole(n))
+            Seen(
+                tuple(frames[live.whole(at)] for at in stack[-live.MOST_FRAMES :]),
+                live.whole(ns),
+                live.whole(n),
+            )
             for stack, ns, n in said["stacks"][: MOST_STACKS + 1]
         ]
         text, pid = live.text, live.whole(said["pid"])

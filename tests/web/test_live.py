@@ -124,7 +124,9 @@ def test_a_capture_of_what_has_not_ended(client: Client, store: Path, tmp_path: 
     assert 0.3e9 < profile["total_ns"] < 3e9
 
 
-@pytest.mark.parametrize("given", [{"capture": 99}, {"capture": 0}, {"capture": "5"}, {"capture": True}, {"length": 5}])
+@pytest.mark.parametrize(
+    "given", [{"capture": 99}, {"capture": 0}, {"capture": "5"}, {"capture": True}, {"length": 5}]
+)
 def test_r39_a_capture_there_cannot_be(given: dict[str, object], client: Client, store: Path) -> None:
     answer = client.post("/api/v1/live", json=given, environ_base=BASE)
     assert answer.status_code == 400
