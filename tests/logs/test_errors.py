@@ -37,7 +37,10 @@ def test_failures_are_grouped_by_type_and_own_line(kept: Kept) -> None:
     first = groups[0]
     assert first["file"].endswith("test_errors.py")
     assert first["line"] == price.__code__.co_firstlineno + 1
-    assert first["endpoints"] == [{"name": "a", "count": 2}, {"name": "b", "count": 1}]
+    assert [(each["name"], each["kind"], each["count"]) for each in first["endpoints"]] == [
+        ("a", "background", 2),
+        ("b", "background", 1),
+    ]
     assert first["first"] <= first["last"]
     assert len(first["traces"]) == 3
     assert kept.errors()[0]["message"] == "no price for 3"

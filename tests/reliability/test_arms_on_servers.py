@@ -314,7 +314,7 @@ def test_a_job_by_its_name_and_decorated_lines_in_each(tmp_path: Path) -> None:
             found = trace(connection, number)
             assert found is not None
             [timed] = found["lines"]
-            assert [line["hits"] for line in timed["lines"]] == [1, times + 1, times, 1]
+            assert [line["hits"] for line in timed["lines"] if line["hits"]] == [1, times + 1, times, 1]
 
 
 def callgraph(connection: Connection) -> Any:
@@ -378,9 +378,9 @@ def test_line_timings_through_the_front_door(shop: Program, tmp_path: Path) -> N
         timed = {each["function"]: each for each in found["lines"]}
         price = timed["price"]
         assert (price["file"], price["category"]) == ("orders.py", "app")
-        loop, body = price["lines"][1], price["lines"][2]
-        assert loop["text"] == "for number in range(count):"
-        calls = price["lines"][0]["hits"]
+        begin, loop, body, *_ = (line for line in price["lines"] if line["hits"])
+        assert loop["text"].strip() == "for number in range(count):"
+        calls = begin["hits"]
         # 200 numbers a call but for the last, which has 2,000.
         assert body["hits"] == 200 * (calls - 1) + 2_000
         assert loop["hits"] == body["hits"] + calls
