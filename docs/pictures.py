@@ -39,9 +39,16 @@ RANGE = "15m"
 
 #: Where the demo has something else to show than the made-up day.
 INSTEAD: dict[str, Callable[[Ask], str]] = {
+    "compare": lambda asked: "compare?a=tx:{1}&b=tx:{0}".format(*_slow_and_median(asked)),
     "error": lambda asked: "error?type={type}&frame={frame}".format(**asked("errors")["errors"][0]),
     "trace": lambda asked: f"trace?id={asked('traces', name='GET /orders', kept='1')['traces'][0]['id']}",
 }
+
+
+def _slow_and_median(asked: Ask) -> tuple[str, str]:
+    """The slowest report of the demo and a usual one."""
+    slow = asked("traces", name="GET /report", kept="1")["traces"][0]["id"]
+    return slow, asked("trace", id=slow)["median"] or slow
 
 
 @contextmanager

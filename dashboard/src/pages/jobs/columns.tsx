@@ -132,9 +132,12 @@ function Pair({ p50, p95, count, tone = '' }: { p50: number | null; p95: number 
   );
 }
 
+/** A run is known once its process has written it: by default within a second, on a busy machine within some. */
+const WRITTEN_S = 10;
+
 function Last({ row: { last, schedule }, written }: { row: JobRow; written: number | null }) {
   if (last === null) return <span class="faint">{f.NONE}</span>;
-  const overdue = schedule !== null && written !== null && written - last > 1.5 * schedule.every_s;
+  const overdue = schedule !== null && written !== null && written - last > 1.5 * schedule.every_s + WRITTEN_S;
   return (
     <span class="lastrun">
       <span>
@@ -142,7 +145,10 @@ function Last({ row: { last, schedule }, written }: { row: JobRow; written: numb
           {f.ago(last)}
         </time>
         {overdue && (
-          <b class="warn" data-tip="When the store was last written, it had not run for more than one and a half of its gaps.">
+          <b
+            class="warn"
+            data-tip={`When the store was last written, it had not run for more than one and a half of its gaps and the ${WRITTEN_S} s that writing a run may take.`}
+          >
             , overdue
           </b>
         )}
