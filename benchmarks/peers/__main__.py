@@ -2,7 +2,8 @@
 
 Each peer runs in an environment of its own, beside a bare process of the same environment; the two take turns. Wall:
 what a request takes longer. CPU: all processor time it costs, sending and writing included. A peer that does not
-collect what it is measured with is not measured. `--write` puts the tables into docs/overhead.md.
+collect what it is measured with is not measured. `--write` puts the tables into docs/overhead.md; what is measured
+again, as with `--peer ours`, takes the place of what was known of it.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import kept
 import rooms
 from apps import FRAMEWORKS
-from pairs import Found, measure
+from pairs import measure
 from told import tables
 
 PEERS = (
@@ -36,8 +38,7 @@ def main() -> int:
     parser.add_argument("--framework", choices=FRAMEWORKS, action="append")
     parser.add_argument("--write", action="store_true", help="into docs/overhead.md")
     options = parser.parse_args()
-    found: dict[tuple[str, str], Found | str] = {}
-    versions: dict[str, str] = {}
+    found, versions = kept.load() if options.write else ({}, {})
     for name in options.peer or PEERS:
         peer = importlib.import_module(f"watch.{name}")
         python = rooms.python(peer)
@@ -57,6 +58,7 @@ def main() -> int:
     text = tables(found, versions, options.rounds)
     print(text)
     if options.write:
+        kept.save(found, versions)
         (rooms.ROOT / "docs" / "overhead.md").write_text(text)
     return 1 if any(isinstance(each, str) for each in found.values()) else 0
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 ROOT = Path(__file__).resolve().parents[2]
-_ROOMS = ROOT / ".venv-peers"
+ROOMS = ROOT / ".venv-peers"
 _FRAMEWORKS = ("flask", "django", "starlette")
 
 
@@ -17,7 +17,7 @@ def python(peer: ModuleType) -> str:
     """The interpreter of a peer's environment, with the peer and the frameworks installed."""
     requires = [each.format(root=ROOT) for each in peer.REQUIRES]
     first = "apm-agent" if requires[0] == str(ROOT) else re.split(r"[\[<>=]", requires[0])[0].lower()
-    room = _ROOMS / first
+    room = ROOMS / first
     path = room / "bin" / "python"
     stamp = room / "requires.txt"
     wanted = "\n".join(requires)
@@ -43,4 +43,4 @@ def version(peer: ModuleType) -> str:
 def python_of(peer: ModuleType) -> str:
     """As `python`, of an environment that is there."""
     first = "apm-agent" if peer.REQUIRES[0] == "{root}" else re.split(r"[\[<>=]", peer.REQUIRES[0])[0].lower()
-    return str(_ROOMS / first / "bin" / "python")
+    return str(ROOMS / first / "bin" / "python")

@@ -10,8 +10,8 @@ from pairs import Found
 
 _HEAD = """# What it costs, beside the others
 
-Measured by `make bench-peers` on {day}: CPython {python}, Linux {kernel}, {rounds} rounds, medians. Each peer has an
-environment of its own and takes turns there with the bare application; *all CPU* includes what its threads do
+Measured by `make bench-peers`, last on {day}: CPython {python}, Linux {kernel}, {rounds} rounds, medians. Each peer
+has an environment of its own and takes turns there with the bare application; *all CPU* includes what its threads do
 afterwards. Each was checked to be collecting: at the end its collector, its tables or its own count had the requests.
 Wall times move with the machine; what holds are the ratios of a table's rows.
 """
