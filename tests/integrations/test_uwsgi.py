@@ -44,7 +44,9 @@ def uwsgi(port: int, app: str, *options: str) -> list[str]:
     python = str(Path(script("python")).parent.parent)
     return [
         script("uwsgi"), "--http-socket", f"127.0.0.1:{port}", "--home", python, "--module", app, "--master",
-        "--processes", "2", "--die-on-term", "--need-app", *options,
+        "--processes", "2", "--die-on-term", "--need-app",
+        # Now and then uWSGI, also alone, waits for a worker that never heard of the end: a minute, unless it is told.
+        "--worker-reload-mercy", "5", *options,
     ]  # fmt: skip
 
 
