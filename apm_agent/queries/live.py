@@ -12,6 +12,7 @@ from apm_agent.errors import StoreError
 from apm_agent.model import live
 from apm_agent.model.live import Flight, Place, Told
 from apm_agent.model.profile import Frame
+from apm_agent.queries import beside
 from apm_agent.queries.connection import Connection
 from apm_agent.queries.memory import Memory
 from apm_agent.queries.rollups import measure
@@ -48,7 +49,7 @@ def ask(store_path: str) -> float:
         flags = os.O_CREAT | os.O_WRONLY | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0)
         with open(os.open(live.asked_of(folder), flags, 0o600), "w", encoding="ascii") as file:
             file.write(f"{until:.3f}\n")
-        _sweep(folder)
+        beside.sweep(folder, live.is_told, live.FORGOTTEN)
     except OSError as error:
         raise StoreError(
             f"cannot ask what is in flight: {error.strerror or error}: {folder}. "
@@ -64,7 +65,7 @@ def told(store_path: str) -> list[Told]:
     now = time.time()
     return [
         found
-        for path in _files(folder)
+        for path in beside.files(folder, live.is_told)
         if (found := live.read(path)) is not None
         and found.store == name
         and abs(now - found.written) < live.STALE
@@ -225,29 +226,12 @@ def asked_until_of(store_path: str) -> float | None:
     return asked_at + live.ASKED_FOR if live.is_asked(asked_at, time.time()) else None
 
 
-def _make(folder: str, beside: str) -> None:
+def _make(folder: str, parent: str) -> None:
     """The folder, private; of the user the store belongs to where root asks."""
     if os.path.lexists(folder):
         return
     with contextlib.suppress(FileExistsError):
         os.mkdir(folder, 0o700)
-        owner = os.stat(beside)
+        owner = os.stat(parent)
         if hasattr(os, "geteuid") and os.geteuid() == 0 and owner.st_uid != 0:
             os.chown(folder, owner.st_uid, owner.st_gid)
-
-
-def _files(folder: str) -> list[str]:
-    try:
-        names = sorted(filter(live.is_told, os.listdir(folder)))
-    except OSError:
-        return []
-    return [os.path.join(folder, name) for name in names[:_MOST_PROCESSES]]
-
-
-def _sweep(folder: str) -> None:
-    """Take away what processes left that ended."""
-    now = time.time()
-    for path in _files(folder):
-        with contextlib.suppress(OSError):
-            if now - os.stat(path).st_mtime > live.FORGOTTEN:
-                os.unlink(path)

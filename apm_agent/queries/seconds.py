@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import secrets
 import time
@@ -14,11 +13,9 @@ from apm_agent.model import live as shape
 from apm_agent.model import seconds
 from apm_agent.model.profile import Stack
 from apm_agent.model.seconds import Asked, Captured
-from apm_agent.queries import live
+from apm_agent.queries import beside, live
 from apm_agent.queries.profile import PRUNE, Profiled, Weighed, columnar
 from apm_agent.queries.units import millis
-
-_MOST_PROCESSES = 256
 
 
 class ForgottenError(QuestionError):
@@ -40,7 +37,7 @@ def ask(store_path: str, length: float) -> Asked:
         with open(os.open(new, flags, 0o600), "w", encoding="ascii") as file:
             file.write(seconds.to_ask(asked))
         os.replace(new, seconds.asked_of(folder))
-        _sweep(folder)
+        beside.sweep(folder, seconds.is_captured, seconds.FORGOTTEN)
     except OSError as error:
         raise StoreError(f"cannot ask for a profile: {error.strerror or error}: {folder}") from error
     return asked
@@ -87,22 +84,5 @@ def _together(told: list[Captured]) -> Profiled:
 
 def _told(store_path: str, folder: str, name: str) -> list[Captured]:
     store = os.path.basename(store_path)
-    found = [seconds.read(path) for path in _files(folder)]
+    found = [seconds.read(path) for path in beside.files(folder, seconds.is_captured)]
     return [each for each in found if each is not None and each.id == name and each.store == store]
-
-
-def _files(folder: str) -> list[str]:
-    try:
-        names = sorted(filter(seconds.is_captured, os.listdir(folder)))
-    except OSError:
-        return []
-    return [os.path.join(folder, name) for name in names[:_MOST_PROCESSES]]
-
-
-def _sweep(folder: str) -> None:
-    """Take away what was captured long ago."""
-    now = time.time()
-    for path in _files(folder):
-        with contextlib.suppress(OSError):
-            if now - os.stat(path).st_mtime > seconds.FORGOTTEN:
-                os.unlink(path)
