@@ -23,6 +23,7 @@ class _Finder:
     def __init__(self) -> None:
         self.watched: dict[str, tuple[Called, ...]] = {}
         self.expected: dict[str, Expected] = {}
+        self.executing: set[str] = set()
         self._finding: set[tuple[int, str]] = set()
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
@@ -72,12 +73,16 @@ class _Loader:
         return made
 
     def exec_module(self, module: ModuleType) -> None:
-        spec = module.__spec__
-        if spec is not None and getattr(spec, "loader", None) is self:
-            spec.loader = self._loader
-        if getattr(module, "__loader__", None) is self:
-            module.__loader__ = self._loader
-        self._loader.exec_module(module)
+        self._finder.executing.add(module.__name__)
+        try:
+            spec = module.__spec__
+            if spec is not None and getattr(spec, "loader", None) is self:
+                spec.loader = self._loader
+            if getattr(module, "__loader__", None) is self:
+                module.__loader__ = self._loader
+            self._loader.exec_module(module)
+        finally:
+            self._finder.executing.discard(module.__name__)
         for called in self._finder.watched.get(module.__name__, ()):
             called(module)
 
@@ -97,6 +102,12 @@ def expect(name: str, called: Expected) -> None:
     """Call `called`, which must not raise, with `name` when the module is about to be executed; one each name."""
     _finder.expected[name] = called
     _listen()
+
+
+def is_to_come(module: ModuleType) -> bool:
+    """Whether what watches the module is yet to be called: some thread is importing it, and it may lie there empty."""
+    spec = getattr(module, "__spec__", None)
+    return module.__name__ in _finder.executing or isinstance(getattr(spec, "loader", None), _Loader)
 
 
 def forget(called: Called) -> None:

@@ -142,7 +142,7 @@ def _take_out(placements: list[_Placement]) -> None:
 def _place_when_imported(placement: _Placement) -> None:
     importing.watch(placement.module, _imported)  # imported already: it may be reloaded
     module = sys.modules.get(placement.module)
-    if module is not None:
+    if module is not None and not importing.is_to_come(module):
         placement.place(module)
 
 

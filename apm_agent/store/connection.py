@@ -25,27 +25,33 @@ def connect(path: str, busy: float = BUSY_SECONDS, patience: float = BUSY_SECOND
     pause = 0.01
     while True:
         prepare(path)
-        # The class itself: `sqlite3.connect` may be the one that times the application's own statements.
-        connection = sqlite3.Connection(
-            f"file:{quote(os.path.abspath(path))}?mode=rw",
-            uri=True,
-            timeout=busy,
-            isolation_level=None,  # we say BEGIN IMMEDIATE ourselves; a deferred BEGIN loses records
-            check_same_thread=False,  # `flush` may come from any thread, one at a time
-            cached_statements=256,
-        )
         try:
-            _set_up(connection, path)
-            return connection
+            with faults.holding(path):
+                return _opened(path, busy)
         except sqlite3.Error as error:
-            connection.close()
             if faults.kind_of(error) is not faults.LOCKED or time.monotonic() > deadline:
                 raise
-        except BaseException:
-            connection.close()
-            raise
         time.sleep(pause)
         pause = min(2 * pause, 0.5)
+
+
+def _opened(path: str, busy: float) -> sqlite3.Connection:
+    prepare(path)  # again: it may have been put aside by whoever held it alone
+    # The class itself: `sqlite3.connect` may be the one that times the application's own statements.
+    connection = sqlite3.Connection(
+        f"file:{quote(os.path.abspath(path))}?mode=rw",
+        uri=True,
+        timeout=busy,
+        isolation_level=None,  # we say BEGIN IMMEDIATE ourselves; a deferred BEGIN loses records
+        check_same_thread=False,  # `flush` may come from any thread, one at a time
+        cached_statements=256,
+    )
+    try:
+        _set_up(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _set_up(connection: sqlite3.Connection, path: str) -> None:

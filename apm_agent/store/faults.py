@@ -7,7 +7,8 @@ import glob
 import logging
 import os
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 from apm_agent.errors import StoreError
 
@@ -27,6 +28,7 @@ _WORDS = (
     ("unable to open", UNUSABLE),
     ("locking protocol", LOCKED),
 )
+_OF_ONE_FILE = ("", "-wal", "-shm")
 _KEPT_ASIDE = 2
 BALLAST = 4 * 2**20
 
@@ -59,44 +61,79 @@ def inode_of(path: str) -> tuple[int, int] | None:
 
 
 @contextlib.contextmanager
-def _alone(path: str) -> Iterator[None]:
-    """Hold the lock file beside the store, so that of many processes one puts the file aside."""
+def holding(path: str, alone: bool = False, patience: float = 5.0) -> Iterator[None]:
+    """Hold the lock file beside the store: together with others while it is opened, `alone` while it is put aside, so
+    that of many processes one does it, and none has begun a new file whose WAL would be taken for the old one's.
+
+    Raises `StoreError` after `patience` seconds. The lock is one of those that a fork does not inherit: a child would
+    keep it for good.
+    """
     try:
         import fcntl
     except ImportError:  # Windows does not rename open files: the rename below fails and is reported
         yield
         return
-    with open(f"{path}.lock", "ab") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
+    deadline = time.monotonic() + patience
+    try:
+        held = os.open(f"{path}.lock", os.O_CREAT | os.O_RDWR, 0o600)
+    except OSError as error:
+        raise StoreError(f"cannot write {path}.lock: {error.strerror}") from error
+    try:
+        while not _got(fcntl.lockf, held, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB):
+            if time.monotonic() > deadline:
+                raise StoreError(
+                    f"cannot write {path}: another process has held {path}.lock for {patience:g} s"
+                )
+            time.sleep(0.01)
         yield
+    finally:
+        os.close(held)
+
+
+def _got(lock: Callable[[int, int], None], held: int, how: int) -> bool:
+    try:
+        lock(held, how)
+    except OSError:
+        return False
+    return True
 
 
 def quarantine(path: str, inode: tuple[int, int] | None, now: int) -> None:
     """Put a corrupt file aside as ``….corrupt-<time>``, unless another process has done it already."""
-    with _alone(path):
+    with holding(path, alone=True):
         found = inode_of(path)
         if found is None or (inode is not None and found != inode):
             return
         aside = f"{path}.corrupt-{now // 10**9}"
-        for suffix in ("", "-wal", "-shm"):
+        while os.path.exists(aside):  # two in one second
+            now += 10**9
+            aside = f"{path}.corrupt-{now // 10**9}"
+        for suffix in _OF_ONE_FILE:
             with contextlib.suppress(FileNotFoundError):
                 os.replace(path + suffix, aside + suffix)
     logging.getLogger("apm_agent").warning(
         "apm-agent put a damaged store aside as %s and started a new one", aside
     )
-    for old in sorted(p for p in glob.glob(f"{glob.escape(path)}.corrupt-*") if p[-1].isdigit())[
-        :-_KEPT_ASIDE
-    ]:
-        for suffix in ("", "-wal", "-shm"):
-            with contextlib.suppress(OSError):
-                os.unlink(old + suffix)
+    for old in _put_aside(path)[:-_KEPT_ASIDE]:
+        _delete(old)
+
+
+def _put_aside(path: str) -> list[str]:
+    """The damaged files that lie beside the store, oldest first."""
+    return sorted(each for each in glob.glob(f"{glob.escape(path)}.corrupt-*") if each[-1].isdigit())
+
+
+def _delete(path: str) -> None:
+    for suffix in _OF_ONE_FILE:
+        with contextlib.suppress(OSError):
+            os.unlink(path + suffix)
 
 
 def clear_away(path: str) -> None:
     """Delete a file that is empty and yet locked: emptied under a reader that keeps its lock for as long as it likes,
     it can never be set up again. Readers notice another file by its inode.
     """
-    with contextlib.suppress(OSError), _alone(path):
+    with contextlib.suppress(OSError, StoreError), holding(path, alone=True):
         if os.stat(path).st_size == 0:
             for suffix in ("-wal", "-shm", ""):
                 with contextlib.suppress(FileNotFoundError):
@@ -104,18 +141,31 @@ def clear_away(path: str) -> None:
 
 
 def guard_disk(path: str) -> None:
-    """Raise `StoreError` when the disk is nearly full: the application needs what is left more than we do."""
-    try:
-        disk = os.statvfs(os.path.dirname(path))
-    except (AttributeError, OSError):  # Windows; or the folder is gone, which opening the file will say
-        return
-    total, free = disk.f_blocks * disk.f_frsize, disk.f_bavail * disk.f_frsize
-    needed = min(max(200 * 2**20, total // 50), total // 10)
-    if free < needed:
+    """Raise `StoreError` when the disk is nearly full: the application needs what is left more than we do, and more
+    than the damaged files that were put aside, which go first.
+    """
+    needed = _short_of(path)
+    for old in _put_aside(path) if needed else ():
+        _delete(old)
+        needed = _short_of(path)
+        if not needed:
+            return
+    if needed:
         raise StoreError(
             f"the disk of {path} is nearly full: its last {needed >> 20} MiB are left to the application, "
             "and nothing is kept until there is room"
         )
+
+
+def _short_of(path: str) -> int:
+    """The bytes that must stay free, when they are not."""
+    try:
+        disk = os.statvfs(os.path.dirname(path))
+    except (AttributeError, OSError):  # Windows; or the folder is gone, which opening the file will say
+        return 0
+    total, free = disk.f_blocks * disk.f_frsize, disk.f_bavail * disk.f_frsize
+    needed = min(max(200 * 2**20, total // 50), total // 10)
+    return needed if free < needed else 0
 
 
 def ballast_of(path: str) -> str:

@@ -94,15 +94,18 @@ class SQLiteStore:
             self.close()
         self._pid = os.getpid()
         patience = self._busy if patience is None else patience
+        self._this_is(faults.inode_of(self.path))  # if it cannot be opened, this is the one to be put aside
         self._connection = connect(self.path, min(self._busy, patience), patience)
-        inode = faults.inode_of(self.path)
-        if inode != self._inode:
-            self._ids.forget()
-        self._inode = inode
+        self._this_is(faults.inode_of(self.path))
         self._outside.log_is_ours()  # from now on
         if log_gone:
             self._outside.read_as_a_stranger()
         return self._connection
+
+    def _this_is(self, inode: tuple[int, int] | None) -> None:
+        if inode != self._inode:
+            self._ids.forget()
+        self._inode = inode
 
     def _forget(self) -> None:
         self.close()

@@ -197,6 +197,37 @@ for module in modules:
     )
 
 
+def test_a_module_that_another_thread_is_half_through_importing_is_patched_when_it_is_whole(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "slow.py").write_text(
+        "import sys\nsys.half.set()\nassert sys.go.wait(30)\ndef work(): return 1\n"
+    )
+    (tmp_path / "table_slow.py").write_text(
+        "from apm_agent.instruments.rows import Timed\nPATCHES = (Timed('slow:work'),)\n"
+    )
+    run(
+        """
+import importlib, threading
+from apm_agent.instruments import INSTRUMENTS, patching
+INSTRUMENTS["slow"] = ("table_slow", "slow")
+patching.apply()
+sys.half, sys.go = threading.Event(), threading.Event()
+importer = threading.Thread(target=importlib.import_module, args=("slow",))
+importer.start()
+assert sys.half.wait(30)
+assert not hasattr(sys.modules["slow"], "work")
+patching.apply()
+assert ("slow", "waiting", "not imported yet: slow") in patching.states()
+sys.go.set()
+importer.join()
+assert sys.modules["slow"].work() == 1 and sys.modules["slow"].work.__wrapped__
+assert ("slow", "patched", "") in patching.states()
+""",
+        tmp_path,
+    )
+
+
 def test_r43_removing_while_threads_import_leaves_nothing(shelf: Path) -> None:
     run(
         THREADS.replace("AT_ONCE", "patching.remove")

@@ -63,7 +63,7 @@ def test_r34_a_full_disk_is_trimmed_by_means_of_the_ballast(small_disk: Path) ->
     store.prune()
     assert Path(faults.ballast_of(str(path))).stat().st_size == 2 * 2**20
     # Past the guard, which leaves a tenth of a small disk to the application.
-    (small_disk / "of-the-application").write_bytes(bytes(3 * 2**20))
+    (small_disk / "of-the-application").write_bytes(bytes(5 * 2**20))
     written, said = 1, ""
     for _ in range(200):
         try:
@@ -252,6 +252,62 @@ def test_r34_of_many_processes_one_puts_the_file_aside(tmp_path: Path) -> None:
     assert len(list(tmp_path.glob("apm.db.corrupt-*"))) == 1
 
 
+WRITER = """
+import sys
+from apm_agent.store.sqlite import SQLiteStore
+from records import process, record
+path, number, rounds = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+for _ in range(rounds):
+    print("ready", flush=True)
+    sys.stdin.readline()
+    store = SQLiteStore(path, process(number))
+    for n in range(20):
+        store.write([record(f"GET /{n}")])
+    store.close()
+    print("done", flush=True)
+"""
+
+
+def test_r34_of_many_processes_that_come_to_rubbish_at_once_one_puts_it_aside(tmp_path: Path) -> None:
+    """Not the new file of the one that was first, and not its WAL: every record written is in it."""
+    path, writers, rounds = tmp_path / "apm.db", 4, 15
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(each for each in sys.path if each)}
+    command = [sys.executable, "-c", WRITER, path]
+    running = [
+        subprocess.Popen(
+            [*map(str, command), str(number), str(rounds)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env=environment,
+        )
+        for number in range(writers)
+    ]
+
+    def heard(word: str) -> None:
+        for each in running:
+            assert each.stdout is not None
+            assert each.stdout.readline() == f"{word}\n"
+
+    for _ in range(rounds):
+        heard("ready")
+        for left in tmp_path.glob("apm.db*"):
+            left.unlink()
+        path.write_bytes(b"rubbish " * 5_000)
+        for each in running:
+            assert each.stdin is not None
+            each.stdin.write("\n")
+            each.stdin.flush()
+        heard("done")
+        assert len([one for one in tmp_path.glob("apm.db.corrupt-*") if one.suffix[-1].isdigit()]) == 1
+        assert rows(path, "SELECT count(*) FROM transactions") == [(20 * writers,)]
+        assert sums_agree(path)
+    for each in running:
+        each.communicate(timeout=20)
+        assert each.returncode == 0
+
+
 def test_r34_few_damaged_files_are_kept(tmp_path: Path) -> None:
     path = tmp_path / "apm.db"
     for n in range(4):
@@ -261,6 +317,34 @@ def test_r34_few_damaged_files_are_kept(tmp_path: Path) -> None:
         "apm.db.corrupt-2",
         "apm.db.corrupt-3",
     ]
+
+
+def test_r34_two_files_put_aside_in_one_second_are_both_kept(tmp_path: Path) -> None:
+    path = tmp_path / "apm.db"
+    for content in (b"first", b"second"):
+        path.write_bytes(content)
+        faults.quarantine(str(path), None, 7 * 10**9)
+    kept = sorted(tmp_path.glob("apm.db.corrupt-*"))
+    assert [each.read_bytes() for each in kept] == [b"first", b"second"]
+
+
+@root_only
+def test_r34_damaged_files_go_before_the_disk_is_full(small_disk: Path) -> None:
+    path = small_disk / "apm.db"
+    store = SQLiteStore(str(path), process())
+    store.write([record()])
+    for age in (1, 2):
+        (small_disk / f"apm.db.corrupt-{age}").write_bytes(bytes(4 * 2**20))
+    (small_disk / "of-the-application").write_bytes(bytes(5 * 2**20))
+    for age in (1, 2):
+        (small_disk / f"apm.db.corrupt-{age}-wal").write_bytes(bytes(2**20))
+    store.write([record()])
+    store.close()
+    assert rows(path, "SELECT count(*) FROM transactions") == [(2,)]
+    assert sorted(each.name for each in small_disk.glob("*corrupt*")) == [
+        "apm.db.corrupt-2",
+        "apm.db.corrupt-2-wal",
+    ], "the older one was enough"
 
 
 @pytest.mark.skipif(os.getuid() == 0, reason="root may write anywhere")

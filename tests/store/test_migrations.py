@@ -49,7 +49,7 @@ def test_r44_a_newer_schema_is_refused_with_words_and_not_touched(tmp_path: Path
         store.prune()
     store.close()
     assert path.read_bytes() == before
-    assert [each.name for each in tmp_path.iterdir()] == ["apm.db"]
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["apm.db", "apm.db.lock"]
 
 
 def test_r44_a_current_file_is_opened_without_sqlite_utils(tmp_path: Path) -> None:
