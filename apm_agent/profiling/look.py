@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 
@@ -33,8 +34,8 @@ class Look:
     """
 
     __slots__ = (
-        "_clocked", "_cpu", "_elsewhere", "_last_ns", "_monotonic", "_owed", "_sites", "_stacks", "_work", "booked_ns",
-        "count", "heard", "taken_ns", "uncertain_ns", "waiting",
+        "_clocked", "_cpu", "_elsewhere", "_last_ns", "_monotonic", "_owed", "_processors", "_sites", "_stacks",
+        "_work", "booked_ns", "count", "heard", "taken_ns", "uncertain_ns", "waiting",
     )  # fmt: skip
 
     def __init__(self, monotonic: Callable[[], int]) -> None:
@@ -45,6 +46,10 @@ class Look:
         #: what ran and for how long is also put here, while somebody asks what runs
         self.heard: list[tuple[StackKey, int]] | None = None
         self._last_ns = 0
+        # Those this process may use; none of the limits of a container.
+        self._processors = (
+            len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        )
         self._sites = Sites()
         self.taken_ns = 0
         self._work: list[tuple[Transaction, int, int]] = []
@@ -108,8 +113,11 @@ class Look:
         given_up = waited and not any(sites.holds(stacks[ident]) for _, ident, _ in work)
         together = sum(spent.values())
         doubtful = waited or late_ns > LATE_NS
+        # More compute than there are processors: who had none looks as if it waited, and we came late ourselves.
+        crowded = len(spent) > self._processors and 4 * together >= 3 * self._processors * gap
+        ran = UNCERTAIN if crowded else RUNNING
         # One of those that wait had the GIL until now; nothing tells which.
-        wait = UNCERTAIN if waited and late_ns > _CONTESTED_NS and len(work) > 1 else RUNNING
+        wait = UNCERTAIN if waited and late_ns > _CONTESTED_NS and len(work) > 1 else ran
         clocked = self._clocked
         for transaction, ident, weight in work:
             key, cpu = stacks[ident], spent.get(ident, 0)
@@ -133,7 +141,7 @@ class Look:
                 if sites.computes(key, waited):
                     owed.seen(weight)
                     self._elsewhere.computes(transaction, ident, key, sites.holds(key))
-                self._book(transaction, key, RUNNING, now, weight, cpu=clocked.computes(ident, weight))
+                self._book(transaction, key, ran, now, weight, cpu=clocked.computes(ident, weight))
         self._ask(unsure[:_MOST_ASKED], began)
         with held():
             self.waiting.book(now, gap, planned_ns, torn)

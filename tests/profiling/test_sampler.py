@@ -259,6 +259,34 @@ def test_r02_a_build_without_the_gil_is_refused_with_words(
     assert threads_of_this_process() <= threads
 
 
+@linux
+@pytest.mark.parametrize(("threads", "marked"), [(3, True), (1, False)])
+def test_what_is_seen_while_processors_are_short_is_marked(threads: int, marked: bool) -> None:
+    """Compression gives the GIL up, so three of it want three processors, and there is one."""
+    code = f"""
+        import os, threading, time, zlib
+        os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
+        from apm_agent.model.transaction import Transaction
+        from apm_agent.profiling.sampler import Sampler
+        sampler = Sampler(0.01, 1.0)
+        block = os.urandom(400_000)
+        def work():
+            t = Transaction("web", "x", time.monotonic_ns())
+            sampler.start(t)
+            until = time.monotonic() + 1.5
+            while time.monotonic() < until: zlib.compress(block, 9)
+            t.end_ns = time.monotonic_ns(); t.ended = True
+            sampler.stop(t)
+        all_of_them = [threading.Thread(target=work) for _ in range({threads})]
+        for each in all_of_them: each.start()
+        for each in all_of_them: each.join()
+        print(sampler.stats()["uncertain_share"])
+    """
+    status, out, errors = run_python(code)
+    assert (status, errors) == (0, "")
+    assert (float(out) > 0.7) is marked, out
+
+
 def threads_of_this_process() -> int:
     return len(os.listdir("/proc/self/task")) if os.path.isdir("/proc/self/task") else 0
 
