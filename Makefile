@@ -8,6 +8,7 @@
 #   make bench-profilers         accuracy and cost of ours, py-spy, pyinstrument, yappi and cProfile; about an hour
 #   make soak                    long runs            make clean    take away what was made
 #   make suites                  the own tests of Flask, Starlette, Werkzeug and Django under the agent (ARGS=flask)
+#   make dist                    sdist and wheel from a clean clone into dist/, checked, installed, used and uninstalled
 #   make docs                    the tables of docs/schema.md and docs/supported.md, from the code (ARGS=--tested after the tests passed
 #                                with other versions of libraries than those noted)
 
@@ -22,7 +23,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 PAGES := $(shell find dashboard/src dashboard/build.mjs dashboard/build.py dashboard/package-lock.json -type f 2>/dev/null)
 
-.PHONY: demo test lint bench bench-check bench-peers bench-profilers matrix soak suites docs clean packages
+.PHONY: demo test lint bench bench-check bench-peers bench-profilers matrix soak suites dist docs clean packages
 
 demo: $(VENV)/.demo
 	@exec $(BIN)/apm-agent demo $(ARGS)
@@ -58,6 +59,9 @@ matrix:
 
 soak: $(VENV)/.dev
 	@for one in tests/soak/*.py; do echo "make: $$one"; $(BIN)/python "$$one" $(ARGS); done
+
+dist: $(VENV)/.dev
+	$(BIN)/python tests/packaging
 
 docs: $(VENV)/.dev
 	$(BIN)/python docs/supported.py $(ARGS)

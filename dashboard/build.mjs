@@ -86,6 +86,7 @@ async function publish({ metafile, outputFiles }) {
     pages[id] = { title, file: `${id}.html`, modules };
     files.set(`${id}.html`, shell({ id, title, icon: iconName, fonts, modules, ...page }));
   }
+  files.set('licenses.txt', await licenses(metafile));
   const script = await savedScript();
   files.set(basename(script.path), script.contents);
   const manifest = {
@@ -100,6 +101,18 @@ async function publish({ metafile, outputFiles }) {
   for (const [name, contents] of files) await writeFile(join(OUT, name), contents);
   for (const name of await readdir(OUT)) if (!files.has(name)) await rm(join(OUT, name), { recursive: true });
   if (!WATCH) console.log(`${files.size} files in ${relative(process.cwd(), OUT)}`);
+}
+
+/** The licences of what the bundles are made of: they ask to go along wherever a copy goes, and a wheel is a copy. */
+async function licenses({ inputs }) {
+  const names = Object.keys(inputs).map((path) => /(?:^|\/)node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1]);
+  const texts = [...new Set(names.filter(Boolean))].sort().map(async (name) => {
+    const folder = join(HERE, 'node_modules', name);
+    const { version, license } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'));
+    const text = await readFile(join(folder, 'LICENSE'), 'utf8');
+    return `${name} ${version}, ${license}\n\n${text.replaceAll('\r', '').trim()}\n`;
+  });
+  return `What the pages carry beside our own code.\n\n\n${(await Promise.all(texts)).join(`\n\n${'-'.repeat(80)}\n\n`)}`;
 }
 
 /** A page's module and everything it imports, so that the browser asks for all of it at once. */
