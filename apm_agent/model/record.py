@@ -17,7 +17,7 @@ from apm_agent.model.profile import Frame, Stack
 TIME_KINDS = ("python", "db", "http", "template", "cache", "wait", "queue", "gc")
 
 #: Why a transaction's detail (spans, samples) was kept.
-KEPT = ("slow", "failed", "first", "insight", "uniform", "captured")
+KEPT = ("slow", "failed", "first", "memory", "insight", "uniform", "captured")
 
 
 class SpanRecord(NamedTuple):
@@ -130,7 +130,7 @@ class Record:
     #: of a failed one, the last lines it logged, scrubbed: (offset, level, logger, text)
     log: list[tuple[int, str, str, str]] = field(default_factory=list)
     insights: list[Insight] = field(default_factory=list)
-    #: at least as long as the setting `slow`, or above the running p95 of its endpoint
+    #: at least as long as the setting `slow`, or above the p95 of its endpoint in the last hour
     slow: bool = False
     kept: str | None = None
     #: the chance with which one like it was kept at that time; 1.0 for what is kept because it matters

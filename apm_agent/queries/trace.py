@@ -21,7 +21,7 @@ from apm_agent.queries.window import Window
 _NEAR = 2500
 _DAY = 86400
 
-_MORE = ", p.python, p.server, p.app_root, p.environment, p.state"
+_MORE = ", p.python, p.server, p.app_root, p.environment, p.state, x.share"
 
 
 def trace(connection: Connection, number: int, window: Window | None = None) -> dict[str, Any] | None:
@@ -102,6 +102,7 @@ def _head(
         "view": endpoint.view if endpoint and endpoint.view else None,
         "queue_ms": ms(row[10]),
         "first_byte_ms": ms(row[11]),
+        "kept_share": round(row[32], 6),
         "percentile": None if below is None else round(below * 100, 2),
         "endpoint_count": whole.count,
         "p50_ms": p50,

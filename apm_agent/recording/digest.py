@@ -75,7 +75,7 @@ class Digest:
             callgraph=transaction.callgraph() if transaction.callgraph is not None else None,
         )
         self._fill(record, transaction)
-        record.slow = self._keeper.is_slow(record)
+        record.slow = self._keeper.is_slow(record, transaction.end_ns)
         if record.kind in TIMED_KINDS:
             self._judge(record)
         self._keeper.decide(record, identity & _DRAWN, transaction.end_ns)
@@ -147,6 +147,8 @@ class Digest:
         if span.kind == "db" and span.statement is not None:
             statement = normalise(span.statement)
             name = summary(statement)
+        if span.fetched is not None:
+            tags = {**(tags or {}), **span.fetched.tags(span.end_ns - span.start_ns)}
         kept = scrub_mapping(tags) if tags else None
         return SpanRecord(
             interval.parent,
@@ -227,7 +229,7 @@ def _intervals(spans: list[Span], start: int, duration: int) -> list[spending.In
         at[span] = index
         begin = min(max(0, span.start_ns - start), duration)
         # One that was never closed, or outlived its transaction, ends with it.
-        end = min(span.end_ns - start, duration) if span.end_ns else duration
+        end = min(span.until_ns - start, duration) if span.end_ns else duration
         parent = span.parent
         while parent is not None and parent not in at:
             parent = parent.parent

@@ -153,6 +153,7 @@ MEANINGS = {
     "inside": "of those in the box, the share with this value",
     "instruments": "which libraries are watched, and which are not and why",
     "kept": "why its spans and samples are kept; null: they are not",
+    "kept_share": "the chance with which one like it was kept then: 1 for what matters, or when all was",
     "kind": "the kind of transaction, span or cause",
     "kinds": "milliseconds by what the time went to; python is what no other kind claims",
     "last": "Unix seconds",

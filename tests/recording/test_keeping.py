@@ -23,7 +23,7 @@ class Traffic:
         self.now += int(after_ms * MS)
         fields = {"insights": [], "kept": None, **fields}
         made = record(name, duration_ns=int(ms * MS), **fields)
-        made.slow = self.keeper.is_slow(made)
+        made.slow = self.keeper.is_slow(made, self.now)
         self.keeper.decide(made, self.random.getrandbits(21), self.now)
         return made
 
@@ -53,6 +53,46 @@ def test_slow_for_its_endpoint_once_enough_were_seen() -> None:
     assert not traffic.comes("GET /quick", ms=5, after_ms=100).slow
     traffic.comes("GET /new", ms=1)
     assert not traffic.comes("GET /new", ms=60).slow
+
+
+def test_slow_is_what_the_last_hour_makes_it() -> None:
+    traffic = Traffic()
+    for _ in range(300):
+        traffic.comes("GET /was-slow", ms=100, after_ms=1_000)
+    assert not traffic.comes("GET /was-slow", ms=60, after_ms=100).slow
+    for _ in range(130):  # over an hour and more: what was before is forgotten
+        traffic.comes("GET /was-slow", ms=5, after_ms=30_000)
+    assert traffic.comes("GET /was-slow", ms=60, after_ms=100).kept == "slow"
+    # Hours later nothing is known of it any more.
+    assert not traffic.comes("GET /was-slow", ms=60, after_ms=3 * 3600 * 1000).slow
+
+
+def test_slow_is_above_the_exact_p95_within_the_error_of_a_histogram() -> None:
+    traffic = Traffic()
+    seen = [traffic.random.lognormvariate(2, 0.5) for _ in range(4_000)]
+    for ms in seen:
+        traffic.comes("GET /", ms=ms, after_ms=500)
+    exact = sorted(seen)[int(0.95 * (len(seen) - 1))]
+    # The last quarters only, and learnt up to 6 % of them ago: of one distribution that is little.
+    assert traffic.comes(ms=exact * 1.1).slow
+    assert not traffic.comes(ms=exact * 0.9).slow
+
+
+def test_what_made_the_process_much_larger_is_kept() -> None:
+    traffic = Traffic(max_details=1)
+
+    def grows(mib: float, **fields: object) -> object:
+        return traffic.comes(rss_before=2**27, rss_after=2**27 + int(mib * 2**20), after_ms=2_000, **fields)
+
+    for n in range(100):
+        grows(0.004 * (n % 3))
+    assert (grows(20).kept, grows(20).share) == ("memory", 1.0)
+    assert grows(1).kept != "memory"  # no more than the interpreter takes at once
+    assert grows(20, overlap=2).kept != "memory"  # nobody knows whose it is
+    for _ in range(100):
+        grows(20)
+    assert grows(20).kept != "memory"  # it always does
+    assert grows(20, insights=record().insights).kept == "insight"
 
 
 def test_long_connections_are_not_slow() -> None:

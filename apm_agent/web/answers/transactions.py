@@ -32,7 +32,7 @@ ANSWERS: dict[str, Shape] = {
         **COMMON,
         "trace": {
             **ROW, "view": Maybe(TEXT), "queue_ms": Maybe(NUMBER), "first_byte_ms": Maybe(NUMBER),
-            "percentile": Maybe(NUMBER), "endpoint_count": WHOLE, "p50_ms": Maybe(NUMBER),
+            "kept_share": NUMBER, "percentile": Maybe(NUMBER), "endpoint_count": WHOLE, "p50_ms": Maybe(NUMBER),
             "p95_ms": Maybe(NUMBER),
             "p99_ms": Maybe(NUMBER),
             "rss": {

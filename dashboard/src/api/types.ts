@@ -247,6 +247,7 @@ export interface MemoryCapture {
 
 export interface TraceDetail extends Omit<TraceRow, 'error' | 'kept'> {
   kept?: string | null;
+  kept_share: number;
   view: string | null;
   queue_ms: number | null;
   first_byte_ms: number | null;

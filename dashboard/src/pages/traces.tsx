@@ -47,7 +47,7 @@ export default function Traces() {
               class="button"
               aria-pressed={query.get('kept') === '1'}
               onClick={() => toggle('kept')}
-              data-tip="Kept with spans and samples: slow, failed, first of a release, with an insight, or picked evenly"
+              data-tip="Kept with spans and samples: slow, failed, first of a release, larger in memory than usual, with an insight, or picked evenly"
             >
               With detail only
             </button>

@@ -8,12 +8,20 @@ const KEPT: Record<string, string> = {
   slow: 'slower than its endpoint usually is',
   failed: 'it failed',
   first: 'first of its endpoint in this release',
+  memory: 'it made the process larger by much more than its endpoint usually does',
   insight: 'a cause was found in it',
   uniform: 'picked evenly, whatever it was like',
   captured: 'it was measured on demand',
 };
 
-export const keptWords = (kept: string): string => KEPT[kept] ?? f.tame(kept, 60);
+/** Why it was kept; `share` is the chance it had, where it is known. */
+export const keptWords = (kept: string, share?: number): string =>
+  (KEPT[kept] ?? f.tame(kept, 60)) +
+  (kept === 'uniform' && share !== undefined
+    ? share < 1
+      ? `: one of ${f.whole(Math.round(1 / share))} was at that time`
+      : ': at that time all were'
+    : '');
 
 export function traceColumns(hrefOf: (row: TraceRow) => string, { endpoint = true } = {}): Column<TraceRow>[] {
   const columns: Column<TraceRow>[] = [

@@ -106,7 +106,7 @@ function Meta({ data: { trace } }: { data: TraceAnswer }) {
         </span>
       )}
       {trace.kept && (
-        <span data-tip={`Kept with its spans and samples: ${keptWords(trace.kept)}.`}>
+        <span data-tip={`Kept with its spans and samples: ${keptWords(trace.kept, trace.kept_share)}.`}>
           <i>kept</i>
           {f.tame(trace.kept, 30)}
         </span>

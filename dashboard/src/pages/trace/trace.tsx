@@ -71,8 +71,8 @@ function Content({ data, path }: { data: TraceAnswer; path: string }) {
               : "It ran no span, and it was shorter than the sampler's interval, so there is nothing to draw."}
           </p>
           <p class="muted">
-            Spans and samples are kept for what is slow, failed, first of a release or has an insight, and for an even share of
-            the rest.
+            Spans and samples are kept for what is slow, failed, first of a release, made the process
+            much larger or has an insight, and for an even share of the rest.
           </p>
         </div>
       )}
