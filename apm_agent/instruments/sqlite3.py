@@ -4,7 +4,11 @@ A connection made by ``sqlite3.connect`` is of a subclass of what it would have 
 with the user's own factories too, whose ``super()`` calls then reach ours. `isinstance`, `row_factory`,
 `backup` and C code see a true connection; only ``type(connection) is sqlite3.Connection`` no longer holds.
 A factory that is a function, not a class, is left alone, and so are connections made before the agent
-started. Time spent fetching rows later is not the statement's.
+started.
+
+SQLite finds rows while they are read: `execute` returns with the first, and a `fetchall` may take a hundred times as
+long. So that is timed too and added to the statement's span. Iterating is not: it would make each row two thirds
+dearer; that it was done is noted.
 """
 
 from __future__ import annotations
@@ -13,11 +17,15 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from apm_agent.clock import system
 from apm_agent.errors import contained
+from apm_agent.instruments.fetching import fetched_of_another
 from apm_agent.instruments.rows import Returning
 from apm_agent.instruments.support import Support
+from apm_agent.model.span import Fetched, Span
 from apm_agent.tracing import tracer as tracing
 
+_STATEMENTS = ("execute", "executemany", "executescript")
 _FACTORY = 5  # sqlite3.connect(database, timeout, detect_types, isolation_level, check_same_thread, factory)
 _MOST = 200
 _preparing = contained("preparing a sqlite3 connection")
@@ -56,8 +64,18 @@ def _subclass(factory: type) -> type:
             return _named_like(base, (base,), methods(base))
         if issubclass(factory, base):
             # Between the user's class and the C class, so that what the user overrides stays outermost.
-            return _named_like(factory, (factory, traced(base)), {})
+            try:
+                return _named_like(factory, (factory, traced(base)), {})
+            except TypeError:  # it has slots, and ours has one
+                if base is not library.Cursor:
+                    raise
+                return _named_like(factory, (factory, _without_slot(base)), {})
     return factory
+
+
+def _without_slot(base: type) -> type:
+    # Nothing can be kept at such a cursor, so what it fetches is not timed.
+    return _named_like(base, (base,), {name: _executing(getattr(base, name)) for name in _STATEMENTS})
 
 
 def _named_like(model: type, bases: tuple[type, ...], methods: dict[str, Any]) -> type:
@@ -79,7 +97,7 @@ def _connection(base: Any) -> dict[str, Any]:
 
     return {
         "cursor": _like(cursor, plain_cursor),
-        "execute": _executing(base.execute),
+        "execute": _selecting_anew(base) if sys.version_info >= (3, 11) else _executing(base.execute),
         "executemany": _executing(base.executemany),
         "executescript": _executing(base.executescript),
         "commit": _finishing("COMMIT", base.commit),
@@ -89,7 +107,16 @@ def _connection(base: Any) -> dict[str, Any]:
 
 
 def _cursor(base: Any) -> dict[str, Any]:
-    return {name: _executing(getattr(base, name)) for name in ("execute", "executemany", "executescript")}
+    return {
+        "__slots__": ("_apm_agent",),  # a Fetched, or None
+        "execute": _selecting(base.execute),
+        "executemany": _executing(base.executemany),
+        "executescript": _executing(base.executescript),
+        "fetchone": _fetching(base.fetchone, _one),
+        "fetchmany": _fetching(base.fetchmany, len),
+        "fetchall": _fetching(base.fetchall, len),
+        "__iter__": _iterating(base.__iter__),
+    }
 
 
 def _executing(plain: Callable[..., Any]) -> Any:
@@ -97,22 +124,103 @@ def _executing(plain: Callable[..., Any]) -> Any:
         span = tracing.open_span("db", "", True)
         if span is None:
             return plain(self, *args)
-        if args and isinstance(args[0], str):
-            span.statement = args[0]
-        span.tags = {"system": "sqlite"}
-        try:
-            cursor = plain(self, *args)
-            rows = cursor.rowcount
-            if rows > 0:  # 0 is also said of INSERT … RETURNING before its rows are fetched
-                span.tags["rows"] = rows
-            return cursor
-        except BaseException as error:
-            span.tags["error"] = type(error).__name__
-            raise
-        finally:
-            tracing.close_span(span)
+        return _run(span, plain, self, args)
 
     return _like(execute, plain)
+
+
+def _selecting(plain: Callable[..., Any]) -> Any:
+    def execute(self: Any, *args: Any) -> Any:
+        span = tracing.open_span("db", "", True)
+        if span is None:
+            self._apm_agent = fetched_of_another()
+            return plain(self, *args)
+        self._apm_agent = span.fetched = Fetched()
+        return _run(span, plain, self, args)
+
+    return _like(execute, plain)
+
+
+def _selecting_anew(base: Any) -> Any:
+    # Since 3.11 a connection's `execute` asks no method for its cursor, so what it returns would not be ours.
+    plain, plain_cursor = base.execute, base.cursor
+    watched = traced(sys.modules["_sqlite3"].Cursor)
+    plain_execute = watched.execute.__wrapped__
+
+    def execute(self: Any, *args: Any) -> Any:
+        span = tracing.open_span("db", "", True)
+        if span is None:
+            fetched = fetched_of_another()
+            if fetched is None:
+                return plain(self, *args)
+            cursor = plain_cursor(self, watched)
+            cursor._apm_agent = fetched
+            return plain_execute(cursor, *args)
+        fetched = span.fetched = Fetched()
+
+        def run(self: Any, *args: Any) -> Any:
+            cursor = plain_cursor(self, watched)
+            cursor._apm_agent = fetched
+            return plain_execute(cursor, *args)
+
+        return _run(span, run, self, args)
+
+    return _like(execute, plain)
+
+
+def _run(span: Span, plain: Callable[..., Any], self: Any, args: tuple[Any, ...]) -> Any:
+    tags = span.tags = {"system": "sqlite"}
+    try:
+        if args and isinstance(args[0], str):
+            span.statement = args[0]
+        cursor = plain(self, *args)
+        rows = cursor.rowcount
+        if rows > 0:  # 0 is also said of INSERT … RETURNING before its rows are fetched
+            tags["rows"] = rows
+        return cursor
+    except BaseException as error:
+        tags["error"] = type(error).__name__
+        raise
+    finally:
+        tracing.close_span(span)
+
+
+def _fetching(plain: Callable[..., Any], count: Callable[[Any], int]) -> Any:
+    monotonic = system.monotonic
+
+    def fetch(self: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            fetched = self._apm_agent
+        except AttributeError:  # nothing was executed
+            fetched = None
+        if fetched is None:
+            return plain(self, *args, **kwargs)
+        started = monotonic()
+        try:
+            found = plain(self, *args, **kwargs)
+        except BaseException as error:
+            fetched.error = type(error).__name__
+            raise
+        finally:
+            fetched.ns += monotonic() - started
+        fetched.rows += count(found)
+        return found
+
+    return _like(fetch, plain)
+
+
+def _iterating(plain: Callable[..., Any]) -> Any:
+    def iterate(self: Any) -> Any:
+        fetched = getattr(self, "_apm_agent", None)
+        if fetched is not None:
+            fetched.iterated = True
+        return plain(self)
+
+    return _like(iterate, plain)
+
+
+def _one(row: Any) -> int:
+    return row is not None
 
 
 def _finishing(name: str, plain: Callable[..., Any]) -> Any:
@@ -148,6 +256,7 @@ SUPPORT = Support(
     "Databases",
     "sqlite3",
     "the factories that `sqlite3.connect` takes; yours stay the classes below",
-    "statements, `executemany` and `executescript` as one, commits and rollbacks; time spent fetching "
-    "rows later is not the statement's. Connections made before the agent started are not seen",
+    "statements with the time their rows took to fetch, time to the first row and rows; `executemany` and "
+    "`executescript` as one, commits and rollbacks. Iterating over a cursor is noted, not timed. Connections made "
+    "before the agent started are not seen",
 )

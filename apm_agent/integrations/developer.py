@@ -120,7 +120,7 @@ def told(transaction: Transaction, spans: list[Span]) -> Told:
     for index, span in enumerate(list(spans)):
         at_index[span] = index
         begin = min(max(0, span.start_ns - start), duration)
-        end = min(span.end_ns - start, duration) if span.end_ns else duration
+        end = min(span.until_ns - start, duration) if span.end_ns else duration
         parent = span.parent
         while parent is not None and parent not in at_index:
             parent = parent.parent

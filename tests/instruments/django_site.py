@@ -100,6 +100,11 @@ def orm():
             assert Note.objects.filter(title__contains="b").count() == 1
         with connection.cursor() as cursor:
             cursor.executemany("UPDATE notes_note SET title = title WHERE id = %s", [(1,), (2,)])
+    opened = tracing.tracer.begin("web", "fetched")
+    assert len(Note.objects.all()) == 3
+    assert Note.objects.get(pk=1).title == "a"
+    tracing.tracer.end(opened)
+    seen["fetched"] = [(s.fetched.rows, s.fetched.ns > 0, s.fetched.iterated) for s in opened.spans]
     with watch("error"):
         try:
             Note.objects.create(title="a")

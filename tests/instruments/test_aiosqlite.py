@@ -15,7 +15,10 @@ import aiosqlite.context
 import aiosqlite.core
 import pytest
 
+from apm_agent.config import Config
 from apm_agent.instruments import patching
+from apm_agent.model.origin import Origin
+from apm_agent.recording.digest import Digest
 from apm_agent.tracing.current import current
 
 
@@ -55,6 +58,25 @@ async def test_each_way_to_run_a_statement_is_one_span(
         ("delete from item where id = ?", 1), ("ROLLBACK", None), ("select * from item", 2),
         ("insert into item values (7, 'x')", None), ("delete from item; select 1;", None),
     ]  # fmt: skip
+
+
+async def test_time_spent_fetching_is_the_statements(
+    traced: Any, sink: list[Any], connection: aiosqlite.Connection
+) -> None:
+    with traced() as spans:
+        async with connection.execute("values (1), (2), (3)") as cursor:
+            assert await cursor.fetchone() == (1,)
+            assert await cursor.fetchmany(1) == [(2,)]
+            assert await cursor.fetchall() == [(3,)]
+        async with connection.execute("values (1), (2)") as cursor:
+            assert [row[0] async for row in cursor] == [1, 2]
+    records = Digest(Config(), Origin()).digest(sink[-1]).spans
+    for span, record, rows in zip(spans, records, (3, 2), strict=True):
+        ran, fetched = span.end_ns - span.start_ns, span.fetched
+        assert record.tags == {
+            "system": "sqlite", "first_row_ns": ran, "fetch_ns": fetched.ns, "rows": rows,
+        }  # fmt: skip
+        assert record.duration_ns == ran + fetched.ns
 
 
 async def test_r12_r17_what_is_returned_stays_what_it_was(

@@ -49,6 +49,10 @@ def test_each_statement_is_one_span_though_the_driver_is_watched_too(seen: dict[
     assert seen["orm"][-1][3] == {"system": "sqlite", "rows": 2}
 
 
+def test_rows_that_are_fetched_later_are_the_statements(seen: dict[str, Any]) -> None:
+    assert seen["fetched"] == [[3, True, False], [1, True, False]]
+
+
 def test_r18_a_failing_statement_closes_its_span(seen: dict[str, Any]) -> None:
     assert seen["error text"] == "UNIQUE constraint failed: notes_note.title"
     assert [span[3] for span in seen["error"]] == [{"system": "sqlite", "error": "IntegrityError"}]

@@ -13,7 +13,10 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.orm import Session, declarative_base
 
+from apm_agent.config import Config
 from apm_agent.instruments import patching
+from apm_agent.model.origin import Origin
+from apm_agent.recording.digest import Digest
 from apm_agent.tracing.current import current
 
 Base = declarative_base()
@@ -53,6 +56,30 @@ def test_one_span_a_statement_though_the_driver_is_watched_too(traced: Any, engi
     assert spans[2].parent is None
     assert spans[2].place is not None
     assert spans[2].place[0].co_name == test_one_span_a_statement_though_the_driver_is_watched_too.__name__
+
+
+def test_rows_that_are_fetched_later_are_the_statements(
+    traced: Any, sink: list[Any], engine: sa.engine.Engine
+) -> None:
+    with traced() as spans, engine.connect() as connection:
+        assert connection.execute(sa.text("values (1), (2), (3)")).fetchall() == [(1,), (2,), (3,)]
+        assert [*connection.execute(sa.text("values (4), (5)"))] == [(4,), (5,)]
+    records = [span for span in Digest(Config(), Origin()).digest(sink[-1]).spans if span.statement]
+    for span, record, rows in zip(spans, records, (3, 2), strict=False):
+        ran, fetched = span.end_ns - span.start_ns, span.fetched
+        assert record.tags == {
+            "system": "sqlite", "first_row_ns": ran, "fetch_ns": fetched.ns, "rows": rows,
+        }  # fmt: skip
+        assert record.duration_ns == ran + fetched.ns
+
+
+async def test_rows_that_an_async_engine_fetched_within_its_call_are_counted_once(
+    traced: Any, sink: list[Any], async_engine: AsyncEngine
+) -> None:
+    async with async_engine.connect() as connection:
+        with traced() as spans:
+            assert (await connection.execute(sa.text("values (1), (2)"))).fetchall() == [(1,), (2,)]
+    assert [span.fetched.ns if span.fetched else 0 for span in spans] == [0]
 
 
 def test_r18_a_failing_statement_closes_its_span(traced: Any, engine: sa.engine.Engine) -> None:

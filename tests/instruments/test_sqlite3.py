@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import copy
+import gc
 import inspect
 import pickle
 import sqlite3
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from apm_agent.config import Config
 from apm_agent.instruments import patching
+from apm_agent.model.origin import Origin
+from apm_agent.model.span import Span
+from apm_agent.model.transaction import Transaction
+from apm_agent.recording.digest import Digest
 
 
 class Account(sqlite3.Connection):
@@ -77,6 +84,108 @@ def test_each_way_to_run_a_statement_is_one_span(traced: Any, connection: sqlite
     assert spans[0].tags == {"system": "sqlite"}
     lines = [place[0].co_firstlineno for s in spans if (place := s.place) is not None]
     assert set(lines) == {test_each_way_to_run_a_statement_is_one_span.__code__.co_firstlineno}
+
+
+def slowly() -> int:
+    """SQL's own name for a function that takes a millisecond a row."""
+    until = time.monotonic_ns() + 1_000_000
+    while time.monotonic_ns() < until:
+        pass
+    return 1
+
+
+LAZY = "select slowly() from (values (1), (2), (3), (4), (5))"
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda cursor: cursor.fetchall(),
+        lambda cursor: [*cursor.fetchmany(2), *cursor.fetchmany(size=9)],
+        lambda cursor: [*iter(cursor.fetchone, None)],
+    ],
+)
+@pytest.mark.parametrize("of_cursor", [False, True])
+def test_time_spent_fetching_is_the_statements(
+    traced: Any, sink: list[Any], connection: sqlite3.Connection, of_cursor: bool, read: Any
+) -> None:
+    connection.create_function("slowly", 0, slowly)
+    with traced() as spans:
+        cursor = (connection.cursor() if of_cursor else connection).execute(LAZY)
+        assert read(cursor) == [(1,)] * 5
+        connection.execute("select 1")
+    ran, fetched = spans[0].end_ns - spans[0].start_ns, spans[0].fetched
+    assert (fetched.rows, fetched.iterated, fetched.error) == (5, False, None)
+    assert fetched.ns >= 4_000_000  # the first row comes with the statement
+    record = Digest(Config(), Origin()).digest(sink[-1])
+    assert [span.tags for span in record.spans] == [
+        {"system": "sqlite", "first_row_ns": ran, "fetch_ns": fetched.ns, "rows": 5},
+        {"system": "sqlite"},
+    ]
+    assert record.spans[0].duration_ns == ran + fetched.ns
+    assert record.times["db"] >= 5_000_000
+    assert record.times["db"] <= record.duration_ns
+
+
+def test_iterating_is_noted_and_not_timed(
+    traced: Any, sink: list[Any], connection: sqlite3.Connection
+) -> None:
+    with traced() as spans:
+        cursor = connection.execute("values (1), (2)")
+        assert iter(cursor) is cursor
+        assert [*cursor] == [(1,), (2,)]
+    ran = spans[0].end_ns - spans[0].start_ns
+    assert Digest(Config(), Origin()).digest(sink[-1]).spans[0].tags == {
+        "system": "sqlite", "first_row_ns": ran, "fetch": "iterated, in part not timed",
+    }  # fmt: skip
+
+
+def test_r18_an_error_while_fetching_is_the_statements(
+    traced: Any, sink: list[Any], connection: sqlite3.Connection
+) -> None:
+    def fail(row: int) -> int:
+        return 1 // (2 - row)
+
+    connection.create_function("fail", 1, fail)
+    with traced() as spans:
+        cursor = connection.execute("select fail(column1) from (values (1), (2))")
+        with pytest.raises(sqlite3.OperationalError):
+            cursor.fetchall()
+    assert "error" not in (spans[0].tags or {})
+    tags = Digest(Config(), Origin()).digest(sink[-1]).spans[0].tags
+    assert tags is not None
+    assert tags["error"] == "OperationalError"
+
+
+def test_a_cursor_kept_for_long_keeps_no_transaction(
+    traced: Any, sink: list[Any], connection: sqlite3.Connection
+) -> None:
+    cursor = connection.cursor()
+    assert cursor.fetchone() is None  # before anything was executed
+    assert list(cursor) == []
+    with traced() as spans:
+        cursor.execute("values (1), (2), (3)")
+    assert cursor.fetchall() == [(1,), (2,), (3,)]  # after the transaction: harms nothing
+    assert not [one for one in gc.get_referents(cursor) if isinstance(one, Span)]
+    fetched = spans[0].fetched
+    assert fetched is not None
+    assert not [one for one in gc.get_referents(fetched) if isinstance(one, (Span, Transaction))]
+    cursor.execute("values (4)")
+    assert (cursor.fetchall(), fetched.rows) == ([(4,)], 3)
+
+
+def test_a_users_cursor_with_slots_is_watched_but_for_its_fetches(
+    traced: Any, connection: sqlite3.Connection
+) -> None:
+    class Slotted(sqlite3.Cursor):
+        __slots__ = ("own",)
+
+    with traced() as spans:
+        cursor = connection.cursor(Slotted)
+        cursor.own = 1
+        assert cursor.execute("select 1").fetchall() == [(1,)]
+    assert [span.statement for span in spans] == ["select 1"]
+    assert isinstance(cursor, Slotted)
 
 
 def test_r17_r12_a_connection_stays_a_connection(connection: sqlite3.Connection, tmp_path: Path) -> None:
