@@ -16,6 +16,8 @@ from apm_agent.queries.units import hex_id, millis
 
 #: Siblings alike fold into one row from this many on.
 _FOLD = 3
+#: Tags that are times, and are told as such.
+_TIMES = frozenset(("first_row_ns", "fetch_ns"))
 
 
 class Names(NamedTuple):
@@ -99,7 +101,9 @@ def spans(document: dict[str, Any], known: Names) -> list[dict[str, Any]]:
             "self_ms": millis(own),
             "statement": {"id": str(statement)} if statement else None,
             "where": known.where(frame),
-            "tags": tags or {},
+            "first_row_ms": _tagged(tags, "first_row_ns"),
+            "fetch_ms": _tagged(tags, "fetch_ns"),
+            "tags": {name: value for name, value in (tags or {}).items() if name not in _TIMES},
             "repeats": keys[number] if often[keys[number]] >= _FOLD else None,
             "open": bool(never_closed),
         }
@@ -116,6 +120,11 @@ def spans(document: dict[str, Any], known: Names) -> list[dict[str, Any]]:
             never_closed,
         ) in enumerate(spans)
     ]
+
+
+def _tagged(tags: dict[str, Any] | None, name: str) -> float | None:
+    value = (tags or {}).get(name)
+    return millis(value) if isinstance(value, int) else None
 
 
 def blocked_by(document: dict[str, Any], known: Names) -> list[dict[str, Any]]:

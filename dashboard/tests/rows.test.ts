@@ -18,6 +18,8 @@ function span(id: number, parent: number | null, start: number, duration: number
     self_ms: duration,
     statement: null,
     where: null,
+    first_row_ms: null,
+    fetch_ms: null,
     tags: {},
     repeats,
     open: false,

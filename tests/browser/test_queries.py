@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -144,6 +145,15 @@ def test_an_endpoint_and_a_trace_lead_to_a_query(visit: Callable[..., Window], s
     slow = ask(site.rstrip("/"), "traces", name="GET /report", kept="1", range="24h")["traces"][0]
     for address in (f"endpoint?name={quote('GET /report')}&range=24h", f"trace?id={slow['id']}&range=24h"):
         page = window.open(address)
+        if address.startswith("trace"):
+            page.locator(".span-row", has_text="SELECT orders").first.click()
+            told = page.locator("[data-marked]")
+            expect(told.locator("dt", has_text="Time to first row").locator("xpath=../dd")).to_have_text(
+                "2.0 ms"
+            )
+            expect(told.locator("dt", has_text="Fetching rows")).to_have_attribute(
+                "data-tip", re.compile("after that call")
+            )
         page.locator("#statements tr[data-row] button[aria-expanded]").first.click()
         page.get_by_role("link", name="All of this query").click()
         page.wait_for_url("**/query?*")

@@ -176,6 +176,15 @@ def _kept(connection: Connection, name: str) -> str:
     return str(found[0]["id"])
 
 
+def test_a_statement_tells_when_its_first_row_was_there(connection: Connection) -> None:
+    found = trace(connection, parse_id(_kept(connection, "GET /report")))
+    assert found is not None
+    (span,) = found["spans"]
+    assert span["first_row_ms"] == 2
+    assert span["first_row_ms"] + span["fetch_ms"] == pytest.approx(span["duration_ms"], abs=0.002)
+    assert span["tags"] == {"rows": 5000}
+
+
 def test_a_trace_tells_its_rank_its_neighbours_and_its_detail(connection: Connection) -> None:
     number = parse_id(_kept(connection, "GET /orders"))
     found = trace(connection, number)
@@ -188,6 +197,7 @@ def test_a_trace_tells_its_rank_its_neighbours_and_its_detail(connection: Connec
     repeated = [span for span in found["spans"] if span["repeats"]]
     assert len(repeated) == 43
     assert len({span["repeats"] for span in repeated}) == 1
+    assert {(span["first_row_ms"], span["fetch_ms"]) for span in found["spans"]} == {(None, None)}
     assert repeated[0]["where"]["source"].startswith("order.customer = db.row(")
     assert found["statements"][0]["runs"] == 43
     assert found["insights"][0]["why"] == "43 identical queries from shop.py:8"

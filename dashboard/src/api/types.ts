@@ -191,6 +191,8 @@ export interface Span {
   self_ms: number;
   statement: { id: string } | null;
   where: Place | null;
+  first_row_ms: number | null;
+  fetch_ms: number | null;
   tags: Record<string, unknown>;
   repeats: string | null;
   open: boolean;

@@ -24,6 +24,9 @@ export const FORMULAS = {
   each: 'Each: total time ÷ runs.',
   spanShare: 'Share: total time of this statement ÷ all statement time of this endpoint.',
   selfTime: 'Own time of a span: its duration minus what its child spans cover.',
+  firstRow:
+    'Time to first row: from the start of the call that ran the statement until the driver had its first row, or knew that there is none; time between two calls of the driver is left out.',
+  fetching: 'Fetching rows: time inside the driver after that call, part of the duration; the application ran between.',
   sampled: 'Sampled time: the sum of what the samples are worth; each is worth the time since the last look.',
 } as const;
 

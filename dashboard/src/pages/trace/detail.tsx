@@ -72,6 +72,8 @@ function One({ span, data: { trace, statements } }: { span: Span; data: TraceAns
           ['Starts at', f.ms(span.start_ms)],
           ['Duration', `${f.ms(span.duration_ms)} (${f.percent(span.duration_ms / trace.duration_ms)})`],
           ['Own time', f.ms(span.self_ms), FORMULAS.selfTime],
+          ...(span.first_row_ms === null ? [] : [['Time to first row', f.ms(span.first_row_ms), FORMULAS.firstRow] as Fact]),
+          ...(span.fetch_ms === null ? [] : [['Fetching rows', f.ms(span.fetch_ms), FORMULAS.fetching] as Fact]),
           ...(statement && statement.runs > 1
             ? [['Runs of this statement', `${f.whole(statement.runs)}, ${f.ms(statement.total_ms)}`] as Fact]
             : []),
