@@ -24,6 +24,7 @@ from typing import Any
 
 from apm_agent.model.turns import LATER, SOON, turns
 from apm_agent.profiling.native import original
+from apm_agent.profiling.prompt import be_prompt
 
 #: A look this late must wait for a GIL that it does not get, for who has it gives it up all the time.
 _OVERDUE_NS = 20_000_000
@@ -86,7 +87,11 @@ class Moments:
         self.torn = False
 
     def prepare(self) -> None:
-        """Make this thread's timers sharp; Linux rounds sleeps to 50 µs unless a thread asks for better."""
+        """Make this thread's timers sharp, and have it run when they ring.
+
+        Linux rounds sleeps to 50 µs unless a thread asks for better.
+        """
+        be_prompt()
         try:
             with open(f"/proc/{get_native_id()}/timerslack_ns", "w") as file:
                 file.write(str(_SLACK_NS))
