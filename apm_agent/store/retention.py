@@ -10,36 +10,20 @@ from apm_agent.clock import Clock
 from apm_agent.store import faults
 from apm_agent.store.exclusive import exclusive
 from apm_agent.store.many import delete
+from apm_agent.store.windows import AGES, FINE, LAST_RESORT, delete_before, delete_oldest, oldest_of
 
 #: Cuts the WAL back when it has grown.
 Cut = Callable[[sqlite3.Connection], None]
 
 _MINUTE, _DAY, _SECOND = 60, 86_400, 10**9
-#: (table, resolution) → how many seconds back its windows are kept
-AGES = {
-    ("rollups", 60): 8 * _DAY,
-    ("rollups", 3600): 90 * _DAY,
-    ("rollups", 86400): 730 * _DAY,
-    ("statement_rollups", 60): 8 * _DAY,
-    ("statement_rollups", 3600): 90 * _DAY,
-    ("statement_rollups", 86400): 730 * _DAY,
-    ("insight_rollups", 60): 8 * _DAY,
-    ("insight_rollups", 3600): 90 * _DAY,
-    ("insight_rollups", 86400): 730 * _DAY,
-    ("profiles", 600): 2 * _DAY,
-    ("profiles", 3600): 14 * _DAY,
-    ("profiles", 86400): 90 * _DAY,
-}
-#: What goes, oldest first, when single transactions are gone and the file is still too large.
-_LAST_RESORT = (
-    ("profiles", 600), ("statement_rollups", 60), ("insight_rollups", 60), ("profiles", 3600),
-    ("rollups", 60), ("statement_rollups", 3600), ("insight_rollups", 3600), ("profiles", 86400),
-)  # fmt: skip
-#: dictionary → where its ids are still needed; blobs need them no longer than single transactions are kept
+#: dictionary → where its ids are still needed; blobs need them no longer than single transactions are kept. Days are
+#: kept longest, and name all that minutes and hours name: these may be a thousand times as many rows.
 _DICTIONARIES = {
-    "stacks": "SELECT stack_id FROM profiles",
-    "statements": "SELECT statement_id FROM statement_rollups UNION SELECT statement_id FROM insight_rollups",
-    "frames": "SELECT frame_id FROM statement_rollups UNION SELECT frame_id FROM insight_rollups",
+    "stacks": "SELECT stack_id FROM profiles WHERE resolution = 86400",
+    "statements": "SELECT statement_id FROM statement_rollups WHERE resolution = 86400 "
+    "UNION SELECT statement_id FROM insight_rollups WHERE resolution = 86400",
+    "frames": "SELECT frame_id FROM statement_rollups WHERE resolution = 86400 "
+    "UNION SELECT frame_id FROM insight_rollups WHERE resolution = 86400",
 }
 _LEASE = (
     "INSERT INTO leases (name, owner, until) VALUES ('retention', ?, ?) ON CONFLICT (name) DO UPDATE SET "
@@ -47,6 +31,10 @@ _LEASE = (
 )
 _LEASED = 90 * 10**9
 _MOST_ROWS, _FEWEST_ROWS = 2_000, 50
+_MOST_PAGES, _FEWEST_PAGES = 500, 25
+_PROBED = 100_000  # rows
+#: How many times as old as they are the finest windows count when room is made.
+_OLDER = 2
 _HOLD = 0.02  # seconds: no other writer waits longer for one of our deletes
 _SLICE = 0.25
 _LOOK_EACH = 5.0
@@ -67,6 +55,7 @@ class Retention:
         #: what is left for tables beside the WAL and the ballast
         self.limit = max_size - most_wal - self._ballast
         self._rows = _MOST_ROWS // 4
+        self._pages = _MOST_PAGES // 4
         self._due = 0.0
         self._dictionaries_due = 0.0
         self._work: Iterator[bool] | None = None
@@ -124,7 +113,7 @@ class Retention:
         yield True
         yield from self._old_transactions(connection, now)
         for (table, resolution), age in AGES.items():
-            yield from _windows(connection, table, resolution, now - age)
+            yield from delete_before(connection, table, resolution, now - age)
         yield from self._too_large(connection)
         if self._now() >= self._dictionaries_due:
             self._dictionaries_due = self._now() + 3600
@@ -146,18 +135,38 @@ class Retention:
             yield from self._shrink(connection, self.limit * 95 // 100)
 
     def _shrink(self, connection: sqlite3.Connection, limit: int) -> Iterator[bool]:
-        resorts = iter(_LAST_RESORT)
+        resorts = iter(LAST_RESORT)
         while _used(connection) > limit:
-            if self._delete_oldest(connection, 2**62):
+            if self._delete_finest(connection):
                 yield True
                 continue
             table, resolution = next(resorts, ("", 0))
             if not table:
                 return
-            for _ in _windows(connection, table, resolution, 2**62):
+            for _ in delete_before(connection, table, resolution, 2**62):
                 yield True
                 if _used(connection) <= limit:
                     return
+
+    def _delete_finest(self, connection: sqlite3.Connection) -> bool:
+        """Delete some of what is oldest of single transactions and finest windows; False when there are none."""
+        now = self._clock.wall() // _SECOND
+        ages: dict[tuple[str, int], int] = {}
+        first = connection.execute("SELECT min(started_at) FROM transactions").fetchone()[0]
+        if first is not None:
+            ages["transactions", 0] = now - first // _SECOND
+        for table, resolution in FINE:
+            oldest = oldest_of(connection, table, resolution)
+            if oldest is not None:
+                ages[table, resolution] = _OLDER * (now - oldest)
+        if not ages:
+            return False
+        table, resolution = max(ages, key=ages.__getitem__)
+        if resolution:
+            delete_oldest(connection, table, resolution)
+        else:
+            self._delete_oldest(connection, 2**62)
+        return True
 
     def _delete_oldest(self, connection: sqlite3.Connection, horizon: int) -> int:
         """Delete the oldest transactions before a time, as many as fit into a short hold of the lock."""
@@ -198,9 +207,13 @@ class Retention:
             if not free or (free <= pages // 10 and _file(connection) <= self.limit):
                 return
             # `execute` would free one page a call.
-            connection.executescript(f"PRAGMA incremental_vacuum({min(free, 500)})")
+            started = time.monotonic()
+            connection.executescript(f"PRAGMA incremental_vacuum({min(free, self._pages)})")
+            took = time.monotonic() - started
+            self._pages = max(_FEWEST_PAGES, min(_MOST_PAGES, int(self._pages * _HOLD / max(took, 1e-4))))
             if _pragma(connection, "freelist_count") >= free:  # the file was made without auto_vacuum
                 return
+            time.sleep(min(took, 0.05))
             yield True
 
 
@@ -208,23 +221,16 @@ def _probe(path: str) -> None:
     """Read the file as a stranger would: who has its pages cached does not see that it was overwritten."""
     fresh = sqlite3.Connection(path, timeout=1)
     try:
-        fresh.execute("SELECT count(*), max(started_at) FROM transactions").fetchall()
-        fresh.execute("SELECT count(*) FROM rollups WHERE resolution = 3600").fetchall()
+        # Of a large file the newest part: this is done each minute.
+        fresh.execute(
+            f"SELECT count(*) FROM (SELECT 1 FROM transactions ORDER BY started_at DESC LIMIT {_PROBED})"
+        ).fetchall()
+        fresh.execute(
+            f"SELECT count(*) FROM (SELECT 1 FROM rollups WHERE resolution = 3600 ORDER BY t DESC LIMIT {_PROBED})"
+        ).fetchall()
         fresh.execute("SELECT max(transaction_id) FROM traces").fetchall()
     finally:
         fresh.close()
-
-
-def _windows(connection: sqlite3.Connection, table: str, resolution: int, horizon: int) -> Iterator[bool]:
-    """Delete the windows of a rollup table that began before a time, oldest first."""
-    find = f"SELECT min(t) FROM {table} WHERE resolution = ?"
-    while True:
-        oldest = connection.execute(find, (resolution,)).fetchone()[0]
-        if oldest is None or oldest >= horizon:
-            return
-        with exclusive(connection):
-            connection.execute(f"DELETE FROM {table} WHERE resolution = ? AND t = ?", (resolution, oldest))
-        yield True
 
 
 def _frames_of_stacks(connection: sqlite3.Connection) -> set[int]:

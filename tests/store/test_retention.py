@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 from random import Random
 
@@ -9,6 +10,7 @@ from apm_agent.clock import Clock
 from apm_agent.model.profile import Frame
 from apm_agent.model.record import SampleRecord
 from apm_agent.store.sqlite import SQLiteStore
+from apm_agent.store.windows import delete_oldest
 from records import SECOND, process, record, rows, sums_agree
 
 DAY = 86_400 * SECOND
@@ -109,6 +111,50 @@ def test_r36_unused_dictionary_entries_go(tmp_path: Path) -> None:
     assert rows(path, "SELECT count(*) FROM stacks") == [(1,)]
     assert rows(path, "SELECT count(*) FROM statements") == [(1,)]
     store.close()
+
+
+def test_r36_finest_rollups_leave_room_for_transactions(tmp_path: Path) -> None:
+    """Of many endpoints with many statements a minute is more than its transactions: both go by age."""
+    path, hands = tmp_path / "apm.db", Hands()
+    store = SQLiteStore(str(path), process(), max_size=2 * 2**20, clock=hands.clock)
+    spans = [record().spans[0]._replace(statement=f"SELECT {n} FROM wide WHERE id = ?") for n in range(40)]
+    for _ in range(30):
+        store.write([
+            record(f"GET /{n}", hands.wall, spans=spans, samples=[], insights=[], kept=None) for n in range(40)
+        ])  # fmt: skip
+        hands.pass_by(60 * SECOND)
+        prune_all(store)
+    kept, oldest = rows(path, "SELECT count(*), min(started_at) FROM transactions")[0]
+    minute = rows(path, "SELECT min(t) FROM statement_rollups WHERE resolution = 60")[0][0]
+    assert 100 < kept < 1_200
+    age, finest = hands.wall - oldest, hands.wall - minute * SECOND
+    assert age // 3 < finest < age  # half as old, and a window more or less
+    # Hours hold what minutes held.
+    assert rows(path, "SELECT sum(count) FROM statement_rollups WHERE resolution = 3600") == [(30 * 40 * 40,)]
+    store.close()
+
+
+def test_r36_a_large_window_goes_in_parts(tmp_path: Path) -> None:
+    path, hands = tmp_path / "apm.db", Hands()
+    store = SQLiteStore(str(path), process(), clock=hands.clock)
+    spans = [record().spans[0]._replace(statement=f"SELECT {n}") for n in range(100)]
+    store.write([record(f"GET /{n}", hands.wall, spans=spans, kept=None) for n in range(45)])
+    store.close()
+    connection = sqlite3.connect(path, isolation_level=None)
+    left, held = 4_500, []
+    while left:
+        delete_oldest(connection, "statement_rollups", 86400)
+        found = connection.execute(
+            "SELECT count(*) FROM statement_rollups WHERE resolution = 86400"
+        ).fetchone()[0]
+        held.append(left - found)
+        left = found
+    assert len(held) == 5
+    assert max(held) <= 1_000
+    assert connection.execute(
+        "SELECT count(*) FROM statement_rollups WHERE resolution = 3600"
+    ).fetchone() == (4_500,)
+    connection.close()
 
 
 def test_r36_one_of_many_processes_prunes(tmp_path: Path) -> None:

@@ -1,0 +1,90 @@
+"""The windows of the rollup tables: how long each is kept, which goes first, how one is deleted in parts."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+
+from apm_agent.store.exclusive import exclusive
+
+_DAY = 86_400
+#: Rows deleted in one hold of the lock.
+_MOST_ROWS = 1_000
+#: (table, resolution) → how many seconds back its windows are kept
+AGES = {
+    ("rollups", 60): 8 * _DAY,
+    ("rollups", 3600): 90 * _DAY,
+    ("rollups", 86400): 730 * _DAY,
+    ("statement_rollups", 60): 8 * _DAY,
+    ("statement_rollups", 3600): 90 * _DAY,
+    ("statement_rollups", 86400): 730 * _DAY,
+    ("insight_rollups", 60): 8 * _DAY,
+    ("insight_rollups", 3600): 90 * _DAY,
+    ("insight_rollups", 86400): 730 * _DAY,
+    ("profiles", 600): 2 * _DAY,
+    ("profiles", 3600): 14 * _DAY,
+    ("profiles", 86400): 90 * _DAY,
+}
+#: What goes together with single transactions when the file is too large, whichever is oldest. Alone they may be more
+#: than the file's limit, and hours hold the same sums: so these count as older than they are.
+FINE = (("statement_rollups", 60), ("insight_rollups", 60), ("profiles", 600))
+#: What goes, oldest first, when all of that is gone and the file is still too large.
+LAST_RESORT = (
+    ("profiles", 3600), ("rollups", 60), ("statement_rollups", 3600), ("insight_rollups", 3600),
+    ("profiles", 86400),
+)  # fmt: skip
+#: What the rows of one window are told apart by, finely enough to delete few at a time.
+_KEYS = {
+    "rollups": "endpoint_id, release_id",
+    "statement_rollups": "endpoint_id, release_id, statement_id",
+    "insight_rollups": "endpoint_id, release_id, kind",
+    "profiles": "endpoint_id, release_id, stack_id",
+}
+
+
+def delete_before(
+    connection: sqlite3.Connection, table: str, resolution: int, horizon: int
+) -> Iterator[bool]:
+    """Delete the windows of a rollup table that began before a time, oldest first."""
+    while True:
+        oldest = oldest_of(connection, table, resolution)
+        if oldest is None or oldest >= horizon:
+            return
+        delete_oldest(connection, table, resolution)
+        yield True
+
+
+def oldest_of(connection: sqlite3.Connection, table: str, resolution: int) -> int | None:
+    """When its oldest window began; None when there is none."""
+    found = connection.execute(f"SELECT min(t) FROM {table} WHERE resolution = ?", (resolution,)).fetchone()[
+        0
+    ]
+    return None if found is None else int(found)
+
+
+def delete_oldest(connection: sqlite3.Connection, table: str, resolution: int) -> None:
+    """Delete the oldest window, or some of it where it has many rows."""
+    keys = _KEYS[table]
+    with exclusive(connection):
+        started = time.monotonic()
+        oldest = oldest_of(connection, table, resolution)
+        window = "resolution = ? AND t = ?"
+        further = connection.execute(
+            f"SELECT {keys} FROM {table} WHERE {window} ORDER BY {keys} LIMIT 1 OFFSET ?",
+            (resolution, oldest, _MOST_ROWS),
+        ).fetchone()
+        if further is None:
+            connection.execute(f"DELETE FROM {table} WHERE {window}", (resolution, oldest))
+        else:
+            # At least the first key goes, even of one that has more rows than this itself.
+            first = connection.execute(
+                f"SELECT {keys} FROM {table} WHERE {window} ORDER BY {keys} LIMIT 1", (resolution, oldest)
+            ).fetchone()
+            compared = "<" if further > first else "<="
+            marks = ", ".join("?" * len(further))
+            connection.execute(
+                f"DELETE FROM {table} WHERE {window} AND ({keys}) {compared} ({marks})",
+                (resolution, oldest, *further),
+            )
+    time.sleep(min(time.monotonic() - started, 0.05))  # let those in who waited
