@@ -6,10 +6,13 @@ from theirs. The first calls of an endpoint in each process fill caches and are 
 
 from __future__ import annotations
 
-from collections import defaultdict
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
 from statistics import median
-from typing import Any, NamedTuple
+from typing import Any
 
+from apm_agent.queries.alone import MOST_ROWS, Series, calls
 from apm_agent.queries.connection import Connection
 from apm_agent.queries.pauses import pauses
 from apm_agent.queries.resident import resident
@@ -18,8 +21,6 @@ from apm_agent.queries.significance import Mean, batch_means, change, holm, mean
 from apm_agent.queries.units import kb
 from apm_agent.queries.window import Window
 
-#: Newest transactions looked at.
-_MOST_ROWS = 200_000
 _MOST_ENDPOINTS = 1000
 #: Calls left out as warm-up, of an endpoint in a process: a share, and at least so many.
 _WARM_UP, _LEAST_WARM_UP = 0.1, 5
@@ -41,17 +42,8 @@ METHOD = (
 )
 
 
-class _Call(NamedTuple):
-    endpoint: int
-    process: int
-    before: int
-    after: int
-    overlap: int
-    #: the size as the next call of the process began; None for its last
-    then: int | None
-
-
-class Kept(NamedTuple):
+@dataclass(frozen=True)
+class Kept:
     """What the calls of one endpoint kept, in bytes, process after process in order of time, warm-up left out."""
 
     by_process: dict[int, list[int]]
@@ -59,47 +51,52 @@ class Kept(NamedTuple):
     followed: int = 0
     stayed: int = 0
 
-    @property
+    @cached_property
     def values(self) -> list[int]:
-        return [value for values in self.by_process.values() for value in values]
+        """Of all processes together, the smallest first."""
+        return sorted(chain.from_iterable(self.by_process.values()))
 
     @property
     def chance(self) -> float | None:
         """That they keep nothing on average; None when there are too few to say."""
-        means = self._means()
-        return mean_above_zero(means) if len(means) >= _FEWEST_BATCHES else None
+        return mean_above_zero(self._means) if len(self._means) >= _FEWEST_BATCHES else None
 
     @property
     def between(self) -> tuple[float, float] | None:
         """The 95 % interval of what a call keeps on average; None when there are too few to say."""
-        means = self._means()
+        means = self._means
         found = ratio([(1.0, mean) for mean in means]) if len(means) >= _FEWEST_BATCHES else None
         if found is None:
             return None
         interval = change(Mean(0.0, 0.0, 0.0), found)
         return interval.low, interval.high
 
+    @cached_property
     def _means(self) -> list[float]:
-        size = max(_SMALLEST_BATCH, -(-len(self.values) // _MOST_BATCHES))
+        count = sum(map(len, self.by_process.values()))
+        size = max(_SMALLEST_BATCH, -(-count // _MOST_BATCHES))
         return [mean for values in self.by_process.values() for mean in batch_means(values, size)]
 
 
 def memory(connection: Connection, window: Window, service: str = "", release: str = "") -> dict[str, Any]:
     """A row an endpoint, those first that leak most; the workers over time; and the collector's pauses."""
     scope = scope_of(connection, service, release)
-    every = [call for call in _calls(connection, window, scope.releases) if call.endpoint in scope.endpoints]
-    calls = [call for call in every if not call.overlap]
-    grown = _growth(calls)
-    alone, together = _by(calls, "endpoint"), _by(every, "endpoint")
-    kept = {endpoint: _kept(alone.get(endpoint, [])) for endpoint in together}
-    exclusive = {endpoint: len(alone.get(endpoint, ())) for endpoint in together}
+    found = calls(connection, window, scope.releases)
+    every = {endpoint: count for endpoint, count in found.every.items() if endpoint in scope.endpoints}
+    grown = _growth(found.sizes)
+    alone: dict[int, dict[int, Series]] = {endpoint: {} for endpoint in every}
+    for (endpoint, process), series in found.alone.items():
+        if endpoint in every:
+            alone[endpoint][process] = series
+    kept = {endpoint: _kept(mine) for endpoint, mine in alone.items()}
+    exclusive = {endpoint: sum(len(each.kept) for each in mine.values()) for endpoint, mine in alone.items()}
     tested = {endpoint: each.chance for endpoint, each in kept.items()}
     known = {endpoint: chance for endpoint, chance in tested.items() if chance is not None}
     corrected = dict(zip(known, holm(list(known.values())), strict=True))
     rows = [
         {
             **_row(scope.endpoints[endpoint], each, exclusive[endpoint], corrected.get(endpoint), grown),
-            "overlapped": len(together[endpoint]) - exclusive[endpoint],
+            "overlapped": every[endpoint] - exclusive[endpoint],
         }
         for endpoint, each in kept.items()
     ]
@@ -107,68 +104,49 @@ def memory(connection: Connection, window: Window, service: str = "", release: s
     rows.sort(key=lambda row: (order.index(row["verdict"]), -(row["slope_kb"] or 0), row["name"]))
     return {
         "endpoints": rows[:_MOST_ENDPOINTS],
-        "total": {"endpoint_count": len(rows), "calls": len(every), "exclusive": len(calls)},
+        "total": {
+            "endpoint_count": len(rows),
+            "calls": sum(every.values()),
+            "exclusive": sum(exclusive.values()),
+        },
         **resident(connection, window, service, scope, grown),
         "gc": pauses(connection, window, scope),
         "method": METHOD,
-        "more": len(every) >= _MOST_ROWS,
+        "more": sum(every.values()) >= MOST_ROWS,
     }
 
 
-def _calls(connection: Connection, window: Window, releases: tuple[int, ...] | None) -> list[_Call]:
-    """Those with a size before and after, in order of time; those measured on demand took memory for that."""
-    only = "" if releases is None else f" AND release_id IN ({', '.join('?' * len(releases))})"
-    rows = connection.rows(
-        "SELECT endpoint_id, process_id, rss_before, rss_after, overlap FROM (SELECT * FROM transactions"
-        f" WHERE started_at >= ? AND started_at < ?{only} ORDER BY started_at DESC LIMIT ?)"
-        " WHERE rss_before IS NOT NULL AND rss_after IS NOT NULL AND kept IS NOT 'captured'",
-        (window.start_ns, window.end_ns, *(releases or ()), _MOST_ROWS),
-    )
-    calls: list[_Call] = []
-    then: dict[int, int] = {}
-    for endpoint, process, before, after, overlap in rows:
-        calls.append(_Call(endpoint, process, before, after, overlap, then.get(process)))
-        then[process] = before
-    return calls[::-1]
+def _warm(count: int) -> int:
+    """How many of so many calls fill caches."""
+    return max(_LEAST_WARM_UP, int(count * _WARM_UP))
 
 
-def _by(calls: list[_Call], field: str) -> dict[int, list[_Call]]:
-    found: dict[int, list[_Call]] = defaultdict(list)
-    for call in calls:
-        found[getattr(call, field)].append(call)
-    return found
-
-
-def _kept(calls: list[_Call]) -> Kept:
+def _kept(mine: dict[int, Series]) -> Kept:
     by_process = {}
     followed = stayed = 0
-    for process, mine in _by(calls, "process").items():
-        warm = max(_LEAST_WARM_UP, int(len(mine) * _WARM_UP))
-        if len(mine) > warm:
-            by_process[process] = [call.after - call.before for call in mine[warm:]]
-        for call in mine[warm:]:
-            if call.then is not None:
-                followed += call.after - call.before
-                stayed += call.then - call.before
+    for process, series in mine.items():
+        warm = _warm(len(series.kept))
+        if len(series.kept) > warm:
+            by_process[process] = series.kept[warm:]
+            followed += sum(series.kept[warm : len(series.stayed)])
+            stayed += sum(series.stayed[warm:])
     return Kept(by_process, followed, stayed)
 
 
-def _growth(calls: list[_Call]) -> dict[int, int]:
+def _growth(sizes: dict[int, Series]) -> dict[int, int]:
     """By how much each process grew from the end of its warm-up to the end of the window."""
     grown = {}
-    for process, mine in _by(calls, "process").items():
-        later = mine[max(_LEAST_WARM_UP, int(len(mine) * _WARM_UP)) :]
-        if len(later) >= 2 * _ENDS:
-            grown[process] = round(
-                median(call.after for call in later[-_ENDS:]) - median(call.before for call in later[:_ENDS])
-            )
+    for process, (befores, afters) in sizes.items():
+        warm = _warm(len(befores))
+        if len(befores) - warm >= 2 * _ENDS:
+            grown[process] = round(median(afters[-_ENDS:]) - median(befores[warm : warm + _ENDS]))
     return grown
 
 
 def _row(
     endpoint: Any, kept: Kept, exclusive: int, chance: float | None, grown: dict[int, int]
 ) -> dict[str, Any]:
-    values = sorted(kept.values)
+    values = kept.values
     total = sum(values)
     mean = total / len(values) if values else None
     low, high = kept.between or (None, None)

@@ -9,6 +9,7 @@ from apm_agent.queries import detail
 from apm_agent.queries.connection import Connection
 from apm_agent.queries.rollups import totals
 from apm_agent.queries.scope import Scope
+from apm_agent.queries.settled import settled
 from apm_agent.queries.units import hex_id, millis
 from apm_agent.queries.window import Window
 
@@ -91,37 +92,71 @@ def _narrowed(scope: Scope) -> str:
 
 
 def _paused(connection: Connection, window: Window, scope: Scope) -> dict[int, _Paused]:
-    rows = connection.rows(
-        "SELECT endpoint_id, count(*), max(gc_ns) FROM (SELECT endpoint_id, gc_ns FROM transactions"
-        f" WHERE started_at >= ? AND started_at < ?{_narrowed(scope)} ORDER BY started_at DESC LIMIT ?)"
-        " WHERE gc_ns > 0 GROUP BY endpoint_id",
-        (window.start_ns, window.end_ns, *(scope.releases or ()), _MOST_ROWS),
-    )
-    return {key: _Paused(count, most) for key, count, most in rows if key in scope.endpoints}
+    def read(start: int, end: int) -> dict[int, _Paused]:
+        rows = connection.rows(
+            "SELECT endpoint_id, count(*), max(gc_ns) FROM (SELECT endpoint_id, gc_ns FROM transactions"
+            f" WHERE started_at >= ? AND started_at < ?{_narrowed(scope)} ORDER BY started_at DESC LIMIT ?)"
+            " WHERE gc_ns > 0 GROUP BY endpoint_id",
+            (start, end, *(scope.releases or ()), _MOST_ROWS),
+        )
+        return {key: _Paused(count, most) for key, count, most in rows}
+
+    found = settled(connection, window, ("paused", scope.releases), read, _both)
+    return {key: each for key, each in found.items() if key in scope.endpoints}
+
+
+def _both(before: dict[int, _Paused], after: dict[int, _Paused]) -> dict[int, _Paused]:
+    found = {**before}
+    for key, (count, most) in after.items():
+        known = found.get(key, _Paused(0, 0))
+        found[key] = _Paused(known.transactions + count, max(known.most_ns, most))
+    return found
+
+
+class _Waited(NamedTuple):
+    """A kept transaction, how long the collector kept it waiting, and the pauses its detail tells of."""
+
+    ns: int
+    transaction: int
+    endpoint: int
+    said: tuple[tuple[int, int, int], ...]
+
+
+def _waited(connection: Connection, window: Window, scope: Scope) -> list[_Waited]:
+    """The kept ones that waited longest."""
+
+    def read(start: int, end: int) -> list[_Waited]:
+        rows = connection.rows(
+            "SELECT x.gc_ns, x.id, x.endpoint_id, t.data FROM (SELECT id, endpoint_id, gc_ns FROM (SELECT * FROM"
+            f" transactions WHERE started_at >= ? AND started_at < ?{_narrowed(scope)} ORDER BY started_at DESC"
+            " LIMIT ?) WHERE gc_ns > 0 AND kept IS NOT NULL ORDER BY gc_ns DESC LIMIT ?) x"
+            " JOIN traces t ON t.transaction_id = x.id",
+            (start, end, *(scope.releases or ()), _MOST_ROWS, _MOST_KEPT),
+        )
+        return [_Waited(ns, transaction, endpoint, _said(data)) for ns, transaction, endpoint, data in rows]
+
+    def longest(before: list[_Waited], after: list[_Waited]) -> list[_Waited]:
+        return sorted(before + after, key=lambda each: -each.ns)[:_MOST_KEPT]
+
+    return settled(connection, window, ("waited", scope.releases), read, longest)
+
+
+def _said(data: bytes) -> tuple[tuple[int, int, int], ...]:
+    try:
+        return tuple((at, ns, generation) for at, ns, generation in detail.unpack(data).get("gc") or ())
+    except StoreError:  # one damaged blob is no reason to show none of the others
+        return ()
 
 
 def _single(
     connection: Connection, window: Window, scope: Scope
 ) -> tuple[int, dict[int, tuple[int, int]], _Pause | None]:
     """How many kept ones were looked into; endpoint → (pauses, in how many of them); and the longest pause."""
-    rows = connection.rows(
-        "SELECT x.id, x.endpoint_id, t.data FROM (SELECT id, endpoint_id, gc_ns FROM (SELECT * FROM transactions"
-        f" WHERE started_at >= ? AND started_at < ?{_narrowed(scope)} ORDER BY started_at DESC LIMIT ?)"
-        " WHERE gc_ns > 0 AND kept IS NOT NULL ORDER BY gc_ns DESC LIMIT ?) x"
-        " JOIN traces t ON t.transaction_id = x.id",
-        (window.start_ns, window.end_ns, *(scope.releases or ()), _MOST_ROWS, _MOST_KEPT),
-    )
     looked = 0
     counts: dict[int, tuple[int, int]] = {}
     longest: _Pause | None = None
-    for transaction, endpoint, data in rows:
-        if endpoint not in scope.endpoints:
-            continue
-        try:
-            said = detail.unpack(data).get("gc") or ()
-        except StoreError:  # one damaged blob is no reason to show none of the others
-            continue
-        if not said:
+    for _, transaction, endpoint, said in _waited(connection, window, scope):
+        if endpoint not in scope.endpoints or not said:
             continue
         looked += 1
         count, among = counts.get(endpoint, (0, 0))

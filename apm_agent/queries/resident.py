@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from apm_agent.queries.connection import Connection
 from apm_agent.queries.scope import Scope
+from apm_agent.queries.settled import settled
 from apm_agent.queries.units import kb
 from apm_agent.queries.window import Window
 
@@ -49,7 +50,7 @@ def resident(
     newest = max((each.seen for each in known), default=0)
     step = max(_SHORTEST, math.ceil(window.seconds / _STEPS))
     times = [window.start + step * number for number in range(math.ceil(window.seconds / step))]
-    sizes = _sizes(connection, times, step)
+    sizes = _sizes(connection, window, times, step)
     releases = scope.releases
     there = [
         each
@@ -82,17 +83,35 @@ def _was_there(worker: Worker, window: Window) -> bool:
     return worker.started < window.end_ns and worker.seen >= window.start_ns
 
 
-def _sizes(connection: Connection, times: list[int], step: int) -> dict[int, dict[int, tuple[int, int]]]:
+_Sizes = dict[int, dict[int, tuple[int, int]]]
+
+
+def _sizes(connection: Connection, window: Window, times: list[int], step: int) -> _Sizes:
     """Process → step → (when, size) of the last transaction that ended in it."""
-    found: dict[int, dict[int, tuple[int, int]]] = defaultdict(dict)
-    for begin in times:
-        for process, at, size in connection.rows(
-            "SELECT process_id, started_at + duration_ns, rss_after FROM transactions"
-            " WHERE started_at >= ? AND started_at < ? AND rss_after IS NOT NULL AND kept IS NOT 'captured'"
-            " ORDER BY started_at DESC LIMIT ?",
-            (begin * 10**9, (begin + step) * 10**9, _AT_ONCE),
-        ):
-            _put(found[process], (at // 10**9 - times[0]) // step, at, size)
+
+    def read(start: int, end: int) -> _Sizes:
+        found: _Sizes = defaultdict(dict)
+        for begin in times:
+            if not start <= begin * 10**9 < end:
+                continue
+            for process, number, at, size in connection.rows(
+                "SELECT process_id, (at / 1000000000 - ?) / ?, max(at), rss_after FROM (SELECT process_id,"
+                " started_at + duration_ns AS at, rss_after FROM transactions WHERE started_at >= ? AND started_at < ?"
+                " AND rss_after IS NOT NULL AND kept IS NOT 'captured' ORDER BY started_at DESC LIMIT ?) GROUP BY 1, 2",
+                (times[0], step, begin * 10**9, (begin + step) * 10**9, _AT_ONCE),
+            ):
+                _put(found[process], number, at, size)
+        return found
+
+    return settled(connection, window, ("sizes",), read, _together, step)
+
+
+def _together(before: _Sizes, after: _Sizes) -> _Sizes:
+    found = {process: {**steps} for process, steps in before.items()}
+    for process, steps in after.items():
+        mine = found.setdefault(process, {})
+        for number, (at, size) in steps.items():
+            _put(mine, number, at, size)
     return found
 
 

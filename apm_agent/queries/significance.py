@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 _STEPS = 200
@@ -121,7 +122,7 @@ def change(before: Mean, after: Mean) -> Change:
         each.variance**2 / each.freedom for each in (before, after) if each.freedom
     )
     error = math.sqrt(variance)
-    wide = error * _quantile(0.025, freedom)
+    wide = error * _quantile(0.025, round(freedom, 9))
     return Change(difference, difference - wide, difference + wide, student_tail(difference / error, freedom))
 
 
@@ -129,6 +130,7 @@ def _choices(n: int, k: int) -> float:
     return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
 
 
+@lru_cache(1000)
 def _quantile(tail: float, freedom: float) -> float:
     """The t above which so much of Student's distribution lies."""
     low, high = 0.0, 1.0
