@@ -6,10 +6,12 @@ than the span itself, and what an event opens another must close, whichever way 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from apm_agent.instruments.handing import hand
-from apm_agent.instruments.rows import Returning, Timed
+from apm_agent.instruments.rows import Attached, Returning, Timed
 from apm_agent.instruments.support import Support
 from apm_agent.model.span import Span
 
@@ -33,6 +35,26 @@ def _timed(target: str) -> Timed:
     return Timed(target, statement, kind="db", leaf=True, name="", finish=rows, inside=1)
 
 
+def _attach(engine: Any) -> Callable[[], None]:
+    """In 1.4 ``AsyncEngine.begin`` ends in a task as well, in a class that later versions do not have."""
+    context = getattr(engine.AsyncEngine, "_trans_ctx", None)
+    if context is None:
+        return lambda: None
+    original = context.__aexit__
+
+    @wraps(original)
+    async def ended(*args: Any) -> Any:
+        return await hand(original, None, args, {})
+
+    context.__aexit__ = ended
+
+    def detach() -> None:
+        if context.__aexit__ is ended:
+            context.__aexit__ = original
+
+    return detach
+
+
 PATCHES = (
     _timed("sqlalchemy.engine.default:DefaultDialect.do_execute"),
     _timed("sqlalchemy.engine.default:DefaultDialect.do_execute_no_params"),
@@ -49,6 +71,11 @@ PATCHES = (
     Returning("sqlalchemy.ext.asyncio.engine:greenlet_spawn", hand),
     Returning("sqlalchemy.ext.asyncio.session:greenlet_spawn", hand),
     Returning("sqlalchemy.ext.asyncio.result:greenlet_spawn", hand),
+    # The end of a block is shielded from cancellation by a task of its own, in which no line of the user's is.
+    Returning("sqlalchemy.ext.asyncio.engine:AsyncConnection.__aexit__", hand),
+    Attached("sqlalchemy.ext.asyncio.engine", _attach),
+    Returning("sqlalchemy.ext.asyncio.session:AsyncSession.__aexit__", hand),
+    Returning("sqlalchemy.ext.asyncio.session:_AsyncSessionContextManager.__aexit__", hand),
 )
 
 #: For docs/supported.md.

@@ -19,7 +19,13 @@ def _routed(wrapped: Callable[..., Any], app: Any, args: Any, kwargs: Any) -> An
 
 def _status(args: Any, kwargs: Any) -> object:
     response = args[1] if len(args) > 1 else kwargs.get("resp")
-    return getattr(response, "status_code", None)  # a WebSocket has no response: what it raised is a failure
+    if response is None:
+        return None  # a WebSocket has none: what it raised is a failure
+    status = getattr(response, "status_code", None)
+    if status is None:  # before Falcon 4: 404, "404 Not Found" or an HTTPStatus
+        text = str(getattr(response.status, "value", response.status))[:3]
+        status = int(text) if text.isdecimal() else None
+    return status
 
 
 def _error(args: Any, kwargs: Any) -> Any:

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.orm import Session, declarative_base
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.orm import Session, declarative_base, sessionmaker
 
 from apm_agent.config import Config
 from apm_agent.instruments import patching
@@ -123,6 +123,23 @@ async def test_async_statements(traced: Any, async_engine: AsyncEngine) -> None:
     assert [(s.statement or s.name).split()[0] for s in spans] == ["INSERT", "SELECT", "INSERT", "COMMIT"]
     assert [s.place and s.place[0].co_name for s in spans] == ["test_async_statements"] * 4
     assert (spans[2].tags or {})["error"] == "IntegrityError"
+
+
+async def test_the_end_of_a_block_that_gives_a_transaction_up_has_its_line(
+    traced: Any, async_engine: AsyncEngine
+) -> None:
+    """SQLAlchemy closes in a task of its own, where none of the user's frames is."""
+    with traced() as spans:
+        async with async_engine.connect() as connection:
+            await connection.execute(sa.insert(Customer).values(id=3, name="Eve"))
+        async with AsyncSession(async_engine) as session:
+            await session.execute(sa.insert(Customer).values(id=4, name="Eve"))
+        async with sessionmaker(async_engine, class_=AsyncSession).begin() as session:
+            await session.execute(sa.insert(Customer).values(id=5, name="Eve"))
+    words = [(s.statement or s.name).split()[0] for s in spans]
+    assert words == ["INSERT", "ROLLBACK", "INSERT", "ROLLBACK", "INSERT", "COMMIT"]
+    here = "test_the_end_of_a_block_that_gives_a_transaction_up_has_its_line"
+    assert [s.place and s.place[0].co_name for s in spans] == [here] * 6
 
 
 async def test_r18_a_cancelled_task_closes_its_span(traced: Any, async_engine: AsyncEngine) -> None:
