@@ -3,12 +3,14 @@
 #   make test ARGS="-k cli"      the tests            make lint     format, lint and types, of Python and TypeScript
 #                                (two at once, for most wait for servers; those of profilers by themselves at the end)
 #   make bench-check             overhead against benchmarks/budgets.toml; ends with 1 where one is over
-#   make bench                   overhead             make matrix   the tests on every Python (ARGS="tests/servers")
+#   make bench                   overhead             make matrix   see below
 #   make bench-peers             every other monitor in an environment of its own, beside ours; writes docs/overhead.md
 #   make bench-profilers         accuracy and cost of ours, py-spy, pyinstrument, yappi and cProfile; about an hour
 #   make soak                    long runs            make clean    take away what was made
 #   make suites                  the own tests of Flask, Starlette, Werkzeug and Django under the agent (ARGS=flask)
 #   make dist                    sdist and wheel from a clean clone into dist/, checked, installed, used and uninstalled
+#   make matrix                  frameworks at their oldest and newest, on each Python here; long
+#                                (ARGS="--python 3.12 --only flask"; --note keeps the outcome in docs/)
 #   make docs                    the tables of docs/schema.md and docs/supported.md, from the code (ARGS=--tested after the tests passed
 #                                with other versions of libraries than those noted)
 
@@ -54,8 +56,8 @@ bench-peers: $(VENV)/.made
 bench-profilers: $(VENV)/.bench
 	$(BIN)/python benchmarks/profilers $(ARGS)
 
-matrix:
-	@exec .ci/matrix $(ARGS)
+matrix: $(VENV)/.dev
+	@$(BIN)/python tests/matrix $(ARGS)
 
 soak: $(VENV)/.dev
 	@for one in tests/soak/*.py; do echo "make: $$one"; $(BIN)/python "$$one" $(ARGS); done

@@ -13,7 +13,7 @@ _INFO = ("METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE")
 _SDIST = ("apm_agent", "benchmarks", "dashboard", "docs", "example_apps", "tests")
 _BESIDE = (
     "PKG-INFO", ".gitignore", "CHANGELOG.md", "LICENSE", "Makefile", "README.md", "pyproject.toml",
-    ".ci/matrix", ".ci/run",
+    ".ci/run",
 )  # fmt: skip
 _NEVER = ("__pycache__", "node_modules", "static", ".apm-agent")
 

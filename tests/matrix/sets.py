@@ -1,0 +1,177 @@
+"""Which libraries are tested together, which tests drive them, and how old a version each Python can have."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[2]
+TESTED = ROOT / "docs" / "tested.json"
+PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
+ENDS = ("oldest", "newest")
+
+
+class Set(NamedTuple):
+    """Libraries of one or several lines of docs/tested.json, whose first versions are the oldest tested."""
+
+    name: str
+    #: below apm_agent/, without `.py`
+    files: tuple[str, ...]
+    #: below tests/
+    tests: tuple[str, ...]
+    #: what an old version needs old too, as pip asks for it
+    beside: tuple[str, ...] = ()
+    #: (Python, distribution, the oldest version that runs on it and later ones), where that is not the oldest of all
+    since: tuple[tuple[str, str, str], ...] = ()
+    framework: bool = False
+
+    def pins(self, end: str, python: str, others: Sequence[str] = ()) -> tuple[str, ...]:
+        """What pip is asked for; nothing at the newest end, where the newest of all is installed already.
+
+        `others` are versions in place of the noted ones, as `Name=X.Y`.
+        """
+        if end == "newest":
+            return ()
+        known = json.loads(TESTED.read_text())
+        oldest = {name: of[0] for file in self.files for name, of in known[f"apm_agent/{file}.py"].items()}
+        oldest |= {name: old for since, name, old in self.since if number(since) <= number(python)}
+        asked = {name: f"{name}=={version}.*" for name, version in oldest.items()}
+        asked |= {pin.partition("=")[0]: pin for pin in self.beside}
+        asked |= {name: f"{name}=={version}.*" for name, _, version in (pin.partition("=") for pin in others)}
+        return tuple(asked.values())
+
+    def distributions(self) -> tuple[str, ...]:
+        """Whose versions are noted."""
+        known = json.loads(TESTED.read_text())
+        return tuple(dict.fromkeys(name for file in self.files for name in known[f"apm_agent/{file}.py"]))
+
+
+def number(text: str) -> tuple[int, ...]:
+    return tuple(map(int, text.split(".")))
+
+
+def _one(name: str, *tests: str, file: str = "", beside: tuple[str, ...] = ()) -> Set:
+    """A set of one library."""
+    return Set(name, (file or f"instruments/{name}",), tests or (f"instruments/test_{name}.py",), beside)
+
+
+_DJANGO = (
+    "integrations/django/middleware",
+    "instruments/django_orm",
+    "instruments/django_templates",
+)
+#: Werkzeug as old as the agent itself allows. An old Starlette's test client needs an old httpx.
+_WERKZEUG = ("Werkzeug==2.3.*",)
+_HTTPX = ("httpx==0.25.*",)
+
+SETS = (
+    Set(
+        "flask",
+        ("integrations/flask",),
+        ("integrations/test_flask.py", "integrations/test_wsgi.py", "integrations/test_wsgi_profiler.py"),
+        _WERKZEUG,
+        framework=True,
+    ),
+    Set(
+        "django",
+        _DJANGO,
+        ("integrations/test_django.py", "instruments/test_django.py", "jobs/test_django_commands.py"),
+        framework=True,
+    ),
+    Set(
+        "starlette",
+        ("integrations/starlette", "integrations/starlette_tasks"),
+        ("integrations/test_starlette.py", "integrations/test_asgi.py", "jobs/test_starlette_tasks.py"),
+        _HTTPX,
+        framework=True,
+    ),
+    Set(
+        "sqlalchemy",
+        ("instruments/sqlalchemy", "instruments/sqlalchemy_pool"),
+        ("instruments/test_sqlalchemy.py", "instruments/test_sqlalchemy_pool.py"),
+        framework=True,
+    ),
+    # All five at once, under their servers and the load of the demo, with every planted fault to be found.
+    Set(
+        "apps",
+        (
+            "integrations/flask",
+            *_DJANGO,
+            "integrations/starlette",
+            "integrations/fastapi",
+            "instruments/sqlalchemy",
+        ),
+        ("test_example_apps.py", "integrations/test_auto.py", "integrations/test_mount.py"),
+        (*_WERKZEUG, *_HTTPX),
+        framework=True,
+    ),
+    _one("falcon", "integrations/test_falcon.py", file="integrations/falcon"),
+    _one("bottle", "integrations/test_bottle.py", file="integrations/bottle"),
+    _one("pyramid", "integrations/test_pyramid.py", file="integrations/pyramid"),
+    _one("tornado", "integrations/test_tornado.py", file="integrations/tornado"),
+    _one("litestar", "integrations/test_litestar.py", file="integrations/places"),
+    _one("quart", "integrations/test_quart.py", file="integrations/quart"),
+    _one("sanic", "integrations/test_sanic.py", file="integrations/sanic"),
+    _one(
+        "aiohttp",
+        "integrations/test_aiohttp.py",
+        "instruments/test_more_http_clients.py",
+        file="integrations/aiohttp",
+    ),
+    _one("rest", "integrations/test_django_rest.py", file="integrations/django/naming"),
+    Set(
+        "http",
+        ("instruments/requests", "instruments/urllib3", "instruments/httpx"),
+        ("instruments/test_http_clients.py", "instruments/test_propagation.py"),
+    ),
+    _one("aiomysql"),
+    _one("aiosqlite"),
+    _one("asyncpg"),
+    _one("botocore"),
+    _one("elasticsearch"),
+    _one("grpc"),
+    _one("jinja2"),
+    _one("mako"),
+    Set("logs", ("instruments/loguru", "instruments/structlog"), ("logs",)),
+    _one("opentelemetry", "otel"),
+    _one("peewee", "instruments/test_peewee.py", "instruments/test_tortoise.py"),
+    _one("psycopg", "instruments/test_psycopg.py", "instruments/test_psycopg_pool.py"),
+    _one("psycopg2"),
+    _one("pymemcache"),
+    _one("pymongo"),
+    _one("pymysql"),
+    Set("redis", ("instruments/redis",), ("instruments/test_redis.py", "instruments/test_redis_patched.py")),
+    Set("valkey", ("instruments/valkey",), ("instruments/test_redis.py",)),
+    _one("django_cache"),
+    _one("apscheduler", "jobs/test_apscheduler.py", file="integrations/apscheduler"),
+    _one("arq", "jobs/test_arq.py", file="integrations/arq"),
+    _one("celery", "jobs/test_celery.py", file="integrations/celery"),
+    _one("django_tasks", "jobs/test_django_tasks.py", file="integrations/django/tasks"),
+    _one("dramatiq", "jobs/test_dramatiq.py", file="integrations/dramatiq"),
+    _one("huey", "jobs/test_huey.py", file="integrations/huey"),
+    _one("rq", "jobs/test_rq.py", file="integrations/rq"),
+    _one(
+        "servers",
+        "integrations/test_auto.py",
+        "integrations/test_workers.py",
+        "reliability/test_r06_servers.py",
+        file="integrations/auto",
+    ),
+)
+
+#: Lines of docs/tested.json without a set: their drivers are built here by a C compiler, or the tests of others
+#: drive them, at the newest version alone.
+BY_OTHERS = frozenset(
+    f"apm_agent/{file}.py"
+    for file in (
+        "instruments/aiohttp",
+        "instruments/asgiref",
+        "instruments/mariadb",
+        "instruments/mysqlclient",
+        "instruments/threads",
+        "integrations/django/commands",
+        "integrations/uwsgi",
+    )
+)
