@@ -32,6 +32,7 @@ INSTRUMENTS: dict[str, tuple[str, ...]] = {
     "http_client": ("apm_agent.instruments.http_client", "http.client", "urllib.request"),
     "aiohttp": ("apm_agent.instruments.aiohttp", "aiohttp"),
     "grpc": ("apm_agent.instruments.grpc", "grpc"),
+    "grpc_aio": ("apm_agent.instruments.grpc_aio", "grpc.aio"),
     "botocore": ("apm_agent.instruments.botocore", "botocore"),
     "httpx": ("apm_agent.instruments.httpx", "httpx"),
     "redis": ("apm_agent.instruments.redis", "redis"),

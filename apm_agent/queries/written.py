@@ -17,7 +17,7 @@ from apm_agent.queries.units import hex_id, millis
 #: Siblings alike fold into one row from this many on.
 _FOLD = 3
 #: Tags that are times, and are told as such.
-_TIMES = frozenset(("first_row_ns", "fetch_ns"))
+_TIMES = frozenset(("first_row_ns", "fetch_ns", "first_message_ns"))
 
 
 class Names(NamedTuple):
@@ -103,6 +103,7 @@ def spans(document: dict[str, Any], known: Names) -> list[dict[str, Any]]:
             "where": known.where(frame),
             "first_row_ms": _tagged(tags, "first_row_ns"),
             "fetch_ms": _tagged(tags, "fetch_ns"),
+            "first_message_ms": _tagged(tags, "first_message_ns"),
             "tags": {name: value for name, value in (tags or {}).items() if name not in _TIMES},
             "repeats": keys[number] if often[keys[number]] >= _FOLD else None,
             "open": bool(never_closed),

@@ -20,6 +20,7 @@ function span(id: number, parent: number | null, start: number, duration: number
     where: null,
     first_row_ms: null,
     fetch_ms: null,
+    first_message_ms: null,
     tags: {},
     repeats,
     open: false,

@@ -4,52 +4,42 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import grpc
 import grpc._channel
+import grpc.experimental
 import pytest
 
+from apm_agent.config import Config
 from apm_agent.instruments import patching
+from apm_agent.model.origin import Origin
+from apm_agent.recording.digest import Digest
 from apm_agent.tracing import propagation
 from apm_agent.tracing import tracer as tracing
 from apm_agent.tracing.propagation import header_of
+from grpc_shop import shop
 from servers import free_port
 
 SECRET = b"hunter2"
 OWNERS = [
-    (owner, name)
-    for owner in (grpc._channel._UnaryUnaryMultiCallable, grpc._channel._StreamUnaryMultiCallable)
-    for name in ("__call__", "with_call")
+    *(
+        (owner, name)
+        for owner in (grpc._channel._UnaryUnaryMultiCallable, grpc._channel._StreamUnaryMultiCallable)
+        for name in ("__call__", "with_call")
+    ),
+    (grpc._channel._UnaryStreamMultiCallable, "__call__"),
+    (grpc._channel._SingleThreadedUnaryStreamMultiCallable, "__call__"),
+    (grpc._channel._StreamStreamMultiCallable, "__call__"),
+    (grpc._channel._MultiThreadedRendezvous, "_next"),
+    (grpc._channel._SingleThreadedRendezvous, "_next"),
 ]
-
-
-class Shop(grpc.GenericRpcHandler):
-    """Says what metadata came, joins a stream, counts in one, or fails; messages are plain bytes."""
-
-    def service(self, details: Any) -> Any:
-        told = dict(details.invocation_metadata).get("traceparent", "")
-        return {
-            "/shop.Shop/Told": grpc.unary_unary_rpc_method_handler(lambda request, _: told.encode()),
-            "/shop.Shop/Fail": grpc.unary_unary_rpc_method_handler(self.fail),
-            "/shop.Shop/Join": grpc.stream_unary_rpc_method_handler(lambda requests, _: b"".join(requests)),
-            "/shop.Shop/Count": grpc.unary_stream_rpc_method_handler(lambda request, _: iter([b"1", b"2"])),
-        }.get(details.method)
-
-    @staticmethod
-    def fail(request: bytes, context: Any) -> bytes:
-        context.abort(grpc.StatusCode.NOT_FOUND, request.decode())
-        raise AssertionError
 
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
-    server = grpc.server(ThreadPoolExecutor(2), handlers=[Shop()])
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    yield port
-    server.stop(None).wait()
+    with shop() as port:
+        yield port
 
 
 @pytest.fixture
@@ -63,7 +53,6 @@ def test_a_call_is_one_span(channel: grpc.Channel, port: int, traced: Any) -> No
         assert channel.unary_unary("/shop.Shop/Told")(SECRET, metadata=(("token", "hunter2"),)) == b""
         answer, call = channel.stream_unary("/shop.Shop/Join").with_call(iter([b"a", b"b"]))
         assert (answer, call.code()) == (b"ab", grpc.StatusCode.OK)
-        assert list(channel.unary_stream("/shop.Shop/Count")(b"")) == [b"1", b"2"]
         assert channel.unary_unary("/shop.Shop/Told").future(b"").result() == b""
     host = f"127.0.0.1:{port}"
     assert [(span.kind, span.name, span.tags) for span in spans] == [
@@ -71,6 +60,38 @@ def test_a_call_is_one_span(channel: grpc.Channel, port: int, traced: Any) -> No
         ("http", f"grpc {host}", {"url": f"grpc://{host}/shop.Shop/Join", "code": "OK"}),
     ]
     assert spans[0].place[0].co_name == "test_a_call_is_one_span"
+
+
+@pytest.mark.parametrize("single", [False, True])
+def test_a_stream_is_the_time_its_messages_were_waited_for(
+    port: int, traced: Any, sink: list[Any], single: bool
+) -> None:
+    options = [(grpc.experimental.ChannelOptions.SingleThreadedUnaryStream, 1)] if single else []
+    with grpc.insecure_channel(f"127.0.0.1:{port}", options) as channel, traced() as spans:
+        counting = channel.unary_stream("/shop.Shop/Count")(SECRET)
+        assert isinstance(counting, grpc.RpcError)
+        assert [*counting] == [b"1", b"2"]
+        assert [*channel.stream_stream("/shop.Shop/Each")(iter([b"a", b"b", b"c"]))] == [b"A", b"B", b"C"]
+        assert next(channel.unary_stream("/shop.Shop/Count")(b"")) == b"1"  # the rest is not waited for
+        assert [*channel.unary_stream("/shop.Shop/None")(b"")] == []
+        with pytest.raises(grpc.RpcError):
+            next(channel.unary_stream("/shop.Shop/Breaks")(b""))
+    records = Digest(Config(), Origin()).digest(sink[-1]).spans
+    said = [(record.tags or {}).copy() for record in records]
+    for record, tags, span in zip(records, said, spans, strict=True):
+        assert record.duration_ns == span.end_ns - span.start_ns + span.fetched.ns
+        assert tags.pop("url").startswith(f"grpc://127.0.0.1:{port}/shop.Shop/")
+        if "first_message_ns" in tags:
+            assert 0 < tags.pop("first_message_ns") <= record.duration_ns
+    broken = {"messages": 0, "code": "NOT_FOUND", "error": type(counting).__name__}
+    ended = {"code": "OK"}
+    assert said == [
+        {"messages": 2, **ended},
+        {"messages": 3, **ended},
+        {"messages": 1},
+        {"messages": 0, **ended},
+        broken,
+    ]
 
 
 def test_under_an_interceptor_it_is_one_span_too(channel: grpc.Channel, traced: Any) -> None:

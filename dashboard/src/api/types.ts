@@ -193,6 +193,7 @@ export interface Span {
   where: Place | null;
   first_row_ms: number | null;
   fetch_ms: number | null;
+  first_message_ms: number | null;
   tags: Record<string, unknown>;
   repeats: string | null;
   open: boolean;

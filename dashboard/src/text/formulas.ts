@@ -26,6 +26,8 @@ export const FORMULAS = {
   selfTime: 'Own time of a span: its duration minus what its child spans cover.',
   firstRow:
     'Time to first row: from the start of the call that ran the statement until the driver had its first row, or knew that there is none; time between two calls of the driver is left out.',
+  firstMessage:
+    'Time to first message: the call that began the stream, and how long the application waited for its first message.',
   fetching: 'Fetching rows: time inside the driver after that call, part of the duration; the application ran between.',
   sampled: 'Sampled time: the sum of what the samples are worth; each is worth the time since the last look.',
 } as const;

@@ -72,8 +72,7 @@ function One({ span, data: { trace, statements } }: { span: Span; data: TraceAns
           ['Starts at', f.ms(span.start_ms)],
           ['Duration', `${f.ms(span.duration_ms)} (${f.percent(span.duration_ms / trace.duration_ms)})`],
           ['Own time', f.ms(span.self_ms), FORMULAS.selfTime],
-          ...(span.first_row_ms === null ? [] : [['Time to first row', f.ms(span.first_row_ms), FORMULAS.firstRow] as Fact]),
-          ...(span.fetch_ms === null ? [] : [['Fetching rows', f.ms(span.fetch_ms), FORMULAS.fetching] as Fact]),
+          ...times(span),
           ...(statement && statement.runs > 1
             ? [['Runs of this statement', `${f.whole(statement.runs)}, ${f.ms(statement.total_ms)}`] as Fact]
             : []),
@@ -86,6 +85,16 @@ function One({ span, data: { trace, statements } }: { span: Span; data: TraceAns
       {span.open && <p class="muted">It had not ended when the transaction did; its time is cut there.</p>}
     </>
   );
+}
+
+/** What only some libraries can tell of a span. */
+function times(span: Span): Fact[] {
+  const known: [string, number | null, string][] = [
+    ['Time to first row', span.first_row_ms, FORMULAS.firstRow],
+    ['Fetching rows', span.fetch_ms, FORMULAS.fetching],
+    ['Time to first message', span.first_message_ms, FORMULAS.firstMessage],
+  ];
+  return known.flatMap(([name, ms, tip]): Fact[] => (ms === null ? [] : [[name, f.ms(ms), tip]]));
 }
 
 function Whole({ data: { trace, sampled } }: { data: TraceAnswer }) {
