@@ -30,7 +30,7 @@ class Set(NamedTuple):
     def pins(self, end: str, python: str, others: Sequence[str] = ()) -> tuple[str, ...]:
         """What pip is asked for; nothing at the newest end, where the newest of all is installed already.
 
-        `others` are versions in place of the noted ones, as `Name=X.Y`.
+        `others` are versions in place of the noted ones, as `Name=X.Y`; those of other sets are left out.
         """
         if end == "newest":
             return ()
@@ -39,7 +39,12 @@ class Set(NamedTuple):
         oldest |= {name: old for since, name, old in self.since if number(since) <= number(python)}
         asked = {name: f"{name}=={version}.*" for name, version in oldest.items()}
         asked |= {pin.partition("=")[0]: pin for pin in self.beside}
-        asked |= {name: f"{name}=={version}.*" for name, _, version in (pin.partition("=") for pin in others)}
+        elsewhere = {name for of in known.values() for name in of} - set(oldest)
+        asked |= {
+            name: f"{name}=={version}.*"
+            for name, _, version in (pin.partition("=") for pin in others)
+            if name not in elsewhere
+        }
         return tuple(asked.values())
 
     def distributions(self) -> tuple[str, ...]:
@@ -168,6 +173,7 @@ BY_OTHERS = frozenset(
     for file in (
         "instruments/aiohttp",
         "instruments/asgiref",
+        "instruments/grpc_aio",
         "instruments/mariadb",
         "instruments/mysqlclient",
         "instruments/threads",
