@@ -37,8 +37,8 @@ def be_prompt() -> bool:
         import ctypes  # needed once the agent is on, and not to import the package
 
         return bool(ctypes.PyDLL(None).syscall(ctypes.c_long(number), 0, wish, 0) == 0)
-    # An interpreter without ctypes, no `/proc`, or a system that forbids it.
-    except (ImportError, OSError, AttributeError):
+    # An interpreter without ctypes, no `/proc`, or a system that forbids either.
+    except (ImportError, OSError, AttributeError, MemoryError):
         return False
 
 
