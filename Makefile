@@ -11,6 +11,7 @@
 #   make dist                    sdist and wheel from a clean clone into dist/, checked, installed, used and uninstalled
 #   make matrix                  frameworks at their oldest and newest, on each Python here; long
 #                                (ARGS="--python 3.12 --only flask"; --note keeps the outcome in docs/)
+#   make fuzz                    minutes of atheris on every border (ARGS="--seconds 300 --only sql"); needs CPython 3.11 to 3.13
 #   make docs                    the tables of docs/schema.md and docs/supported.md, from the code (ARGS=--tested after the tests passed
 #                                with other versions of libraries than those noted)
 
@@ -25,7 +26,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 PAGES := $(shell find dashboard/src dashboard/build.mjs dashboard/build.py dashboard/package-lock.json -type f 2>/dev/null)
 
-.PHONY: demo test lint bench bench-check bench-peers bench-profilers matrix soak suites dist docs clean packages
+.PHONY: demo test lint bench bench-check bench-peers bench-profilers matrix soak suites dist fuzz docs clean packages
 
 demo: $(VENV)/.demo
 	@exec $(BIN)/apm-agent demo $(ARGS)
@@ -65,6 +66,13 @@ soak: $(VENV)/.dev
 dist: $(VENV)/.dev
 	$(BIN)/python tests/packaging
 
+fuzz: $(VENV)/.dev
+	@test -x .venv-fuzz/bin/python || $(BIN)/python -m venv .venv-fuzz
+	@.venv-fuzz/bin/python -m pip install --disable-pip-version-check --quiet -e . hypothesis
+	@.venv-fuzz/bin/python -m pip install --disable-pip-version-check --quiet 'atheris>=2.3' \
+	  || echo "make: atheris does not install here"
+	.venv-fuzz/bin/python tests/fuzz $(ARGS)
+
 docs: $(VENV)/.dev
 	$(BIN)/python docs/supported.py $(ARGS)
 	$(BIN)/python docs/schema.py
@@ -74,7 +82,7 @@ suites: $(VENV)/.dev
 	$(BIN)/python tests/soak/suites $(ARGS)
 
 clean:
-	rm -rf $(VENV) .venv-matrix .venv-peers .venv-suites dist build dashboard/node_modules apm_agent/web/static
+	rm -rf $(VENV) .venv-matrix .venv-peers .venv-suites .venv-fuzz dist build dashboard/node_modules apm_agent/web/static
 
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \

@@ -40,7 +40,9 @@ class Middleware:
 
             self._exchange = developer_asgi.exchanging(config)
 
-    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+    async def __call__(  # noqa: PLR0912  (a function more would cost each request)
+        self, scope: dict[str, Any], receive: Any, send: Any
+    ) -> None:
         kind = scope["type"]
         active = tracing.tracer
         if kind not in _TIMED or active is None:
@@ -53,8 +55,11 @@ class Middleware:
         path: str = scope.get("path", "")
         root: str = scope.get("root_path", "")
         # Servers put the prefix they were started with before the path since 2023; older ones leave it out.
-        if root and path.startswith(root):
-            path = path[len(root) :]
+        if root:
+            try:
+                path = path.removeprefix(root)
+            except (AttributeError, TypeError):
+                path = ""  # no server's request, but one made by hand
         if self._mount is not None and kind == "http" and self._mount.serves(path):
             await self._mount.asgi(scope, receive, send)
             return
@@ -64,7 +69,10 @@ class Middleware:
             return
         headers = scope.get("headers")
         # Headers may be any iterable, and an iterator can be read only once: by the application.
-        known = dict(headers) if isinstance(headers, (list, tuple)) else {}
+        try:
+            known = dict(headers) if isinstance(headers, (list, tuple)) else {}
+        except (TypeError, ValueError):  # no pairs: the application's to complain of
+            known = {}
         notes = wishes(self._secret, known.get(b"x-apm-profile")) if self._secret else None
         if kind == "http":
             kind, method = "web", method_of(scope.get("method"))
@@ -99,7 +107,7 @@ class APMMiddleware(Middleware):
 
 def _note(transaction: Transaction, headers: dict[bytes, bytes]) -> None:
     values = headers.get(b"x-request-start"), headers.get(b"x-queue-start")
-    texts: Iterable[str | None] = (None if v is None else v.decode("latin-1") for v in values)
+    texts: Iterable[str | None] = (v.decode("latin-1") if isinstance(v, bytes) else None for v in values)
     transaction.queue_ns = queue_ns(*texts)
     accept(transaction, headers.get(b"traceparent"))
 

@@ -60,9 +60,9 @@ class Exchange:
                 self._arrive(403)  # what servers answer when a handshake is refused
         return self.send(message)
 
-    def _arrive(self, status: int | None) -> None:
+    def _arrive(self, status: object) -> None:
         transaction = self.transaction
-        transaction.status = status
+        transaction.status = status if isinstance(status, int) else None
         transaction.first_byte_ns = self.active.monotonic() - transaction.start_ns
         name_asgi(transaction, self.scope)
 

@@ -30,7 +30,7 @@ def queue_ns(*headers: str | None, wall: int | None = None) -> int | None:
     with or without ``t=``. What is garbage, in the future or hours old is not known.
     """
     for header in headers:
-        match = _START.fullmatch(header.strip()) if header is not None and len(header) < 60 else None
+        match = _START.fullmatch(header.strip()) if isinstance(header, str) and len(header) < 60 else None
         if match is None:
             continue
         number, fraction = int(match[1]), match[2] or ""
@@ -42,11 +42,13 @@ def queue_ns(*headers: str | None, wall: int | None = None) -> int | None:
     return None
 
 
-def wishes(secret: str, sent: str | bytes | None) -> dict[Any, Any] | None:
+def wishes(secret: str, sent: object) -> dict[Any, Any] | None:
     """Notes for the profilers when the request carries the secret that asks for cProfile."""
     if not secret or not sent:
         return None
     given = sent.encode("utf-8", "replace") if isinstance(sent, str) else sent
+    if not isinstance(given, bytes):
+        return None
     return {"cprofile": True} if hmac.compare_digest(given, secret.encode("utf-8", "replace")) else None
 
 

@@ -30,7 +30,10 @@ class Mount:
 
     def serves(self, path: str) -> bool:
         """Whether a path, without what the server took off, belongs to the dashboard."""
-        return path.startswith(self.prefix) and (path == self.prefix or path.startswith(self._below))
+        try:
+            return path.startswith(self.prefix) and (path == self.prefix or path.startswith(self._below))
+        except (AttributeError, TypeError):  # no text: no server's request, but one made by hand
+            return False
 
     def wsgi(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer below the prefix: ``SCRIPT_NAME`` gains it, ``PATH_INFO`` loses it."""

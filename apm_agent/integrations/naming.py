@@ -37,8 +37,10 @@ def method_of(method: object) -> str:
     return method if isinstance(method, str) and method in METHODS else _OTHER_METHOD
 
 
-def path_of(path: str) -> str:
+def path_of(path: object) -> str:
     """A path fit to keep: bounded, without control characters; the query string never belongs to it."""
+    if not isinstance(path, str):
+        return ""  # no server's request, but one made by hand
     if len(path) <= _LONGEST_PATH and path.isascii() and path.isprintable():
         return path
     cut = path[:_LONGEST_PATH]

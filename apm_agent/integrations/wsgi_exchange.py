@@ -48,7 +48,7 @@ class Exchange:
         if not transaction.ended:
             try:
                 transaction.status = int(status[:3])
-            except (TypeError, ValueError):
+            except (KeyError, TypeError, ValueError):
                 transaction.status = None
             self.headers = headers
             name_wsgi(self)
@@ -243,7 +243,7 @@ def number_of(status: str) -> int | None:
     """The number a status line begins with."""
     try:
         return int(status[:3])
-    except (TypeError, ValueError):
+    except (KeyError, TypeError, ValueError):
         return None
 
 

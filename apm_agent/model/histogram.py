@@ -30,6 +30,8 @@ _DENSE_HEAD = bytes((_DENSE,))
 _HIGHEST_COUNT = 2**32 - 1
 _HIGHEST_BUCKET = 63 * _PER_OCTAVE - 1
 _TYPES = {1: "B", 2: "H", 4: "I"}
+#: What reading bytes that are no histogram's ends in.
+_DAMAGED = (IndexError, KeyError, OverflowError, ValueError)
 
 
 def bucket_of(ns: int) -> int:
@@ -80,18 +82,27 @@ class Histogram:
         self.fill(other._buckets)
 
     def merge_bytes(self, data: bytes) -> None:
-        """Add what `to_bytes` wrote."""
-        if not data:
-            return
+        """Add what `to_bytes` wrote; bytes that a disk or a hand has damaged count nothing."""
+        try:
+            if data:
+                self._merge(data)
+        except _DAMAGED:
+            pass
+
+    def _merge(self, data: bytes) -> None:
         width = data[0]
         if width == _DENSE:
             first = data[2] | data[3] << 8
             wide = array("Q", _read("I", data[4:]))
+            if first + len(wide) > _HIGHEST_BUCKET + 1:
+                raise ValueError
             self._lanes += int.from_bytes(_little(wide), "little") << (64 * first)
             return
         used = (len(data) - 1) // (2 + width)
-        numbers = _read("H", data[1 : 1 + 2 * used])
-        for bucket, count in zip(numbers, _read(_TYPES[width], data[1 + 2 * used :]), strict=True):
+        numbers, counts = _read("H", data[1 : 1 + 2 * used]), _read(_TYPES[width], data[1 + 2 * used :])
+        if len(numbers) != len(counts) or max(numbers) > _HIGHEST_BUCKET:
+            raise ValueError
+        for bucket, count in zip(numbers, counts, strict=True):
             self._buckets[bucket] = self._buckets.get(bucket, 0) + count
 
     @classmethod
@@ -148,7 +159,19 @@ class Histogram:
 
 
 def merge_bytes(a: bytes, b: bytes) -> bytes:
-    """Two histograms' bytes added: the SQL function ``histogram_merge``."""
+    """Two histograms' bytes added: the SQL function ``histogram_merge``.
+
+    Were it to fail for what is damaged, nothing of that minute, hour or day could be written any more.
+    """
+    try:
+        return _merged(a, b)
+    except _DAMAGED:
+        whole = Histogram.from_bytes(a)
+        whole.merge_bytes(b)
+        return whole.to_bytes()
+
+
+def _merged(a: bytes, b: bytes) -> bytes:
     if a[:1] == b[:1] == _DENSE_HEAD:
         return _merge_dense(a, b)
     if b[:1] == _DENSE_HEAD:
@@ -169,6 +192,8 @@ def _merge_dense(a: bytes, b: bytes) -> bytes:
     first_a, first_b = a[2] | a[3] << 8, b[2] | b[3] << 8
     first = min(first_a, first_b)
     end = max(first_a + len(a) // 4, first_b + len(b) // 4) - 1
+    if end > _HIGHEST_BUCKET + 1:
+        raise ValueError
     total = (int.from_bytes(a[4:], "little") << 32 * (first_a - first)) + (
         int.from_bytes(b[4:], "little") << 32 * (first_b - first)
     )

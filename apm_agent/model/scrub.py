@@ -16,6 +16,9 @@ from typing import Any
 from apm_agent.model.scrub_rules import LONGEST, USUAL, Rules
 
 MASK = "[scrubbed]"
+#: What is looked into. Asked of the type, never by isinstance: a lazy object, like Django's user or Flask's proxies,
+#: would be made to find out what it stands for.
+_READ = (str, int, float, type(None), dict, list, tuple)
 _LONGEST_TEXT = 500
 #: Characters of a text that are looked at.
 _LONGEST_READ = 2_000
@@ -103,6 +106,8 @@ class Scrubber:
     def _structure(self, key: str, value: Any, depth: int, left: list[int]) -> Any:
         """The value without secrets, as deep and as large as it may be; what goes round ends with the depth."""
         left[0] -= 1
+        if not issubclass(type(value), _READ):
+            return self._last_word(key, _fit(value))
         if isinstance(value, dict) and depth and left[0] >= 0:
             kept = {}
             for name, inner in _first(value):
@@ -242,7 +247,7 @@ def _plain(text: str, longest: int) -> str:
 
 
 def _key(key: Any) -> str:
-    return _plain(key if isinstance(key, str) else str(_fit(key)), _LONGEST_KEY)
+    return _plain(key if issubclass(type(key), str) else str(_fit(key)), _LONGEST_KEY)
 
 
 def _first(mapping: dict[Any, Any]) -> list[tuple[Any, Any]]:
@@ -273,6 +278,8 @@ def _is_card(text: str) -> bool:
 
 def _fit(value: Any) -> Any:
     """A plain value of bounded length, whatever is given."""
+    if not issubclass(type(value), _READ) or isinstance(value, (dict, list, tuple)):
+        return f"<{_plain(type(value).__name__, _LONGEST_KEY)}>"
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):
@@ -283,9 +290,7 @@ def _fit(value: Any) -> Any:
     if isinstance(value, float):
         number = float.__pos__(value)
         return number if isfinite(number) else str(number)  # JSON knows no NaN
-    if isinstance(value, str):
-        return _plain(value, _LONGEST_TEXT)
-    return f"<{_plain(type(value).__name__, _LONGEST_KEY)}>"
+    return _plain(value, _LONGEST_TEXT)
 
 
 def _flatten(kept: dict[str, Any], prefix: str, value: Any) -> None:

@@ -35,7 +35,8 @@ def add_context(**context: Any) -> None:
 
 
 def _plain(value: Any, left: list[int]) -> Any:
-    return value if isinstance(value, _PLAIN) else _copied(value, left)
+    # Not isinstance, which asks a lazy object, like Django's user or Flask's proxies, what it stands for.
+    return value if issubclass(type(value), _PLAIN) else _copied(value, left)
 
 
 def _copied(value: Any, left: list[int]) -> Any:
