@@ -11,6 +11,8 @@ import pytest
 from playwright.sync_api import expect
 
 from api import ask
+from apm_agent.queries.arms import arm
+from apm_agent.queries.connection import connect
 from chromium import Window
 from servers import EXAMPLES, PYTHON, Program, environment, free_port, running
 
@@ -122,6 +124,26 @@ def test_memory_is_measured_and_shown_in_place(
     page.wait_for_url("**/trace?*")
     window.settled()
     expect(page.locator("#captures")).to_contain_text("Objects looked at")
+    assert window.faults() == []
+
+
+def test_what_expired_unused_says_so(
+    visit: Callable[..., Window], show: Callable[[Path | str], str], app: App
+) -> None:
+    site = show(app.store)
+    window = visit(site)
+    with connect(f"sqlite:///{app.store}") as connection:
+        arm(connection, PRICE, "cprofile", 77, life=6.0)  # the page offers no life so short
+    page = window.open(f"endpoint?name={quote(PRICE)}&range=1h")
+    row = (
+        page.locator("#closer")
+        .get_by_role("list", name="What is armed")
+        .locator("li", has_text="of 77 measured")
+    )
+    expect(row).to_contain_text("gives up in")
+    expect(row.locator(".chip", has_text="expired")).to_be_visible(timeout=30_000)
+    expect(row).to_contain_text("0 of 77 measured")
+    expect(row.get_by_role("button", name="Cancel")).to_have_count(0)
     assert window.faults() == []
 
 

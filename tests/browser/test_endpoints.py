@@ -55,6 +55,14 @@ def test_presets_groups_columns_and_csv(visit: Callable[..., Window], mounted: C
     window.width(1440)
     page.get_by_label("Group endpoints by").select_option("view")
     expect(rows.filter(has_text="shop:orders")).to_have_count(1)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="CSV").click()
+    assert download.value.suggested_filename == "groups.csv"
+    groups = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text("utf-8"))))
+    assert [row["name"] for row in groups] == rows.locator(".route").all_inner_texts()
+    assert sum(int(row["endpoints"]) for row in groups) == len(table)
+    assert "groups?" in (page.locator(".toolbar a", has_text="JSON").get_attribute("href") or "")
+    expect(rows.filter(has_text="shop:orders")).to_have_count(1)
     rows.filter(has_text="shop:orders").focus()
     page.keyboard.press("Enter")
     window.settled()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -94,6 +95,11 @@ def test_the_file_draws_the_same_page(
     before = offline.evaluate("getComputedStyle(document.body).backgroundColor")
     offline.keyboard.press("d")
     assert offline.evaluate("getComputedStyle(document.body).backgroundColor") != before
+    assert offline.locator("select, :disabled").count() == 0, "there is nothing to choose in a file"
+    if name == "compare":
+        expect(offline.locator(".meta")).to_contain_text(
+            re.compile("before.* calls of the 6h before, .* of last 6h, ")
+        )
     for width in (430, 1024):
         window.width(width)
         assert window.too_wide() == []

@@ -5,9 +5,10 @@ import { Name } from '../../parts/bits.tsx';
 import { Exports, commonOf } from '../../parts/export.tsx';
 import { Icon } from '../../parts/icon.tsx';
 import { useQuery } from '../../state/query.ts';
+import { saved } from '../../state/saved.ts';
 import * as f from '../../text/format.ts';
 import { FORMULAS } from '../../text/formulas.ts';
-import { asked } from './address.ts';
+import { asked, when, words } from './address.ts';
 import { Picks } from './picks.tsx';
 
 interface Figure {
@@ -47,23 +48,27 @@ export function Header({ data, path }: { data: CompareAnswer | null; path: strin
           {data && <Meta data={data} />}
         </div>
         <div class="actions">
-          <button
-            type="button"
-            class="button"
-            aria-pressed={live}
-            onClick={() => query.set({ live: live ? null : 1 }, { replace: true })}
-            data-tip="Ask again every 2 seconds"
-          >
-            <Icon name="live" />
-            Live
-          </button>
-          <a class="button" href={`api/v1/${path}`}>
-            JSON
-          </a>
+          {!saved && (
+            <>
+              <button
+                type="button"
+                class="button"
+                aria-pressed={live}
+                onClick={() => query.set({ live: live ? null : 1 }, { replace: true })}
+                data-tip="Ask again every 2 seconds"
+              >
+                <Icon name="live" />
+                Live
+              </button>
+              <a class="button" href={`api/v1/${path}`}>
+                JSON
+              </a>
+            </>
+          )}
           <Exports page="compare" parameters={{ ...commonOf(query.search), ...asked(query) }} path={path} />
         </div>
       </div>
-      <Picks data={data} />
+      {!saved && <Picks data={data} />}
       {data && <Kpis data={data} />}
       {data?.thin && !(data.a.trace && data.b.trace) && (
         <p class="thin-note" role="note">
@@ -111,6 +116,7 @@ function Meta({ data }: { data: CompareAnswer }) {
       <span>
         <i>{title}</i>
         <b>{f.whole(side.count)}</b> {side.count === 1 ? 'call' : 'calls'}
+        {saved && ` of ${words(side.label)}, ${when(side)}`}
       </span>
     );
   return (

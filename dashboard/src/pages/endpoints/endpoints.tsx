@@ -13,8 +13,8 @@ import { type Order, Table, sorted } from '../../parts/table.tsx';
 import { type Query, useQuery } from '../../state/query.ts';
 import * as f from '../../text/format.ts';
 import { KINDS } from '../../text/kinds.ts';
-import { downloadCsv } from './csv.ts';
-import { GroupPick, Groups } from './groups.tsx';
+import { csv, csvOfGroups, download } from './csv.ts';
+import { GroupPick, Groups, ordered, useGroups } from './groups.tsx';
 import { Marked, useMarks } from './marks.tsx';
 
 const BLOCK = 1000;
@@ -75,6 +75,12 @@ function List({ data, order, path }: { data: EndpointsAnswer; order: Order; path
   const kinds = KINDS.filter((kind) => data.endpoints.some((row) => (row.kinds[kind] ?? 0) > 0));
   const { total } = data;
   const group = query.get('group');
+  const groups = useGroups(group, kindOf(query));
+  const shown = group ? groups.data?.groups : rows;
+  const save = () =>
+    group
+      ? download(csvOfGroups(ordered(groups.data?.groups ?? [], order)), 'groups.csv')
+      : download(csv(rows), 'endpoints.csv');
   return (
     <Panel
       id="endpoints"
@@ -94,13 +100,13 @@ function List({ data, order, path }: { data: EndpointsAnswer; order: Order; path
       tools={<KindLegend kinds={kinds} />}
     >
       <Toolbar
-        path={path}
+        path={group ? groups.path : path}
         search="Filter endpoints"
         tools={
           <>
             <GroupPick />
             <Chooser columns={all} optional={OPTIONAL} hidden={hidden} change={hide} />
-            <button type="button" class="button" onClick={() => downloadCsv(rows)}>
+            <button type="button" class="button" onClick={save} disabled={!shown}>
               <Icon name="export" />
               CSV
             </button>
@@ -123,7 +129,7 @@ function List({ data, order, path }: { data: EndpointsAnswer; order: Order; path
       </Toolbar>
       <Marked row={marks.marked} />
       {group ? (
-        <Groups by={group} kind={kindOf(query)} order={order} hidden={hidden} />
+        <Groups answer={groups} order={order} hidden={hidden} />
       ) : rows.length ? (
         <Table
           label="Endpoints, arrow keys move, Enter opens, x marks two to compare"

@@ -2,7 +2,7 @@
 import { useMemo } from 'preact/hooks';
 import type { GroupRow, GroupsAnswer } from '../../api/groups.ts';
 import type { EndpointRow } from '../../api/types.ts';
-import { useAnswer } from '../../api/use.ts';
+import { type Answer, useAnswer } from '../../api/use.ts';
 import { endpointColumns } from '../../parts/endpoints.tsx';
 import { Icon } from '../../parts/icon.tsx';
 import { Empty, Loaded } from '../../parts/states.tsx';
@@ -39,9 +39,13 @@ export function GroupPick() {
   );
 }
 
-export function Groups({ by, kind, order, hidden }: { by: string; kind: string; order: Order; hidden: string[] }) {
+/** The groups that are asked for; nothing is where none are. */
+export function useGroups(by: string, kind: string): Answer<GroupsAnswer> {
   const query = useQuery();
-  const answer = useAnswer<GroupsAnswer>('groups', { by, kind: kind === 'all' ? '' : kind, q: query.get('q') });
+  return useAnswer<GroupsAnswer>('groups', { by, kind: kind === 'all' ? '' : kind, q: query.get('q') }, { skip: !by });
+}
+
+export function Groups({ answer, order, hidden }: { answer: Answer<GroupsAnswer>; order: Order; hidden: string[] }) {
   return (
     <Loaded answer={answer} what="the groups" height={400}>
       {(data) =>
@@ -56,7 +60,7 @@ export function Groups({ by, kind, order, hidden }: { by: string; kind: string; 
 }
 
 /** A group as the columns of endpoints read it; what a group has not is not known. */
-const asEndpoint = (row: GroupRow): EndpointRow => ({
+const asEndpoint = (row: GroupRow): GroupRow & EndpointRow => ({
   ...row,
   kind: 'web',
   method: null,
@@ -70,10 +74,13 @@ const asEndpoint = (row: GroupRow): EndpointRow => ({
   where: null,
 });
 
+/** Groups in the order that is shown. */
+export const ordered = (groups: GroupRow[], order: Order): (GroupRow & EndpointRow)[] =>
+  sorted(groups.map(asEndpoint), endpointColumns([], () => '', false), order);
+
 function Grouped({ data, order, hidden }: { data: GroupsAnswer; order: Order; hidden: string[] }) {
   const query = useQuery();
-  const rows = useMemo(() => data.groups.map(asEndpoint), [data]);
-  const counts = useMemo(() => new Map(data.groups.map((row) => [`${row.service} ${row.name}`, row.endpoints])), [data]);
+  const rows = useMemo(() => ordered(data.groups, order), [data, order.column, order.descending]);
   const services = data.services.length > 1 && !query.get('service');
   // Its endpoints are those whose view has this text.
   const hrefOf = (row: EndpointRow) =>
@@ -85,7 +92,7 @@ function Grouped({ data, order, hidden }: { data: GroupsAnswer; order: Order; hi
     });
   const columns = useMemo(() => {
     const all = endpointColumns(rows, hrefOf, services).filter(({ id }) => id !== 'spark' && !hidden.includes(id));
-    const name: Column<EndpointRow> = {
+    const name: Column<GroupRow & EndpointRow> = {
       ...all[0]!,
       title: 'Group',
       cell: (row) => (
@@ -96,7 +103,7 @@ function Grouped({ data, order, hidden }: { data: GroupsAnswer; order: Order; hi
             </a>
             {services && <span class="faint">{f.tame(row.service, 30)}</span>}
           </div>
-          <div class="muted">{f.plural(counts.get(`${row.service} ${row.name}`) ?? 0, 'endpoint')}</div>
+          <div class="muted">{f.plural(row.endpoints, 'endpoint')}</div>
         </div>
       ),
     };
@@ -106,7 +113,7 @@ function Grouped({ data, order, hidden }: { data: GroupsAnswer; order: Order; hi
     <Table
       label="Groups of endpoints, arrow keys move, Enter opens"
       columns={columns}
-      rows={sorted(rows, columns, order)}
+      rows={rows}
       keyOf={(row) => `${row.service} ${row.name}`}
       height={57}
       hrefOf={hrefOf}
