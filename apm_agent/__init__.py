@@ -13,7 +13,7 @@ sideways. `tests/test_floors.py` reads the drawing below and holds the code to i
     4  agent                                    cli mcp
     3  instruments recording insights           web
     2  tracing profiling config release store   queries exporters plans
-    1  model clock errors
+    1  model clock errors clickhouse
 
 The two wings meet in the store's file alone: the agent never loads a query, and the dashboard runs where no
 agent is installed. Two doors are open on purpose. `cli` may start either wing. `integrations/mount.py` loads

@@ -24,6 +24,7 @@ _ALONE = ("profiling",)
 #: and clients of libraries under watch, which many tests share, their threads and sockets.
 _LENT = {
     "browser": (DESCRIPTORS, THREADS),
+    "clickhouse": (DESCRIPTORS, THREADS),  # chdb is a program; connections of its client
     "cli": (DESCRIPTORS,),
     "exporters": (DESCRIPTORS,),
     "instruments": (DESCRIPTORS, THREADS),

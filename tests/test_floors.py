@@ -14,7 +14,9 @@ PACKAGE = Path(apm_agent.__file__).parent
 FILES = sorted(
     p for p in PACKAGE.rglob("*.py") if not {"static", "example_apps"} & set(p.relative_to(PACKAGE).parts)
 )
-GUESTS = {"django": "integrations/django", "sqlite_utils": "store", "mcp": "mcp"}
+GUESTS = {
+    "clickhouse_connect": "clickhouse", "django": "integrations/django", "sqlite_utils": "store", "mcp": "mcp",
+}  # fmt: skip
 LIBRARIES = {
     "flask", "starlette", "fastapi", "sqlalchemy", "jinja2", "requests", "urllib3", "httpx", "redis", "celery",
 }  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from apm_agent.clickhouse.address import is_clickhouse, parse
 from apm_agent.config import load
 from apm_agent.errors import StoreError
 
@@ -25,7 +26,7 @@ def shown(store: str) -> str:
     """The store for people: the path from here where there is one."""
     path = _path(store)
     if not path:
-        return store
+        return parse(store, StoreError).shown if is_clickhouse(store) else store
     near = os.path.relpath(path)
     return path if near.startswith(os.pardir) else near
 
@@ -45,6 +46,11 @@ def readable(option: str | None) -> str:
             "or name the right file with --store."
         )
     return store
+
+
+def is_file(store: str) -> bool:
+    """Whether it is a store of this machine."""
+    return bool(_path(store))
 
 
 def _path(store: str) -> str:

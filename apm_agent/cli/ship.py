@@ -1,4 +1,4 @@
-"""`apm-agent ship`: takes finished transactions from the store to any OpenTelemetry collector, over OTLP.
+"""`apm-agent ship`: takes finished transactions from the store elsewhere, to any OpenTelemetry collector over OTLP.
 
 Beside the application, not in it: the agent opens no socket. Each transaction is sent once while this runs; what a
 collector cannot take now is tried again, and nothing is sent a second time for the rest of a batch.
@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 import click
 
 from apm_agent import __version__
-from apm_agent.cli import place, posting
+from apm_agent.cli import forwarding, place, posting
 from apm_agent.errors import ApmError, ConfigError
 from apm_agent.exporters import otlp
 from apm_agent.queries import window
@@ -33,6 +33,7 @@ _DEFAULT, _DEFAULT_GRPC = "http://localhost:4318", "http://localhost:4317"
 
 
 @click.command("ship")
+@click.argument("target", required=False)
 @click.option(
     "--to", "url", help=f"The collector's address for traces; else {_TRACES} or {_ENDPOINT} say it."
 )
@@ -59,6 +60,7 @@ _DEFAULT, _DEFAULT_GRPC = "http://localhost:4318", "http://localhost:4317"
 )
 @click.option("--store", help="The store: a URL, or the path of a file.")
 def command(  # noqa: PLR0917  (click gives them by name)
+    target: str | None,
     url: str | None,
     protocol: str,
     headers: tuple[str, ...],
@@ -69,15 +71,22 @@ def command(  # noqa: PLR0917  (click gives them by name)
 ) -> None:
     """Send finished transactions to an OpenTelemetry collector (OTLP over HTTP or gRPC), each once.
 
+    With a TARGET like clickhouse://user:password@host:8123/database all that the store holds goes there instead, and
+    on from where it was the last time (docs/many-machines.md).
+
     \b
     apm-agent ship --to http://localhost:4318/v1/traces
     apm-agent ship --range 1h --once
+    apm-agent ship clickhouse://apm@db.example.com:8123/apm
     """
-    target = _target(url, protocol)
-    sender = Sender(target, posting.PROTOCOLS[protocol](target, _read_headers(headers)))
+    if target is not None:
+        forwarding.forward(target, place.readable(store), each, once)
+        return
+    collector = _target(url, protocol)
+    sender = Sender(collector, posting.PROTOCOLS[protocol](collector, _read_headers(headers)))
     since = window.of_range(span or "1h").start_ns if span or once else time.time_ns()
     source = place.readable(store)
-    click.echo(f"apm-agent ▸ shipping {place.shown(source)} to {posting.shown(target)}", err=True)
+    click.echo(f"apm-agent ▸ shipping {place.shown(source)} to {posting.shown(collector)}", err=True)
     shipped: dict[int, None] = {}
     try:
         while True:
