@@ -13,14 +13,38 @@ import sys
 import tempfile
 from pathlib import Path
 from random import Random
+from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from records import rows, sums_agree
-from witness import kill_workers, load, losses, serving, until
+from witness import Site, kill_workers, load, serving, until
 
 #: Seconds that a write may take, or wait for the other worker, on a machine with other work.
 WRITE = 1.0
+
+
+class Taken(NamedTuple):
+    """What a killed worker took with it; `gaps` are lost though something answered after them is kept."""
+
+    pid: int
+    answered: int
+    lost: int
+    over_ns: int
+    gaps: int
+
+
+def taken(site: Site, killed: list[int]) -> list[Taken]:
+    """Told of each worker, so that one that lost what it must not does not hide the others."""
+    kept, served = site.kept(), site.served()
+    found = []
+    for pid in killed:
+        answered = [each for each in served if each.pid == pid]
+        missing = [(pid, each.path) not in kept for each in answered]
+        last = next((n for n, gone in enumerate(reversed(missing)) if not gone), len(missing))
+        over = answered[-1].at - answered[len(answered) - last].at if last else 0
+        found.append(Taken(pid, len(answered), last, over, sum(missing) - last))
+    return found
 
 
 def main() -> int:
@@ -42,16 +66,19 @@ def main() -> int:
                         broken += 1
                         print(f"NOT   whole after kill {len(killed)}", flush=True)
                 assert until(lambda: site.ask() == 200)
-        found = losses(site, killed)
-        print("answered   lost   over ms   (a killed worker a line)")
+        found = taken(site, killed)
+        print("answered   lost   over ms   gaps   (a killed worker a line)")
         for kill in found:
-            print(f"{kill.answered:8} {kill.lost:6} {kill.over_ns / 1e6:9.0f}")
+            print(f"{kill.answered:8} {kill.lost:6} {kill.over_ns / 1e6:9.0f} {kill.gaps:6}")
         late = [kill for kill in found if kill.over_ns > (options.interval + WRITE) * 1e9]
         whole = rows(site.store, "PRAGMA integrity_check") == [("ok",)] and sums_agree(site.store)
-        broken += len(late) + (not whole) + bool(set(statuses) - {0, 200})
+        broken += (
+            len(late) + sum(kill.gaps > 0 for kill in found) + (not whole) + bool(set(statuses) - {0, 200})
+        )
         print(
             f"{len(found)} killed, {sum(kill.answered for kill in found)} answered by them,"
-            f" {sum(kill.lost for kill in found)} lost, the most {max(kill.lost for kill in found)};"
+            f" {sum(kill.lost for kill in found)} lost, the most {max(kill.lost for kill in found)},"
+            f" {sum(kill.gaps for kill in found)} in the middle;"
             f" over at most {max(kill.over_ns for kill in found) / 1e6:.0f} ms of {options.interval * 1000:.0f};"
             f" answers {dict(statuses)}"
         )
