@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from apm_agent.errors import StoreError
 from apm_agent.store.exclusive import exclusive
-from apm_agent.store.schema import CLOCKED, FIRST, PLANNED, VERSION
+from apm_agent.store.schema import CLOCKED, FAILED, FIRST, PLANNED, VERSION
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -37,6 +37,11 @@ def viewed(db: Database) -> None:
         db.conn.execute(view.sql)
 
 
+def failed(db: Database) -> None:
+    """Find what failed without reading all."""
+    _run(db, FAILED)
+
+
 def _run(db: Database, script: str) -> None:
     # One by one, because `executescript` would commit the transaction that keeps other processes out.
     for statement in script.split(";"):
@@ -45,7 +50,7 @@ def _run(db: Database, script: str) -> None:
 
 
 #: Every migration there ever was, oldest first; the number of them is `schema.VERSION`. Only ever add.
-MIGRATIONS = (first, clocked, planned, viewed)
+MIGRATIONS = (first, clocked, planned, viewed, failed)
 
 
 def version_of(connection: sqlite3.Connection) -> int:

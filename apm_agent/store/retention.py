@@ -35,9 +35,11 @@ _MOST_PAGES, _FEWEST_PAGES = 500, 25
 _PROBED = 100_000  # rows
 #: How many times as old as they are the finest windows count when room is made.
 _OLDER = 2
-_HOLD = 0.02  # seconds: no other writer waits longer for one of our deletes
+_HOLD = 0.01  # seconds: no other writer waits longer for one of our deletes
 _SLICE = 0.25
 _LOOK_EACH = 5.0
+#: Of the limit: from here on making room comes before writing more.
+_FAR = 1.03
 
 
 class Retention:
@@ -62,8 +64,10 @@ class Retention:
 
     def look(self, connection: sqlite3.Connection) -> None:
         """Bring the next pruning forward when the file is over its limit."""
-        if _used(connection) > self.limit or _file(connection) > self.limit:
-            self._due = min(self._due, self._now() + _LOOK_EACH)
+        over = max(_used(connection), _file(connection)) / self.limit
+        if over > 1:
+            # One writer that comes seldom has time; many that write without a pause are soon far beyond.
+            self._due = min(self._due, self._now() + (_LOOK_EACH if over < _FAR else 0))
 
     def trim(self, connection: sqlite3.Connection) -> None:
         """The disk is full: make room inside the file, whatever the limit is."""
@@ -80,12 +84,17 @@ class Retention:
         if self._work is None:
             if self._now() < self._due:
                 return False
-            self._due = self._now() + _MINUTE
+            far = _used(connection) > self.limit * _FAR
+            self._due = self._now() + (1 if far else _MINUTE)
             if not self._lease(connection):
+                if far:  # let whoever deletes come to it, or it never catches up with so many
+                    time.sleep(_SLICE)
                 return False
             self._work = self._all(connection)
-        end = time.monotonic() + _SLICE
+        end = time.monotonic() + (4 * _SLICE if _used(connection) > self.limit * _FAR else _SLICE)
         try:
+            # A commit that comes upon a long WAL copies it into the file there and then; `cut` does so when it must.
+            connection.execute("PRAGMA wal_autocheckpoint = 0").fetchall()
             for _ in self._work:
                 self._cut(connection)  # deleting writes as much to the WAL as inserting did
                 if time.monotonic() > end:
@@ -93,6 +102,8 @@ class Retention:
         except BaseException:
             self._work = None
             raise
+        finally:
+            connection.execute("PRAGMA wal_autocheckpoint = 1000").fetchall()
         self._work = None
         return False
 

@@ -12,7 +12,8 @@ bits: new rows go to the end of the table, not to a random page each.
 In `profiles`, `clocked_ns` is the part of `weight_ns` whose processor time is known, and `cpu_ns` that time; of the
 rest, as of all rows older than these columns, it is not known.
 
-The fourth migration makes the views of `store.views`; they hold nothing.
+The fourth migration makes the views of `store.views`; they hold nothing. The fifth is an index of the failed alone:
+few rows, which the pages of errors would otherwise look for among all of a week.
 
 Ids 0 in `statement_id` and `frame_id` mean none. `traces.data` is what `store.detail` packs; `context` is
 JSON.
@@ -20,7 +21,7 @@ JSON.
 
 from __future__ import annotations
 
-VERSION = 4
+VERSION = 5
 
 #: Seconds of the three rollup levels: minute, hour, day. Profiles are kept by ten minutes, hour and day.
 ROLLUPS = (60, 3600, 86400)
@@ -103,3 +104,6 @@ CREATE TABLE plans (
   at INTEGER NOT NULL, server TEXT NOT NULL, steps TEXT NOT NULL, note TEXT NOT NULL);
 CREATE INDEX plans_statement ON plans (statement_id, at);
 """
+
+#: The fifth.
+FAILED = "CREATE INDEX transactions_failed ON transactions (started_at) WHERE failed = 1"

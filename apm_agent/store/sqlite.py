@@ -199,10 +199,9 @@ class SQLiteStore:
         except OSError:
             return
         if grown:
-            connection.execute("PRAGMA busy_timeout = 20")
+            connection.execute("PRAGMA busy_timeout = 200")
             with contextlib.suppress(sqlite3.OperationalError):  # readers are in it; next time then
                 # The work is done beside the other writers; only what they wrote meanwhile is done without them.
-                # Where a reader is too long in it, the next writer begins the log anew once it has left.
                 connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             self._wait_at_most(connection, None)
