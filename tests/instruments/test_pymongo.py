@@ -10,7 +10,6 @@ from typing import Any
 import pymongo
 import pymongo.errors
 import pymongo.monitoring
-import pymongo.synchronous.pool
 import pytest
 
 import mongodb
@@ -18,6 +17,12 @@ from apm_agent.instruments import patching
 from apm_agent.tracing.current import current
 
 motor = pytest.importorskip("motor.motor_asyncio")
+
+
+SINCE_4_9 = pytest.mark.skipif(
+    not hasattr(pymongo, "AsyncMongoClient"),
+    reason="pymongo has this since 4.9; before, pools are not watched",
+)
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +67,7 @@ def test_each_command_is_one_span(traced: Any, address: dict[str, Any]) -> None:
     assert spans[0].start_ns >= spans[0].transaction.start_ns
 
 
+@SINCE_4_9
 async def test_async_commands_too(traced: Any, address: dict[str, Any]) -> None:
     async with pymongo.AsyncMongoClient(**address) as client:
         with traced() as spans:
@@ -85,6 +91,7 @@ async def test_motor_too(traced: Any, address: dict[str, Any]) -> None:
     assert seen(spans) == [("insert motor", 1), ("find motor", 1), ("delete motor", 1)]
 
 
+@SINCE_4_9
 async def test_r18_a_cancelled_command_leaves_nothing_open(traced: Any, address: dict[str, Any]) -> None:
     async with pymongo.AsyncMongoClient(**address) as client:
         await client.admin.command("ping")
@@ -122,6 +129,7 @@ class Watching(pymongo.monitoring.CommandListener, pymongo.monitoring.Connection
     connection_checked_in = _nothing
 
 
+@SINCE_4_9
 def test_waiting_for_the_pool_is_a_wait_of_its_own(traced: Any, address: dict[str, Any]) -> None:
     with pymongo.MongoClient(**address) as other:
         watching = Watching(lambda: other.admin.command("wake"))
@@ -137,7 +145,10 @@ def test_waiting_for_the_pool_is_a_wait_of_its_own(traced: Any, address: dict[st
     assert found == [("wait", "connection pool"), ("db", "ping")]
 
 
+@SINCE_4_9
 def test_r43_the_listeners_are_taken_off_again(port: int) -> None:
+    import pymongo.synchronous.pool
+
     listeners, pool = pymongo.monitoring._LISTENERS, pymongo.synchronous.pool.Pool
     taken = vars(pool)["_get_conn"]
     before = [list(kind) for kind in listeners]
