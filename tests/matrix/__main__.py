@@ -115,6 +115,7 @@ def _cell(one: Set, end: str, place: Path, options: argparse.Namespace) -> Outco
             return Outcome(version, one.name, end, said=f"cannot be installed: {error}")
     tests = options.tests or [f"tests/{test}" for test in one.tests]
     with tempfile.TemporaryDirectory(prefix="apm-matrix-") as folder:
+        Path(folder).chmod(0o755)  # database servers write below it as users of their own
         report = Path(folder) / "report.xml"
         said = _run(python, [*tests, f"--junitxml={report}"], Path(folder))
         versions = rooms.versions(python, one.distributions())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import fcntl
 import json
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -14,8 +15,13 @@ KEPT = ROOT / "docs" / "matrix.json"
 PAGE = ROOT / "docs" / "matrix.md"
 _HEAD = """# What ran on which Python
 
-Written by `make matrix ARGS=--note`. A cell is the version that ran and how many tests passed; `-n` failed, `~n` were
-skipped. Empty: not run. Old libraries may warn on new Pythons, so warnings do not fail these tests.
+Written by `make matrix ARGS=--note`, from [matrix.json](matrix.json). A cell says the version that ran, of the first
+library of its set, and how many tests passed; **-n** failed, ~n were skipped. An empty cell was not run. The newest are
+the newest that pip finds for that Python. Old libraries warn on new Pythons, so a warning does not fail these tests.
+
+`make matrix` runs the frameworks at both ends on every Python of 3.10 to 3.14 that is on the path or in pyenv, and
+says which are not there; `make matrix ARGS="--python 3.12 --only flask"` a part, `--only libraries` the rest. It ends
+with 1 when a test fails. Its environments lie below `.venv-matrix`.
 """
 
 
@@ -98,12 +104,18 @@ def table(outcomes: list[Outcome]) -> str:
 def kept() -> list[Outcome]:
     """What came out before, of sets that there still are."""
     names = {one.name for one in SETS}
-    found = json.loads(KEPT.read_text()) if KEPT.is_file() else []
+    found = json.loads(KEPT.read_text() or "[]") if KEPT.is_file() else []
     return [Outcome(**one) for one in found if one["set"] in names]
 
 
 def note(outcome: Outcome) -> None:
     """Keep one in place of what came out of the same set before; where it is good, its versions are tested ones."""
+    with KEPT.open("a+") as mine:
+        fcntl.flock(mine, fcntl.LOCK_EX)  # two parts may run at once
+        _note(outcome)
+
+
+def _note(outcome: Outcome) -> None:
     before = [
         one for one in kept() if (one.python, one.set, one.end) != (outcome.python, outcome.set, outcome.end)
     ]

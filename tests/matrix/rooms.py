@@ -122,7 +122,7 @@ def pip(python: Path, *arguments: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if "ERROR" in line or "error:" in line]
-        raise CannotInstallError(" ".join(lines[-2:]) or done.stderr[-300:])
+        raise CannotInstallError("".join(lines[-1:])[-300:] or done.stderr[-300:])
 
 
 def _wanted() -> list[str]:
