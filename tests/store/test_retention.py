@@ -116,7 +116,7 @@ def test_r36_unused_dictionary_entries_go(tmp_path: Path) -> None:
 def test_r36_finest_rollups_leave_room_for_transactions(tmp_path: Path) -> None:
     """Of many endpoints with many statements a minute is more than its transactions: both go by age."""
     path, hands = tmp_path / "apm.db", Hands()
-    store = SQLiteStore(str(path), process(), max_size=2 * 2**20, clock=hands.clock)
+    store = SQLiteStore(str(path), process(), max_size=3 * 2**19, clock=hands.clock)
     spans = [record().spans[0]._replace(statement=f"SELECT {n} FROM wide WHERE id = ?") for n in range(40)]
     for _ in range(30):
         store.write([
