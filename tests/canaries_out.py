@@ -12,6 +12,7 @@ from typing import Any
 
 import apm_agent
 from canaries import World, way
+from grpc_shop import shop
 
 
 def _address(canary: str, world: World, login: bool = True) -> str:
@@ -80,6 +81,25 @@ def http_grpc(canary: str, world: World) -> None:
     with grpc.insecure_channel(f"127.0.0.1:{world.upstream}") as channel:
         call = channel.unary_unary("/shop.Prices/Get")
         call(canary.encode(), metadata=(("key", canary),), timeout=2)  # what answers speaks no HTTP/2
+
+
+@way(free=True)
+def http_grpc_streams(canary: str, world: World) -> None:
+    import grpc
+
+    sent = canary.encode()
+
+    async def run(port: int) -> None:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            await channel.unary_unary("/shop.Shop/Told")(sent, metadata=(("key", canary),))
+            async for _ in channel.unary_stream("/shop.Shop/Count")(sent, metadata=(("key", canary),)):
+                pass
+            await channel.unary_unary("/shop.Shop/Fail")(sent)  # its error quotes what was sent
+
+    with shop() as port:
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+            list(channel.stream_stream("/shop.Shop/Each")(iter([sent])))
+        asyncio.run(run(port))
 
 
 @way()

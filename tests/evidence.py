@@ -9,12 +9,14 @@ import subprocess
 import threading
 import zlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import grpc
 from werkzeug.test import Client
 
 from apm_agent.exporters import EXPORTERS
@@ -100,6 +102,28 @@ def answers(store: str) -> Evidence:
     return found
 
 
+def _by_grpc(store: str, secret: str) -> tuple[bytes, str]:
+    """All bytes that a collector gets by gRPC, and what is said of it; the secret is the key to the collector."""
+    taken: list[bytes] = []
+
+    class Collector(grpc.GenericRpcHandler):  # type: ignore[misc]
+        def service(self, details: Any) -> Any:
+            return grpc.unary_unary_rpc_method_handler(lambda body, _: taken.append(body) or b"")
+
+    server = grpc.server(ThreadPoolExecutor(2), handlers=[Collector()])
+    to = f"http://127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    server.start()
+    try:
+        key = ("--header", f"X-Key={secret}")
+        said = run(
+            "ship", "--to", to, "--protocol", "grpc", *key, "--once", "--range", "1h", "--store", store
+        )
+    finally:
+        server.stop(None).wait()
+    assert taken, said
+    return b"".join(taken), said
+
+
 def told(store: str, secret: str) -> Evidence:
     taken: list[bytes] = []
 
@@ -124,10 +148,13 @@ def told(store: str, secret: str) -> Evidence:
         thread.join()
         server.server_close()
     assert taken, said
+    spoken, said_of_grpc = _by_grpc(store, secret)
     settings = {"APM_AGENT_DASHBOARD_TOKEN": secret, "APM_AGENT_CPROFILE_HEADER": secret}
     return {
         "ship": said,
         "shipped": b"".join(taken).decode("latin-1"),
+        "ship by gRPC": said_of_grpc,
+        "shipped by gRPC": spoken.decode("latin-1"),
         "doctor": run("doctor", "--store", store, **settings),
         "doctor --json": run("doctor", "--store", store, "--json", **settings),
     }

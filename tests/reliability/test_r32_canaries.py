@@ -25,6 +25,7 @@ from starlette.websockets import WebSocket
 from websockets.sync.client import connect as connect_websocket
 
 import apm_agent
+import canaries_apart
 import canaries_out
 import canaries_sql
 import daemons
@@ -94,6 +95,7 @@ TOKEN, WISH, SETTING = plain("dashboard_token"), plain("cprofile_header"), plain
 CANARIES = {
     **{way.name: (shaped if way.free else plain)(way.name) for way in WAYS},
     **{sent.name: sent.canary for sent in SENT},
+    **{name: plain(name) for name in canaries_apart.WAYS},
     "captured": CAPTURED, "websocket": WEBSOCKET, "websocket path": WEBSOCKET_PATH, "in flight": IN_FLIGHT,
     "in flight path": IN_FLIGHT_PATH, "dashboard_token": TOKEN, "cprofile_header": WISH, "doctor": SETTING,
 }  # fmt: skip
@@ -114,6 +116,7 @@ class App:
                     Route("/items/{item}", self.hello),
                     Route("/echo", self.echo),
                     Route("/fails", self.fails),
+                    Route("/busy", self.busy),
                     Route("/hangs/{item}", self.hang),
                     WebSocketRoute("/live/{room}", self.live),
                 ]
@@ -139,6 +142,12 @@ class App:
     def fails(self, request: Request) -> PlainTextResponse:
         held = request.query_params["q"]
         raise LookupError(f"no price for {held!r}")
+
+    async def busy(self, request: Request) -> PlainTextResponse:
+        held, until = request.query_params["q"], time.monotonic() + 0.05
+        while time.monotonic() < until:
+            held = held[::-1]
+        return PlainTextResponse("done")
 
     def hang(self, request: Request) -> PlainTextResponse:
         held = str(request.url)
@@ -207,6 +216,7 @@ def evidence(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
                 get(port, sent.address, sent.headers, sent.body)
             get(port, "/fails?q=1", {"X-Apm-Profile": WISH})
             found.update(_captured(port, store))
+            canaries_apart.send(store, world.redis, CANARIES)
             with connect_websocket(f"ws://127.0.0.1:{port}/live/{WEBSOCKET_PATH}?q={WEBSOCKET}") as socket:
                 socket.send(WEBSOCKET)
                 assert socket.recv() == WEBSOCKET
@@ -224,12 +234,15 @@ def _captured(port: int, store: str) -> Evidence:
     assert apm_agent.flush(20)
     said = ""
     with asking(store) as ask:
-        for done, kind in enumerate(("--cprofile", "--memory"), 1):
-            said += run("arm", "GET /fails", kind, "--store", store)
+        get(port, f"/busy?q={CAPTURED}")  # lines are timed of what was sampled before
+        assert apm_agent.flush(20)
+        armed = (("/fails", "--cprofile"), ("/fails", "--memory"), ("/busy", "--lines"))
+        for done, (path, kind) in enumerate(armed, 1):
+            said += run("arm", f"GET {path}", kind, "--store", store)
             deadline = time.monotonic() + 20
             while (kept := ask("traces?range=15m&kept=1&limit=1000").count('"captured"')) < done:
                 assert time.monotonic() < deadline, (kind, kept, said)
-                get(port, f"/fails?q={CAPTURED}")
+                get(port, f"{path}?q={CAPTURED}")
                 assert apm_agent.flush(20)
         return {"arms": ask("arms?range=15m"), "arm": said}
 
@@ -271,10 +284,13 @@ def test_r32_each_path_was_gone_and_something_of_it_is_kept(evidence: Evidence) 
         "GET /echo",
         "POST /hello",
         "job_arguments nightly",
+        *canaries_apart.KEPT,
     } <= known
     assert "[scrubbed]" in evidence["table traces while it runs"]
     # What is looked through shows what was kept.
-    for shown in ("table traces while it runs", "table transactions after it ended", "shipped"):
+    for shown in (
+        "table traces while it runs", "table transactions after it ended", "shipped", "shipped by gRPC",
+    ):  # fmt: skip
         assert "kangaroo" in evidence[shown]
     assert (
         sum("kangaroo" in text for name, text in evidence.items() if name.startswith("trace "))
