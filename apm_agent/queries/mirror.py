@@ -72,6 +72,12 @@ class Mirror:
             self._followed = now
             self._looked = time.monotonic()
 
+    def look_again(self) -> None:
+        """Follow at once."""
+        with self._lock:
+            self._looked = -1e9
+            self.begin()
+
     def provide(self, sql: str, parameters: Sequence[Any]) -> str:
         """Have at hand what a statement reads; in words, which part of it is not."""
         partial = ""
