@@ -131,6 +131,7 @@ def _run(python: Path, arguments: list[str], folder: Path) -> str | None:
     # Settings of whoever runs this are none of the tests'.
     around = {k: v for k, v in os.environ.items() if not k.startswith(("APM_AGENT_", "PYTHON", "PYTEST"))}
     around |= {"PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}", "TMPDIR": str(folder)}
+    around["TESTS_WARNINGS"] = "default"
     with (folder / "said.txt").open("w+") as out:
         running = subprocess.Popen(
             command, cwd=ROOT, env=around, stdin=subprocess.DEVNULL, stdout=out,

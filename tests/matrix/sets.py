@@ -67,6 +67,7 @@ def _one(name: str, *tests: str, file: str = "", beside: tuple[str, ...] = ()) -
 
 _DJANGO = (
     "integrations/django/middleware",
+    "integrations/django/commands",
     "instruments/django_orm",
     "instruments/django_templates",
 )
@@ -181,7 +182,6 @@ BY_OTHERS = frozenset(
         "instruments/mariadb",
         "instruments/mysqlclient",
         "instruments/threads",
-        "integrations/django/commands",
         "integrations/uwsgi",
     )
 )
