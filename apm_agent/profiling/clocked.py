@@ -89,9 +89,11 @@ class Clocked:
             thread = self._threads[ident] = _Thread(clock)
             thread.left = 0
         else:
-            if thread.left is not None:
+            if thread.owner == -1:  # nobody looked meanwhile
+                thread.owner = thread.left = 0
+            elif thread.left is not None:
                 thread.left += max(0, clock - thread.clock)
-            thread.clock = clock
+            thread.clock, thread.first = clock, None
 
     def computes(self, ident: int, weight: int) -> int | None:
         """What a sample gets that finds its thread computing, or is held to."""
