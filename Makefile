@@ -132,7 +132,8 @@ packages:
 	    redis-server:redis-server rabbitmqctl:rabbitmq-server memcached:memcached \
 	    /usr/lib/postgresql:postgresql /usr/sbin/mariadbd:mariadb-server \
 	    mariadb_config:libmariadb-dev gcc:gcc pkg-config:pkg-config python3-config:python3-dev \
-	    /usr/share/doc/libdevel-nytprof-perl:libdevel-nytprof-perl; do \
+	    /usr/share/doc/libdevel-nytprof-perl:libdevel-nytprof-perl \
+	    /usr/sbin/clickhouse-server:clickhouse-server; do \
 	  command -v "$${pair%%:*}" >/dev/null || test -e "$${pair%%:*}" || missing+=("$${pair#*:}"); \
 	done; \
 	(( $${#missing[@]} )) || exit 0; \

@@ -14,6 +14,7 @@ import click
 
 from apm_agent import __version__, config
 from apm_agent.cli import place
+from apm_agent.clickhouse import status
 from apm_agent.errors import ApmError, ConfigError
 from apm_agent.queries import health_checks
 from apm_agent.queries.connection import connect
@@ -133,10 +134,26 @@ def _content(url: str, path: str) -> Iterator[Finding]:
             yield Finding(NOTE, "last event", "never", "send the application a request")
         else:
             yield Finding(FINE, "last event", f"{_ago(last / 1e9)} · {count} transactions in {size:.1f} MB")
+        yield from _shipped(path)
         for host, pid, service, state in connection.rows(
             "SELECT host, pid, service, state FROM processes ORDER BY last_seen DESC LIMIT 1"
         ):
             yield from _process(f"{service} ({host}, process {pid})", state)
+
+
+def _shipped(path: str) -> Iterator[Finding]:
+    for told in status.told(path):
+        where, lost, waits = told.get("to"), told.get("dropped") or 0, told.get("waiting")
+        done = f"{told.get('shipped') or 0} transactions to {where}, last {_ago(told.get('at') or 0.0)}"
+        if waits:
+            yield Finding(WRONG, "shipped", f"{done}; it waits: {waits}", "see that the server answers")
+        elif lost:
+            yield Finding(
+                NOTE, "shipped", f"{done}; {lost} were deleted before they could be",
+                "set APM_AGENT_MAX_SIZE higher, so that the store outlasts the server's absence",
+            )  # fmt: skip
+        else:
+            yield Finding(FINE, "shipped", done)
 
 
 def _process(name: str, state: str | None) -> Iterator[Finding]:

@@ -99,6 +99,8 @@ class Server:
         text = " ".join(str(error).split())
         if self._address.password:
             text = text.replace(self._address.password, "***")
+        if "Unknown identifier: readonly" in text:
+            text = "it is too old for clickhouse-connect, which asks for a column of system.settings that it has not"
         return self._failed(f"ClickHouse at {self._address.shown}: {text[:400]}")
 
 

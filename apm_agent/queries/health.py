@@ -9,6 +9,7 @@ import sys
 import time
 from typing import Any
 
+from apm_agent.clickhouse import status
 from apm_agent.model.scrub import without_login
 from apm_agent.queries import health_checks
 from apm_agent.queries.connection import SCHEMA, Connection
@@ -147,7 +148,13 @@ def _store(connection: Connection, url: str, processes: list[dict[str, Any]]) ->
         "transactions": _count(connection, bounds[0]),
         "details": (connection.row("SELECT count(*) FROM traces") or (0,))[0],
         "kept": kept(connection, bounds[0], max_age),
+        "shipping": _shipping(connection),
     }
+
+
+def _shipping(connection: Connection) -> list[dict[str, Any]]:
+    """Who ships to or from this store: how far each is, and what it lost."""
+    return connection.mirror.shipments() if connection.mirror is not None else status.told(connection.path)
 
 
 def _given(processes: list[dict[str, Any]], name: str) -> float | None:

@@ -17,8 +17,18 @@ def _sqlite(url: str, process: Process, max_size: int, max_age: float) -> Store:
     return SQLiteStore(path_of(url), process, max_size, max_age)
 
 
+def _clickhouse(url: str, process: Process, max_size: int, max_age: float) -> Store:
+    # A worker opens no connection: it writes its own file, which costs nothing while a server is away.
+    raise StoreError(
+        "an application writes the file of its own machine: leave `store` as it is, and run"
+        " `apm-agent ship clickhouse://…` beside it (docs/many-machines.md)"
+    )
+
+
 #: URL scheme → what opens it.
-STORES: dict[str, Callable[[str, Process, int, float], Store]] = {"sqlite": _sqlite}
+STORES: dict[str, Callable[[str, Process, int, float], Store]] = {
+    "sqlite": _sqlite, "clickhouse": _clickhouse, "clickhouses": _clickhouse,
+}  # fmt: skip
 
 
 def open_store(
@@ -50,13 +60,14 @@ def absolute(url: str) -> str:
     """The URL whatever the working folder becomes later; raises `StoreError` for one that names no store."""
     from apm_agent.store.location import PREFIX, path_of
 
-    _scheme_of(url)
+    if STORES[_scheme_of(url)] is _clickhouse:
+        return url
     return PREFIX + path_of(url)
 
 
 def _scheme_of(url: str) -> str:
     scheme = url.partition("://")[0]
     if scheme not in STORES:
-        known = ", ".join(f"{name}:///path" for name in STORES)
+        known = ", ".join(f"{name}:///path" for name, opened in STORES.items() if opened is _sqlite)
         raise StoreError(f"no store for {url!r}: write {known}")
     return scheme

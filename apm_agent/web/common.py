@@ -16,6 +16,11 @@ _STALE = 120.0
 def with_common(answer: dict[str, Any], connection: Connection, window: Window | None) -> dict[str, Any]:
     """The answer with what every one says."""
     written = written_at(connection)
-    fresh = {"written_at": written, "stale": written is not None and time.time() - written > _STALE}
+    fresh: dict[str, Any] = {
+        "written_at": written,
+        "stale": written is not None and time.time() - written > _STALE,
+    }
+    if connection.partial:
+        fresh["partial"] = connection.partial
     named = {"from": float(window.start), "to": float(window.end), "range": window.range} if window else None
     return {"window": named, **answer, "store": {**answer.get("store", {}), **fresh}}
