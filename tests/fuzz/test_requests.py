@@ -86,7 +86,7 @@ def serve(app: Any, environ: dict[str, Any]) -> list[Any]:
     environ=st.dictionaries(st.sampled_from(NAMES) | st.text(max_size=10), ANY, max_size=8),
     status=STATUS, headers=HEADERS, body=BODY, kind=KINDS,
 )  # fmt: skip
-def test_r08_no_environ_changes_what_a_wsgi_application_answers(
+def test_no_environ_changes_what_a_wsgi_application_answers(
     environ: dict[str, Any], status: Any, headers: Any, body: list[bytes], kind: str
 ) -> None:
     asked: list[dict[str, Any]] = []
@@ -148,7 +148,7 @@ MESSAGES = st.lists(
 
 @settings(max_examples=120, deadline=None)
 @given(scope=SCOPE, messages=MESSAGES, fails=st.booleans())
-def test_r08_no_scope_changes_what_an_asgi_application_sends(
+def test_no_scope_changes_what_an_asgi_application_sends(
     scope: dict[str, Any], messages: list[dict[str, Any]], fails: bool
 ) -> None:
     asked: list[dict[str, Any]] = []
