@@ -10,7 +10,7 @@ from apm_agent.clock import Clock
 from apm_agent.store import faults
 from apm_agent.store.exclusive import exclusive
 from apm_agent.store.many import delete
-from apm_agent.store.windows import AGES, FINE, LAST_RESORT, delete_before, delete_oldest, oldest_of
+from apm_agent.store.windows import AGES, FADES, delete_before, delete_oldest, oldest_of
 
 #: Cuts the WAL back when it has grown.
 Cut = Callable[[sqlite3.Connection], None]
@@ -33,8 +33,6 @@ _LEASED = 90 * 10**9
 _MOST_ROWS, _FEWEST_ROWS = 2_000, 50
 _MOST_PAGES, _FEWEST_PAGES = 500, 25
 _PROBED = 100_000  # rows
-#: How many times as old as they are the finest windows count when room is made.
-_OLDER = 2
 _HOLD = 0.01  # seconds: no other writer waits longer for one of our deletes
 _SLICE = 0.25
 _LOOK_EACH = 5.0
@@ -146,30 +144,21 @@ class Retention:
             yield from self._shrink(connection, self.limit * 95 // 100)
 
     def _shrink(self, connection: sqlite3.Connection, limit: int) -> Iterator[bool]:
-        resorts = iter(LAST_RESORT)
-        while _used(connection) > limit:
-            if self._delete_finest(connection):
-                yield True
-                continue
-            table, resolution = next(resorts, ("", 0))
-            if not table:
-                return
-            for _ in delete_before(connection, table, resolution, 2**62):
-                yield True
-                if _used(connection) <= limit:
-                    return
+        while _used(connection) > limit and self._delete_some(connection):
+            yield True
 
-    def _delete_finest(self, connection: sqlite3.Connection) -> bool:
-        """Delete some of what is oldest of single transactions and finest windows; False when there are none."""
-        now = self._clock.wall() // _SECOND
-        ages: dict[tuple[str, int], int] = {}
+    def _delete_some(self, connection: sqlite3.Connection) -> bool:
+        """Delete some of what is oldest for its kind; False when there is nothing."""
+        now = self._clock.wall() / _SECOND
+        ages: dict[tuple[str, int], float] = {}
         first = connection.execute("SELECT min(started_at) FROM transactions").fetchone()[0]
         if first is not None:
-            ages["transactions", 0] = now - first // _SECOND
-        for table, resolution in FINE:
+            ages["transactions", 0] = (now - first / _SECOND) / self._max_age
+        for (table, resolution), fades in FADES.items():
             oldest = oldest_of(connection, table, resolution)
-            if oldest is not None:
-                ages[table, resolution] = _OLDER * (now - oldest)
+            if oldest is not None:  # one that is still written to has no age yet
+                past = max(0.0, now - oldest - resolution)
+                ages[table, resolution] = fades * past / AGES[table, resolution]
         if not ages:
             return False
         table, resolution = max(ages, key=ages.__getitem__)

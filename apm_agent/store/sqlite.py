@@ -195,14 +195,18 @@ class SQLiteStore:
     def _guard_wal(self, connection: sqlite3.Connection) -> None:
         """Cut the WAL back when it grew: under constant writing SQLite itself never finds the moment."""
         try:
-            grown = os.stat(f"{self.path}-wal").st_size > self._most_wal
+            size = os.stat(f"{self.path}-wal").st_size
         except OSError:
             return
-        if grown:
-            connection.execute("PRAGMA busy_timeout = 200")
+        if size > self._most_wal // 2:  # a few large batches may come before it is cut
+            # Among many that write without a pause, the moment between two of them is long to wait for.
+            patience = 200 if size < self._most_wal else 1000
+            connection.execute(f"PRAGMA busy_timeout = {patience}")
             with contextlib.suppress(sqlite3.OperationalError):  # readers are in it; next time then
                 # The work is done beside the other writers; only what they wrote meanwhile is done without them.
-                connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+                _, pages, copied = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+                if copied < pages:  # a reader is in it for long: the others would wait for it with us
+                    connection.execute("PRAGMA busy_timeout = 200")
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             self._wait_at_most(connection, None)
 

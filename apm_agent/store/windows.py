@@ -26,14 +26,22 @@ AGES = {
     ("profiles", 3600): 14 * _DAY,
     ("profiles", 86400): 90 * _DAY,
 }
-#: What goes together with single transactions when the file is too large, whichever is oldest. Alone they may be more
-#: than the file's limit, and hours hold the same sums: so these count as older than they are.
-FINE = (("statement_rollups", 60), ("insight_rollups", 60), ("profiles", 600))
-#: What goes, oldest first, when all of that is gone and the file is still too large.
-LAST_RESORT = (
-    ("profiles", 3600), ("rollups", 60), ("statement_rollups", 3600), ("insight_rollups", 3600),
-    ("profiles", 86400),
-)  # fmt: skip
+#: When the file is too large, whatever is oldest for its kind goes: as a share of the age it may have, times this. So
+#: all of it reaches less far back, the fine first and the coarse, which says the same in less room, by far the least.
+#: Without it what is kept for months would in time leave no room for any transaction.
+FADES = {
+    ("statement_rollups", 60): 2.0,
+    ("insight_rollups", 60): 2.0,
+    ("profiles", 600): 1.0,
+    ("profiles", 3600): 1.0,
+    ("profiles", 86400): 0.5,
+    ("statement_rollups", 3600): 0.3,
+    ("insight_rollups", 3600): 0.3,
+    ("statement_rollups", 86400): 0.15,
+    ("insight_rollups", 86400): 0.15,
+    ("rollups", 60): 0.1,
+    ("rollups", 3600): 0.1,
+}
 #: What the rows of one window are told apart by, finely enough to delete few at a time.
 _KEYS = {
     "rollups": "endpoint_id, release_id",
