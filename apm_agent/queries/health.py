@@ -46,6 +46,7 @@ def health(connection: Connection, url: str, version: str) -> dict[str, Any]:
         "checks": [each._asdict() for each in health_checks.here(connection, store, processes)],
         "elsewhere": [{"what": what, "detail": detail} for what, detail in health_checks.ELSEWHERE],
         "unused": health_checks.unused(processes),
+        "unused_in": "application" if _is_one_of(processes) else "dashboard",
         "privacy": privacy(connection),
         "processes": processes,
     }
@@ -89,6 +90,12 @@ def _processes(connection: Connection) -> list[dict[str, Any]]:
         }
         for host, pid, service, release, started, seen, python, server, state in rows
     ]
+
+
+def _is_one_of(processes: list[dict[str, Any]]) -> bool:
+    """Whether this dashboard is mounted in an application, and so sees what that sees."""
+    here = os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "")
+    return any((each["host"], each["pid"]) == (here, os.getpid()) for each in processes)
 
 
 def _state(text: str | None) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from apm_agent.queries import groups as all_groups
 from apm_agent.queries import job as one_job
 from apm_agent.queries import jobs as all_jobs
 from apm_agent.queries.connection import Connection
+from apm_agent.queries.counts import counts
 from apm_agent.queries.endpoints import Page
 from apm_agent.queries.window import Window
 from apm_agent.web import parameters as read
@@ -31,8 +32,10 @@ def groups(connection: Connection, given: Given) -> Found:
 
 
 def filters(connection: Connection, given: Given) -> Found:
-    """Services and releases."""
-    return all_groups.filters(connection, read.text(given, "service")), read.window(given)
+    """Services and releases, and how many there are of what each page lists."""
+    window = read.window(given)
+    known = all_groups.filters(connection, read.text(given, "service"))
+    return {**known, "counts": counts(connection, window, *_narrowed(given))}, window
 
 
 def jobs(connection: Connection, given: Given) -> Found:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from api import ask
 from chromium import Window
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
@@ -70,3 +71,18 @@ def test_presets_groups_columns_and_csv(visit: Callable[..., Window], mounted: C
     expect(rows.first).to_contain_text("/orders")
     assert "q=shop%3Aorders" in page.url
     assert "group" not in page.url
+
+
+def test_the_rail_counts(visit: Callable[..., Window], mounted: Callable[[str], str]) -> None:
+    window = visit(mounted("alone"))
+    page = window.open("health?range=24h")
+    said = ask(mounted("alone").rstrip("/"), "filters", range="24h")["counts"]
+    rail = page.get_by_role("navigation", name="Pages")
+    expect(rail.get_by_role("link", name="Endpoints")).to_have_accessible_name(
+        f"Endpoints {said['endpoints']} endpoints called"
+    )
+    expect(rail.get_by_role("link", name="Errors")).to_contain_text("failed calls")
+    expect(rail.get_by_role("link", name="Memory")).to_have_accessible_name("Memory")
+    for width in (1440, 430):
+        window.width(width)
+        assert window.too_wide() == []

@@ -10,6 +10,7 @@ import pytest
 
 from apm_agent.errors import QuestionError
 from apm_agent.queries.connection import Connection, connect
+from apm_agent.queries.counts import counts
 from apm_agent.queries.endpoints import Page, endpoints
 from apm_agent.queries.groups import NONE, groups
 from apm_agent.queries.window import of_range
@@ -94,3 +95,17 @@ def test_what_regressed_most_comes_first_of_all_endpoints(tmp_path: Path) -> Non
         assert found["endpoints"][0]["p95_change"] == pytest.approx(2, rel=0.03)
         row = made(connection, "app")["a"]
         assert row["p95_change"] is not None
+
+
+def test_how_many_there_are_of_what_each_page_lists(tmp_path: Path) -> None:
+    with store_of(
+        tmp_path / "apm.db",
+        *calls("/a", None, 3, 10),
+        *calls("/b", None, 2, 10, status=500),
+        record("send", kind="background", spans=[]),
+        *calls("/old", None, 1, 10, at=time.time_ns() - 7200 * SECOND, spans=[]),
+    ) as connection:
+        here = counts(connection, of_range("1h"))
+        assert here == {"endpoints": 2, "jobs": 1, "queries": 1, "errors": 2, "in_flight": None}
+        assert counts(connection, of_range("6h"))["endpoints"] == 3
+        assert set(counts(connection, of_range("1h"), "another").values()) == {0, None}

@@ -159,4 +159,13 @@ def test_an_instrument_whose_library_is_here_and_that_nobody_imported(tmp_path: 
     here, gone = "not imported yet: no_such_module, json", "not imported yet: no_such_module"
     one = state(("a", "waiting", here), ("b", "waiting", gone), ("c", "waiting", here), ("d", "patched", ""))
     two = state(("a", "waiting", here), ("c", "patched", ""))
-    assert asked(written(tmp_path / "apm.db", one, two))["unused"] == ["a"]
+    answer = asked(written(tmp_path / "apm.db", one, two))
+    assert (answer["unused"], answer["unused_in"]) == (["a"], "dashboard")
+
+
+def test_a_mounted_dashboard_sees_what_the_application_sees(tmp_path: Path) -> None:
+    path = tmp_path / "apm.db"
+    store = SQLiteStore(str(path), process(os.getpid(), host=os.uname().nodename), 2**30)
+    store.write([record()], WELL)
+    store.close()
+    assert asked(path)["unused_in"] == "application"

@@ -70,7 +70,12 @@ ANSWERS: dict[str, Shape] = {
             **{key: shape for key, shape in ENDPOINT.items() if key not in _OF_ONE}, "endpoints": WHOLE,
         }],
     },
-    "filters": {**COMMON, "services": [TEXT], "releases": [TEXT]},
+    "filters": {
+        **COMMON, "services": [TEXT], "releases": [TEXT],
+        "counts": {
+            "endpoints": WHOLE, "jobs": WHOLE, "queries": WHOLE, "errors": WHOLE, "in_flight": Maybe(WHOLE),
+        },
+    },
     "endpoint": {
         **COMMON, "endpoint": ENDPOINT, "series": {**SERIES, "rss_kb": [Maybe(NUMBER)]}, "heatmap": HEATMAP,
         "histogram": HISTOGRAM, "bands": dict.fromkeys(("fast", "typical", "slow"), BAND),

@@ -19,7 +19,7 @@ ANSWERS: dict[str, Shape] = {
             "mean_us": Maybe(NUMBER), "p50_us": Maybe(NUMBER), "p95_us": Maybe(NUMBER),
         },
         "checks": [{"state": TEXT, "what": TEXT, "detail": TEXT, "cure": TEXT}],
-        "elsewhere": [{"what": TEXT, "detail": TEXT}], "unused": [TEXT],
+        "elsewhere": [{"what": TEXT, "detail": TEXT}], "unused": [TEXT], "unused_in": TEXT,
         "privacy": {
             "looked_at": WHOLE, "with_path": WHOLE, "with_context": WHOLE, "masked_paths": WHOLE,
             "masked_contexts": WHOLE, "keys": [{"key": TEXT, "count": WHOLE}],

@@ -10,8 +10,10 @@ export type GroupRow = Omit<
 export interface FiltersAnswer extends Common {
   services: string[];
   releases: string[];
+  /** how many of what each page lists; null is not known */
+  counts: { endpoints: number; jobs: number; queries: number; errors: number; in_flight: number | null };
 }
 
-export interface GroupsAnswer extends FiltersAnswer {
+export interface GroupsAnswer extends Omit<FiltersAnswer, 'counts'> {
   groups: GroupRow[];
 }

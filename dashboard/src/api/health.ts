@@ -78,6 +78,8 @@ export interface HealthAnswer extends Common {
   elsewhere: { what: string; detail: string }[];
   /** instruments of libraries that are installed beside the dashboard, and that no process has imported */
   unused: string[];
+  /** whose environment they were looked for in: a dashboard by itself sees its own, not the application's */
+  unused_in: 'application' | 'dashboard';
   privacy: {
     looked_at: number;
     with_path: number;

@@ -6,6 +6,7 @@ import { Failure } from '../parts/states.tsx';
 import type { Page } from '../pages.ts';
 import { useSignal } from '../state/signal.ts';
 import * as f from '../text/format.ts';
+import { useFilters } from './filters.ts';
 import { Guard } from './guard.tsx';
 import { Help } from './help.tsx';
 import { useKeys } from './keys.ts';
@@ -14,6 +15,7 @@ import { TopBar } from './topbar.tsx';
 
 export function Shell({ page }: { page: Page }) {
   const [help, setHelp] = useState(false);
+  useFilters();
   useKeys(() => setHelp((open) => !open));
   return (
     <div class="shell">

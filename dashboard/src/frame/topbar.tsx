@@ -1,15 +1,13 @@
 /** The top bar: what is looked at (service, release, range), search, live and theme. */
-import { useEffect, useState } from 'preact/hooks';
-import { ask } from '../api/client.ts';
-import type { FiltersAnswer } from '../api/groups.ts';
 import { Icon } from '../parts/icon.tsx';
 import { Segments } from '../parts/panel.tsx';
 import type { Page } from '../pages.ts';
 import { theme, toggleTheme } from '../state/prefs.ts';
 import { useQuery } from '../state/query.ts';
 import { useSignal } from '../state/signal.ts';
-import { DEFAULT_RANGE, RANGES, apiQuery } from '../state/url.ts';
+import { DEFAULT_RANGE, RANGES } from '../state/url.ts';
 import * as f from '../text/format.ts';
+import { filters } from './filters.ts';
 import { CustomRange } from './range.tsx';
 import { Search } from './search.tsx';
 
@@ -62,22 +60,12 @@ function Ranges() {
   );
 }
 
-/** Which services and releases there are is asked once, when the page has drawn. */
 function Filters() {
-  const query = useQuery();
-  const [known, set] = useState<{ services: string[]; releases: string[] }>({ services: [], releases: [] });
-  const path = `filters${apiQuery(query.search, { service: null, release: null })}`;
-  useEffect(() => {
-    const abort = new AbortController();
-    ask<FiltersAnswer>(path, abort.signal)
-      .then(({ services, releases }) => set({ services: services ?? [], releases: releases ?? [] }))
-      .catch(() => {}); // the page itself says what is wrong
-    return () => abort.abort();
-  }, [path]);
+  const known = useSignal(filters);
   return (
     <>
-      <Pick name="service" label="Service" all="all services" options={known.services} />
-      <Pick name="release" label="Release" all="all releases" options={known.releases} />
+      <Pick name="service" label="Service" all="all services" options={known?.services ?? []} />
+      <Pick name="release" label="Release" all="all releases" options={known?.releases ?? []} />
     </>
   );
 }

@@ -9,6 +9,10 @@ export const THIN = 20;
 export const whole = (value: number | null | undefined): string =>
   value === null || value === undefined ? NONE : WHOLE.format(value);
 
+/** A count in little room: 9,999, 12k, 3.4M. */
+export const short = (value: number): string =>
+  value < 1e4 ? whole(value) : value < 1e6 ? `${Math.round(value / 1e3)}k` : `${(value / 1e6).toFixed(1)}M`;
+
 export function ms(value: number | null | undefined): string {
   if (value === null || value === undefined) return NONE;
   const size = Math.abs(value);

@@ -25,7 +25,7 @@ export default function Health() {
             <>
               <Processes processes={data.processes} />
               <div class="health-pair">
-                <Instruments processes={data.processes} unused={data.unused} />
+                <Instruments processes={data.processes} unused={data.unused} mounted={data.unused_in === 'application'} />
                 <Privacy data={data} />
               </div>
               <Settings processes={data.processes} />

@@ -17,7 +17,7 @@ const GROUPS: { id: string; title: string; tone: string; words: string }[] = [
     id: 'unused',
     title: 'Found, not imported',
     tone: '',
-    words: 'Installed where this dashboard runs; no process of the app has imported it, so there is nothing to watch.',
+    words: 'Installed, and no process of the app has imported it, so there is nothing to watch.',
   },
   { id: 'waiting', title: 'Not here', tone: '', words: 'Known to the agent; watched as soon as the app imports it.' },
 ];
@@ -41,12 +41,27 @@ export function grouped(processes: Process[], unused: string[]): Map<string, Tol
   return groups;
 }
 
-export function Instruments({ processes, unused }: { processes: Process[]; unused: string[] }) {
+/** A dashboard that runs by itself sees its own environment: what is there may not be where the app is. */
+const BESIDE = {
+  title: 'Found beside this dashboard, not imported',
+  words:
+    "Installed in this dashboard's own environment, which may not be the app's; no process of the app has imported it, so there is nothing to watch.",
+};
+
+interface Props {
+  processes: Process[];
+  unused: string[];
+  /** this dashboard runs in the app itself */
+  mounted: boolean;
+}
+
+export function Instruments({ processes, unused, mounted }: Props) {
   const groups = grouped(processes, unused);
   return (
     <Panel id="instruments" title="Instruments" sub={`of ${f.plural(processes.length, 'process', 'processes')}`}>
       {!groups.size && <p class="empty-line">No process has said what it watches.</p>}
-      {GROUPS.filter(({ id }) => groups.has(id)).map(({ id, title, tone, words }) => {
+      {GROUPS.filter(({ id }) => groups.has(id)).map((group) => {
+        const { id, title, tone, words } = group.id === 'unused' && !mounted ? { ...group, ...BESIDE } : group;
         const all = groups.get(id)!;
         const list = (
           <ul class="chips">
