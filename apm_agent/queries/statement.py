@@ -12,6 +12,7 @@ from apm_agent.queries.connection import Connection
 from apm_agent.queries.plans import kept
 from apm_agent.queries.rows import COLUMNS, TABLES, listed
 from apm_agent.queries.scope import Endpoint, Scope, scope_of, select
+from apm_agent.queries.standing import NONE, Ran, p95
 from apm_agent.queries.statements import Sums, rows, runs_per_call, sums
 from apm_agent.queries.units import mean, millis, ms
 from apm_agent.queries.window import Window
@@ -21,8 +22,6 @@ _MOST_SENDERS = 100
 _MOST_EXAMPLES = 12
 #: Details looked into for examples, the newest of the endpoints that spend most time in the statement.
 _MOST_DETAILS, _MOST_ENDPOINTS = 200, 5
-#: Fewer runs have no p95.
-_ENOUGH = 20
 
 
 def statement(
@@ -36,16 +35,13 @@ def statement(
     every = sums(connection, window, scope)
     found = next((row for row in every if row.statement == number), None)
     everything = sum(row.duration_ns for row in every)
-    examples, durations = _examples(connection, window, scope, found) if found else ([], [])
+    examples, ran = _examples(connection, window, scope, found) if found else ([], NONE)
     return {
-        "query": rows(connection, window, scope, [found], everything)[0] if found else None,
+        "query": rows(connection, window, scope, [found], everything, {number: ran})[0] if found else None,
         "id": str(number),
         "text": text,
         "summary": summary(text),
-        "p95": {
-            "ms": ms(durations[-(-len(durations) * 95 // 100) - 1]) if len(durations) >= _ENOUGH else None,
-            "count": len(durations),
-        },
+        "p95": {"ms": p95(sorted(ran.durations)), "count": len(ran.durations)},
         "series": _series(connection, window, scope, number),
         "senders": _senders(connection, scope.endpoints, found) if found else [],
         "examples": examples,
@@ -120,18 +116,20 @@ def _senders(connection: Connection, endpoints: dict[int, Endpoint], found: Sums
 
 def _examples(
     connection: Connection, window: Window, scope: Scope, found: Sums
-) -> tuple[list[dict[str, Any]], list[int]]:
-    """The kept transactions that spent most time in it, and how long each run in any of them took, ascending."""
+) -> tuple[list[dict[str, Any]], Ran]:
+    """The kept transactions that spent most time in it, and its runs in any of them."""
     made: list[dict[str, Any]] = []
-    durations: list[int] = []
+    every = Ran([], [])
     for row in _kept(connection, window, scope, found):
-        ran = _runs(row[-1], found.statement)
-        if ran:
-            durations += ran
+        spans = _runs(row[-1], found.statement)
+        if spans:
+            for span in spans:
+                every.add(span)
+            ran = [span[4] for span in spans]
             spent = {"runs": len(ran), "statement_ms": millis(sum(ran)), "longest_ms": millis(max(ran))}
             made.append({**listed(row, scope.endpoints), **spent})
     made.sort(key=lambda each: (-each["statement_ms"], each["id"]))
-    return made[:_MOST_EXAMPLES], sorted(durations)
+    return made[:_MOST_EXAMPLES], every
 
 
 def _kept(connection: Connection, window: Window, scope: Scope, found: Sums) -> list[Any]:
@@ -150,10 +148,10 @@ def _kept(connection: Connection, window: Window, scope: Scope, found: Sums) -> 
     return [row for some in rows_of_each for row in some]
 
 
-def _runs(data: bytes, number: int) -> list[int]:
-    """How long each run of the statement took in a transaction."""
+def _runs(data: bytes, number: int) -> list[Any]:
+    """The spans of the statement in a transaction."""
     try:
         spans = detail.unpack(data).get("spans") or ()
     except StoreError:
         return []
-    return [span[4] for span in spans if span[6] == number]
+    return [span for span in spans if span[6] == number]

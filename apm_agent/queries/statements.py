@@ -13,6 +13,7 @@ from apm_agent.queries import names
 from apm_agent.queries.connection import Connection
 from apm_agent.queries.endpoints import releases
 from apm_agent.queries.scope import Endpoint, Scope, scope_of, select
+from apm_agent.queries.standing import NONE, Ran, kept_runs, standings
 from apm_agent.queries.units import mean, millis
 from apm_agent.queries.window import Window
 
@@ -40,6 +41,10 @@ class Sums(NamedTuple):
     duration_ns: int
     longest_ns: int
     senders: tuple[Sent, ...]
+    #: Its largest share of the time of an endpoint that sends it; None: not known.
+    of_endpoint: float | None = None
+    #: The calls it was slow in ÷ the calls that ran it.
+    slow: float = 0.0
 
     @property
     def mean_ns(self) -> float:
@@ -61,6 +66,8 @@ _SORTS: dict[str, Callable[[Sums], float]] = {
     "mean": lambda row: -row.mean_ns,
     "max": lambda row: -row.longest_ns,
     "endpoints": lambda row: -len({sent.endpoint for sent in row.senders}),
+    "bottleneck": lambda row: -(row.of_endpoint or 0.0),
+    "slow": lambda row: -row.slow,
 }
 SORTS = tuple(_SORTS)
 
@@ -76,12 +83,14 @@ def statements(
     texts = names.statements(connection, [row.statement for row in every]) if page.text else {}
     wanted = page.text.casefold()
     found = [row for row in every if not wanted or wanted in texts.get(row.statement, "").casefold()]
-    found.sort(key=lambda row: (_SORTS[page.sort](row), row.statement))
+    found.sort(key=lambda row: (_SORTS[page.sort](row), -row.duration_ns, row.statement))
     shown = found[page.offset : page.offset + page.limit]
     more = len(found) > page.offset + page.limit
     everything = sum(row.duration_ns for row in every)
+    senders = list(dict.fromkeys(row.senders[0].endpoint for row in shown))
+    kept = kept_runs(connection, window, scope, senders)
     return {
-        "queries": rows(connection, window, scope, shown, everything),
+        "queries": rows(connection, window, scope, shown, everything, kept),
         "total": {
             "count": len(found),
             "runs": sum(row.runs for row in found),
@@ -106,11 +115,25 @@ def sums(connection: Connection, window: Window, scope: Scope, statement: int | 
     for number, *sent in found:
         if number and sent[0] in scope.endpoints:
             senders[number].append(Sent(*sent))
-    return [_summed(number, sent) for number, sent in senders.items()]
+    lines = {
+        number: [(each.endpoint, each.duration_ns, each.transactions) for each in sent]
+        for number, sent in senders.items()
+    }
+    stands = standings(connection, window, scope, lines)
+    return [
+        _summed(number, sent)._replace(of_endpoint=standing.of_endpoint, slow=standing.slow)
+        for number, sent in senders.items()
+        for standing in (stands[number],)
+    ]
 
 
-def rows(
-    connection: Connection, window: Window, scope: Scope, shown: list[Sums], everything_ns: int
+def rows(  # noqa: PLR0917  (what is shown comes before what is known of it)
+    connection: Connection,
+    window: Window,
+    scope: Scope,
+    shown: list[Sums],
+    everything_ns: int,
+    kept: dict[int, Ran],
 ) -> list[dict[str, Any]]:
     """Statements as the API writes them; `share` is of the time of all statements."""
     texts = names.statements(connection, [row.statement for row in shown])
@@ -119,6 +142,7 @@ def rows(
     return [
         {
             **_figures(row, texts.get(row.statement, "(forgotten)"), window, everything_ns),
+            **kept.get(row.statement, NONE).figures(),
             "endpoints": _endpoints(row, scope.endpoints),
             "endpoint_count": len({sent.endpoint for sent in row.senders}),
             "where": _places(row, frames),
@@ -141,6 +165,8 @@ def _figures(row: Sums, text: str, window: Window, everything_ns: int) -> dict[s
         "mean_ms": millis(row.mean_ns),
         "max_ms": millis(row.longest_ns),
         "share": round(row.duration_ns / everything_ns, 6) if everything_ns else 0.0,
+        "endpoint_share": None if row.of_endpoint is None else round(row.of_endpoint, 6),
+        "slow_share": round(row.slow, 6),
     }
 
 

@@ -122,6 +122,15 @@ def test_order_filter_and_nothing_found(visit: Callable[..., Window], site: str)
     page.get_by_role("button", name="Slowest each").click()
     window.settled()
     expect(first).to_contain_text("JOIN lines")
+    for preset, column, figure in (
+        ("Bottleneck", "Of endpoint", "%"),
+        ("Always slow", "Slow in", "100% of calls"),
+    ):
+        page.get_by_role("button", name=preset).click()
+        expect(page.locator("th", has_text=column)).to_be_visible()
+        expect(first).to_contain_text("JOIN lines")
+        expect(first.locator("b.bad")).to_contain_text(figure)
+    expect(first).to_contain_text("5,000")
     page.get_by_role("searchbox", name="Text in the statement").fill("nowhere")
     expect(page.locator(".empty")).to_contain_text("No queries with these filters")
     page.get_by_role("button", name="q: nowhere remove").click()

@@ -8,6 +8,7 @@ import pytest
 
 from apm_agent.errors import QuestionError
 from apm_agent.queries.connection import Connection
+from apm_agent.queries.standing import Ran
 from apm_agent.queries.statement import last_release, statement
 from apm_agent.queries.statements import SORTS, Page, statements
 from apm_agent.queries.window import of_range
@@ -44,6 +45,48 @@ def test_each_order_pages_without_losing_a_row(sort: str, connection: Connection
     assert [answer["cursor"] for answer in pages] == [*map(str, range(1, len(whole))), None]
     assert one_by_one == whole
     assert len(set(whole)) == len(whole) > 1
+
+
+def test_presets_find_the_bottleneck_and_what_is_always_slow(
+    connection: Connection, raw: sqlite3.Connection
+) -> None:
+    for sort in ("bottleneck", "slow"):
+        first, *others = statements(connection, DAY, Page(sort=sort))["queries"]
+        assert first["text"] == REPORT
+        assert [row["slow_share"] for row in others] == [0.0] * len(others)
+    (whole,) = raw.execute(
+        "SELECT sum(r.duration_ns) FROM rollups r JOIN endpoints e ON e.id = r.endpoint_id"
+        " WHERE e.name = 'GET /report' AND r.resolution = 60 AND r.t >= ?",
+        (DAY.start,),
+    ).fetchone()
+    assert first["slow_share"] == 1
+    assert first["endpoint_share"] == pytest.approx(first["total_ms"] * 1e6 / whole, abs=1e-5)
+    shares = [
+        row["endpoint_share"] for row in statements(connection, DAY, Page(sort="bottleneck"))["queries"]
+    ]
+    assert shares == sorted(shares, reverse=True)
+
+
+def test_p95_and_rows_are_those_of_the_newest_kept_runs(connection: Connection) -> None:
+    by_text = {row["text"]: row for row in statements(connection, DAY, Page())["queries"]}
+    row = by_text[REPORT]
+    assert (row["rows"], row["rows_runs"]) == (5000, row["p95_runs"])
+    assert (row["p95_ms"] is None) == (row["p95_runs"] < 20)
+    customer = by_text[CUSTOMER]
+    assert customer["rows"] == 1
+    assert 0 < customer["p95_ms"] <= customer["max_ms"]
+    other = statements(connection, DAY, Page(), release="none")["queries"]
+    assert other == []
+
+
+def test_a_statement_whose_driver_tells_no_rows_has_none() -> None:
+    ran = Ran([], [])
+    for duration in range(1, 21):
+        ran.add([None, "db", "SELECT", 0, duration * 1_000_000, 0, 7, None, None, 0])
+    assert ran.figures() == {"p95_ms": 19.0, "p95_runs": 20, "rows": None, "rows_runs": 0}
+    ran.add([None, "db", "SELECT", 0, 1, 0, 7, None, {"rows": 3}, 0])
+    ran.add([None, "db", "SELECT", 0, 1, 0, 7, None, {"rows": 0}, 0])
+    assert (ran.figures()["rows"], ran.figures()["rows_runs"]) == (1.5, 2)
 
 
 def test_text_and_service_narrow_it(connection: Connection) -> None:

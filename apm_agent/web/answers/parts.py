@@ -76,6 +76,8 @@ MEMORY = {
 QUERY = {
     "id": TEXT, "text": TEXT, "summary": TEXT, "runs": WHOLE, "per_min": NUMBER, "runs_per_call": NUMBER,
     "total_ms": NUMBER, "mean_ms": NUMBER, "max_ms": NUMBER, "share": NUMBER, "endpoint_count": WHOLE,
+    "p95_ms": Maybe(NUMBER), "p95_runs": WHOLE, "rows": Maybe(NUMBER), "rows_runs": WHOLE,
+    "endpoint_share": Maybe(NUMBER), "slow_share": NUMBER,
     "endpoints": [{"name": TEXT, "kind": TEXT, "service": TEXT}], "where": [PLACE], "places": WHOLE, "flags": [TEXT],
 }  # fmt: skip
 PLAN = {

@@ -54,6 +54,7 @@ ANSWERS: dict[str, Shape] = {
             "self_ms": NUMBER, "statement": Maybe({"id": TEXT}), "where": Maybe(SOURCED),
             "tags": Each(ANY),
             "repeats": Maybe(TEXT), "open": YES,
+            **dict.fromkeys(("first_row_ms", "fetch_ms", "first_message_ms"), Maybe(NUMBER)),
         }],
         "lost": [{"kind": TEXT, "name": TEXT, "count": WHOLE, "total_ms": NUMBER}],
         "statements": [{**STATEMENT, "where": Maybe(SOURCED)}], "frames": [FRAME],

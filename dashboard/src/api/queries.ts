@@ -11,7 +11,17 @@ export interface QueryRow {
   total_ms: number;
   mean_ms: number;
   max_ms: number;
+  /** of `p95_runs` runs in kept transactions; null of fewer than 20 */
+  p95_ms: number | null;
+  p95_runs: number;
+  /** mean of the `rows_runs` of those whose driver told it; null where none did */
+  rows: number | null;
+  rows_runs: number;
   share: number;
+  /** its largest share of the time of an endpoint that sends it */
+  endpoint_share: number | null;
+  /** calls it was slow in ÷ calls that ran it */
+  slow_share: number;
   endpoints: { name: string; kind: string; service: string }[];
   endpoint_count: number;
   where: Place[];

@@ -12,11 +12,15 @@ import * as f from '../text/format.ts';
 import { brief } from '../text/sql.ts';
 
 const MANY = 5;
+const BOTTLENECK = 0.5;
+const ALWAYS = 0.9;
 const ORDERS = [
   { id: 'total', title: 'Most time', tip: 'All time of the statement, over all endpoints' },
   { id: 'runs', title: 'Most runs' },
   { id: 'mean', title: 'Slowest each', tip: 'Total time ÷ runs' },
   { id: 'max', title: 'Slowest run' },
+  { id: 'bottleneck', title: 'Bottleneck', tip: 'Largest share of the time of an endpoint that sends it' },
+  { id: 'slow', title: 'Always slow', tip: 'Slow in most of the calls that ran it: the insight slow query ÷ calls' },
   { id: 'endpoints', title: 'Most endpoints', tip: 'Sent by most endpoints: one index helps them all' },
 ];
 
@@ -40,7 +44,7 @@ export default function Queries() {
           {data.queries.length ? (
             <Table
               label="Queries, arrow keys move, Enter opens"
-              columns={columnsOf(data.queries, hrefOf)}
+              columns={columnsOf(data.queries, hrefOf, sort)}
               rows={data.queries}
               keyOf={(row) => row.id}
               height={46}
@@ -56,7 +60,7 @@ export default function Queries() {
   );
 }
 
-function columnsOf(rows: QueryRow[], hrefOf: (row: QueryRow) => string): Column<QueryRow>[] {
+function columnsOf(rows: QueryRow[], hrefOf: (row: QueryRow) => string, sort: string): Column<QueryRow>[] {
   const most = Math.max(...rows.map((row) => row.share), 1e-9);
   return [
     {
@@ -87,6 +91,7 @@ function columnsOf(rows: QueryRow[], hrefOf: (row: QueryRow) => string): Column<
         </span>
       ),
     },
+    ...ORDERED_BY.filter((column) => column.id === sort),
     { id: 'rate', title: 'Runs/min', tip: 'Runs ÷ minutes in this range', right: true, cell: (row) => f.rate(row.per_min) },
     {
       id: 'per_call',
@@ -96,7 +101,35 @@ function columnsOf(rows: QueryRow[], hrefOf: (row: QueryRow) => string): Column<
       cell: (row) => (row.runs_per_call >= MANY ? <b class="bad">{f.mean(row.runs_per_call)}</b> : f.mean(row.runs_per_call)),
     },
     { id: 'mean', title: 'Each', formula: 'each', right: true, cell: (row) => f.ms(row.mean_ms) },
-    { id: 'max', title: 'Max', right: true, cell: (row) => f.ms(row.max_ms) },
+    {
+      id: 'p95',
+      title: 'p95',
+      tip: '95 of 100 runs were faster, of its runs in up to 100 transactions kept with their spans, the newest of each endpoint: those are more often slow ones',
+      right: true,
+      cell: (row) =>
+        row.p95_ms === null ? (
+          <span class="faint" data-tip={`Too few: ${f.plural(row.p95_runs, 'run')} in transactions kept, of 20`}>
+            {f.NONE}
+          </span>
+        ) : (
+          <span data-tip={`of ${f.plural(row.p95_runs, 'kept run')}`}>{f.ms(row.p95_ms)}</span>
+        ),
+    },
+    { id: 'max', title: 'Max', tip: 'The longest of all runs in this range', right: true, cell: (row) => f.ms(row.max_ms) },
+    {
+      id: 'rows',
+      title: 'Rows',
+      tip: 'Mean rows a run gave or changed, of its runs in up to 100 transactions kept with their spans, where the driver told it',
+      right: true,
+      cell: (row) =>
+        row.rows === null ? (
+          <span class="faint" data-tip="Its driver does not tell, or no run of it was kept">
+            {f.NONE}
+          </span>
+        ) : (
+          <span data-tip={`of ${f.plural(row.rows_runs, 'kept run')}`}>{f.mean(row.rows)}</span>
+        ),
+    },
     {
       id: 'endpoints',
       title: 'Sent by',
@@ -110,6 +143,26 @@ function columnsOf(rows: QueryRow[], hrefOf: (row: QueryRow) => string): Column<
     },
   ];
 }
+
+/** The figure of an order, shown while that order is. */
+const ORDERED_BY: Column<QueryRow>[] = [
+  {
+    id: 'bottleneck',
+    title: 'Of endpoint',
+    tip: 'Time of this statement ÷ all time of an endpoint that sends it, where that is most; at half or more it is the bottleneck',
+    right: true,
+    cell: ({ endpoint_share: share }) =>
+      share === null ? f.NONE : share >= BOTTLENECK ? <b class="bad">{f.percent(share)}</b> : f.percent(share),
+  },
+  {
+    id: 'slow',
+    title: 'Slow in',
+    tip: 'Calls in which it was found slow ÷ calls that ran it',
+    right: true,
+    cell: ({ slow_share: share }) =>
+      share >= ALWAYS ? <b class="bad">{f.percent(share, 0)} of calls</b> : <span>{f.percent(share, 0)} of calls</span>,
+  },
+];
 
 function place({ where, places }: QueryRow): string {
   if (!where.length) return 'line not known';
