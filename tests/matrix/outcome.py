@@ -138,6 +138,8 @@ def page() -> str:
     outcomes = kept()
     dates = sorted({one.date for one in outcomes if one.date})
     text = [_HEAD, f"Run from {dates[0]} to {dates[-1]}.\n" if dates else ""]
+    if missing := [python for python in PYTHONS if all(one.python != python for one in outcomes)]:
+        text.append(f"Not here, so not run: Python {', '.join(missing)}.\n")
     for title, framework in (("Frameworks", True), ("Libraries", False)):
         names = {one.name: one for one in SETS if one.framework is framework}
         if chosen := [one for one in outcomes if one.set in names]:
