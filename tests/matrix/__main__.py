@@ -142,6 +142,9 @@ def _run(python: Path, arguments: list[str], folder: Path) -> str | None:
         except subprocess.TimeoutExpired:
             _end(running)
             return None
+        except KeyboardInterrupt:
+            _end(running)
+            raise
         out.seek(0)
         return out.read()
 
