@@ -161,7 +161,15 @@ def _store(connection: Connection, url: str, processes: list[dict[str, Any]]) ->
 
 def _shipping(connection: Connection) -> list[dict[str, Any]]:
     """Who ships to or from this store: how far each is, and what it lost."""
-    return connection.mirror.shipments() if connection.mirror is not None else status.told(connection.path)
+    told = connection.mirror.shipments() if connection.mirror is not None else status.told(connection.path)
+    return [
+        {
+            "server": each.get("to"),
+            "shipper": each.get("host"),
+            **{name: each.get(name) for name in ("at", "shipped", "dropped", "behind_s", "waiting")},
+        }
+        for each in told
+    ]
 
 
 def _given(processes: list[dict[str, Any]], name: str) -> float | None:

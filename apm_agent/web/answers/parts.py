@@ -11,7 +11,7 @@ PLACE = {"file": TEXT, "line": WHOLE, "function": TEXT}
 SOURCED = {**PLACE, "source": Maybe(TEXT), "changed": YES}
 COMMON = {
     "window": Maybe({"from": NUMBER, "to": NUMBER, "range": Maybe(TEXT)}),
-    "store": {"written_at": Maybe(NUMBER), "stale": YES},
+    "store": {"written_at": Maybe(NUMBER), "stale": YES, "partial": Maybe(TEXT)},
 }
 #: Of a transaction and its endpoint.
 KIND = One(*TRANSACTION_KINDS)

@@ -12,6 +12,11 @@ ANSWERS: dict[str, Shape] = {
         "store": {
             "url": TEXT, "bytes": WHOLE, "wal_bytes": Maybe(WHOLE), "max_bytes": WHOLE, "oldest": NUMBER,
             "newest": NUMBER, "transactions": WHOLE, "written_at": NUMBER, "stale": YES, "details": WHOLE,
+            "partial": Maybe(TEXT),
+            "shipping": [{
+                "server": Maybe(TEXT), "shipper": Maybe(TEXT), "at": Maybe(NUMBER), "shipped": WHOLE, "dropped": WHOLE,
+                "behind_s": Maybe(NUMBER), "waiting": Maybe(TEXT),
+            }],
             "kept": [{"what": TEXT, "oldest": Maybe(NUMBER), "max_age_s": Maybe(NUMBER)}],
         },
         "cost": {

@@ -37,7 +37,7 @@ export async function ask<T>(path: string, signal?: AbortSignal): Promise<T> {
   if (!body || typeof body !== 'object')
     throw new ApiError(response.status, 'bad_answer', 'The answer was not JSON. Is a proxy or a login page in between?');
   const { store: said } = body as Partial<Common>;
-  if (said) store.set({ written_at: said.written_at ?? null, stale: Boolean(said.stale) });
+  if (said) store.set({ written_at: said.written_at ?? null, stale: Boolean(said.stale), partial: said.partial ?? null });
   return body as T;
 }
 

@@ -62,6 +62,15 @@ export interface HealthAnswer extends Common {
     transactions: number | null;
     details: number;
     kept: Kept[];
+    shipping: {
+      server: string | null;
+      shipper: string | null;
+      at: number | null;
+      shipped: number;
+      dropped: number;
+      behind_s: number | null;
+      waiting: string | null;
+    }[];
   };
   /** of the processes heard of lately; a percentile that is null is not known */
   cost: {

@@ -6,7 +6,7 @@ export type Severity = 'bad' | 'warn' | 'info';
 
 export interface Common {
   window: { from: number; to: number; range: string | null };
-  store: { written_at: number | null; stale: boolean };
+  store: { written_at: number | null; stale: boolean; partial: string | null };
 }
 
 export interface EndpointRow {

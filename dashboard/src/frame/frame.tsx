@@ -60,6 +60,12 @@ function Body({ page }: { page: Page }) {
 /** The bar that says that what one looks at has stopped growing. */
 function Stale() {
   const state = useSignal(store);
+  if (state?.partial)
+    return (
+      <div class="stale" role="status">
+        {f.tame(state.partial, 300)}
+      </div>
+    );
   if (!state?.stale || state.written_at === null) return null;
   const age = f.ago(state.written_at);
   return (

@@ -2,7 +2,23 @@
 import type { HealthAnswer } from '../../api/health.ts';
 import { Panel } from '../../parts/panel.tsx';
 import * as f from '../../text/format.ts';
-import { Facts } from './facts.tsx';
+import { type Fact, Facts } from './facts.tsx';
+
+/** How far one who ships is, and what was lost. */
+function shipped(one: HealthAnswer['store']['shipping'][number]): Fact {
+  const said = [
+    one.at === null ? 'nothing got through yet' : `all of ${f.ago(one.at)}`,
+    `${f.whole(one.shipped)} transactions`,
+    one.dropped > 0 && `${f.whole(one.dropped)} deleted before they were shipped`,
+    one.waiting && `waits: ${f.tame(one.waiting, 160)}`,
+  ];
+  return [
+    one.server ? 'Shipped to' : 'Shipped from',
+    [f.tame(one.server ?? one.shipper ?? '', 80), ...said.filter(Boolean)].join(', '),
+    'To a ClickHouse server, by apm-agent ship.',
+    one.dropped || one.waiting ? 'warn' : '',
+  ];
+}
 
 export function Store({ data: { agent, dashboard, store } }: { data: HealthAnswer }) {
   const now = Date.now() / 1000;
@@ -44,6 +60,7 @@ export function Store({ data: { agent, dashboard, store } }: { data: HealthAnswe
             f.whole(store.details),
             'Of these the spans and samples are kept: what was slow, failed, first or told a cause, and a uniform share.',
           ],
+          ...store.shipping.map(shipped),
           ['Schema', `${f.tame(String(agent.schema), 20)}, read up to ${agent.reads}`],
           ['apm-agent', f.tame(String(agent.version), 40), 'Of the dashboard.'],
           ['Python', dashboard.python, 'Of the dashboard.'],
