@@ -89,11 +89,9 @@ class Clocked:
             thread = self._threads[ident] = _Thread(clock)
             thread.left = 0
         else:
-            if thread.owner == -1:  # nobody looked meanwhile
-                thread.owner = thread.left = 0
-            elif thread.left is not None:
+            if thread.left is not None:
                 thread.left += max(0, clock - thread.clock)
-            thread.clock, thread.first = clock, None
+            thread.clock = clock
 
     def computes(self, ident: int, weight: int) -> int | None:
         """What a sample gets that finds its thread computing, or is held to."""

@@ -153,6 +153,11 @@ class Sites:
         site = self.of(key)
         return site is not None and site.waits()
 
+    def computes_freely(self, key: StackKey) -> bool:
+        """Whether the innermost call is known to compute without the GIL, and so wants a processor of its own."""
+        site = self.of(key)
+        return site is not None and site.gives_up() and site.computes()
+
     def holds(self, key: StackKey) -> bool:
         """Whether who is here has the GIL or waits for it: Python code, or a call that was never seen without it."""
         site = self.of(key)

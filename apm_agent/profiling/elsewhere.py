@@ -15,7 +15,7 @@ _Seen = dict[int, tuple[int, StackKey]]
 
 
 class Elsewhere:
-    """Remembers, by thread, where it was seen computing; where transactions share one, by transaction.
+    """Remembers, by thread, where it was seen computing.
 
     The answer for a transaction is the stack it was last seen computing in. One not seen computing yet gets, in turn,
     those of the last transactions that came to wait at the same place, so that their shares are kept too. If there is
@@ -25,19 +25,16 @@ class Elsewhere:
     __slots__ = ("_before", "_computing", "_holding", "_open")
 
     def __init__(self) -> None:
-        #: thread, or transaction's id → that id and the stack it was last seen computing in, and doing so with the GIL
+        #: thread → transaction's id and the stack it was last seen computing in, and doing so with the GIL
         self._computing: _Seen = {}
         self._holding: _Seen = {}
         #: stack of a call that waits → where those that came to wait there had been seen computing before
         self._before: dict[StackKey, deque[StackKey]] = {}
-        #: the same → transaction's id and the indices of its samples that are still without such a stack
+        #: thread → transaction's id and the indices of its samples that are still without such a stack
         self._open: dict[int, tuple[int, list[int]]] = {}
 
     def computes(self, transaction: Transaction, ident: int, key: StackKey, holds: bool) -> None:
         """A thread was seen computing, with the GIL or without it."""
-        if len(self._computing) >= _MOST_PLACES:
-            self._computing.clear()
-            self._holding.clear()
         self._computing[ident] = (transaction.id, key)
         if holds:
             self._holding[ident] = (transaction.id, key)
@@ -59,18 +56,8 @@ class Elsewhere:
             before = self._before[key] = deque(maxlen=_MOST_SEEN)
         before.append(last[1])
 
-    def where(
-        self,
-        transaction: Transaction,
-        ident: int,
-        key: StackKey,
-        holding: bool = False,
-        suspended: bool = False,
-    ) -> StackKey:
-        """Where the next sample of a transaction that finds `key` is booked instead.
-
-        `suspended`: `key` is what it awaits; of that only the outermost function has surely computed.
-        """
+    def where(self, transaction: Transaction, ident: int, key: StackKey, holding: bool = False) -> StackKey:
+        """Where the next sample of a transaction that finds `key` is booked instead."""
         last = (self._holding if holding else self._computing).get(ident)
         if last is not None and last[0] == transaction.id:
             return last[1]
@@ -80,9 +67,7 @@ class Elsewhere:
             return before[0]
         waiting = self._open.get(ident)
         if waiting is None or waiting[0] != transaction.id:
-            if len(self._open) >= _MOST_PLACES:
-                self._open.clear()
             waiting = self._open[ident] = (transaction.id, [])
         if len(waiting[1]) < _MOST_OPEN:
             waiting[1].append(len(transaction.samples))
-        return (key[-2], -1) if suspended else (key[0], -1, *key[2:])
+        return (key[0], -1, *key[2:])

@@ -20,8 +20,6 @@ _MOST_SAMPLES = 2000
 _MOST_STACKS = 5000
 #: Where threads compete for the GIL: as long as one may keep it that is asked for it.
 _CONTESTED_NS = 5_000_000
-#: Where tasks take turns: after that long another of them may run than at the planned moment, or the same elsewhere.
-_ANOTHER_NS = 1_000_000
 #: Each asking gives the GIL up, and among many threads to get it back can take 100 ms.
 _MOST_ASKED = 2
 
@@ -36,8 +34,8 @@ class Look:
     """
 
     __slots__ = (
-        "_clocked", "_cpu", "_elsewhere", "_idle", "_last_ns", "_monotonic", "_owed", "_processors", "_sites",
-        "_stacks", "_work", "booked_ns", "count", "heard", "taken_ns", "uncertain_ns", "waiting",
+        "_clocked", "_cpu", "_elsewhere", "_last_ns", "_monotonic", "_owed", "_processors", "_sites", "_stacks",
+        "_work", "booked_ns", "count", "heard", "taken_ns", "uncertain_ns", "waiting",
     )  # fmt: skip
 
     def __init__(self, monotonic: Callable[[], int]) -> None:
@@ -58,13 +56,11 @@ class Look:
         self._stacks: dict[int, StackKey] = {}
         #: thread → its processor time at the last look
         self._cpu: dict[int, int] = {}
-        #: threads of loops that ran nothing of a transaction → processor time they have used since the last look
-        self._idle: dict[int, int] = {}
         self._clocked = Clocked()
         self._owed: dict[int, Owed] = {}
         self._elsewhere = Elsewhere()
         #: what does not run is booked there
-        self.waiting = Waiting(self._move)
+        self.waiting = Waiting()
 
     def forget(self, now: int) -> None:
         """Time until `now` was nobody's."""
@@ -106,7 +102,7 @@ class Look:
             for transaction, since, ident in self._work
             if ident in stacks and not (torn and attribution.is_shared(ident))
         ]
-        spent = self._spent(work, gap)
+        spent = self._spent(work)
         began = self._monotonic()
         unsure = [] if waited or torn else [ident for ident, key in stacks.items() if sites.learn(key)]
         if waited and len(work) == 1:
@@ -118,68 +114,44 @@ class Look:
         together = sum(spent.values())
         doubtful = waited or late_ns > LATE_NS
         # More compute than there are processors: who had none looks as if it waited, and we came late ourselves.
-        crowded = len(spent) > self._processors and 4 * together >= 3 * self._processors * gap
+        crowded = len(work) > self._processors and (
+            4 * together >= 3 * self._processors * gap
+            or sum(sites.computes_freely(stacks[ident]) for _, ident, _ in work) > self._processors
+        )
         ran = UNCERTAIN if crowded else RUNNING
         # One of those that wait had the GIL until now; nothing tells which.
         wait = UNCERTAIN if waited and late_ns > _CONTESTED_NS and len(work) > 1 else ran
         clocked = self._clocked
         for transaction, ident, weight in work:
             key, cpu = stacks[ident], spent.get(ident, 0)
-            owed = self._owed.setdefault(ident, Owed())
+            owed = self._owed.get(ident)
+            if owed is None:
+                owed = self._owed[ident] = Owed()
             owed.used(cpu, weight)
-            state, at = ran, ident
-            if attribution.is_shared(ident):
-                at = transaction.id
-                if late_ns > _ANOTHER_NS:
-                    state = UNCERTAIN
             if sites.waits(key):
-                self._elsewhere.waits(transaction, at, key)
+                self._elsewhere.waits(transaction, ident, key)
                 due = owed.due(weight, doubtful)
                 if due:
                     owed.seen(due)
-                    there = self._elsewhere.where(transaction, at, key)
+                    there = self._elsewhere.where(transaction, ident, key)
                     self._book(transaction, there, UNCERTAIN, now, due, cpu=clocked.computes(ident, due))
                 self._book(transaction, key, wait, now, weight - due, cpu=clocked.waits(ident))
             elif given_up and together and owed.takes_turn(cpu / together):
                 owed.seen(weight)
-                there = self._elsewhere.where(transaction, at, key, holding=True)
+                there = self._elsewhere.where(transaction, ident, key, holding=True)
                 self._book(transaction, there, UNCERTAIN, now, weight, cpu=clocked.computes(ident, weight))
             else:
                 if sites.computes(key, waited):
                     owed.seen(weight)
-                    self._elsewhere.computes(transaction, at, key, sites.holds(key))
-                self._book(transaction, key, state, now, weight, cpu=clocked.computes(ident, weight))
-        unseen = self._unseen(gap, waited, doubtful) if not torn else None
+                    self._elsewhere.computes(transaction, ident, key, sites.holds(key))
+                self._book(transaction, key, ran, now, weight, cpu=clocked.computes(ident, weight))
         self._ask(unsure[:_MOST_ASKED], began)
         with held():
-            self.waiting.book(now, gap, planned_ns, torn, unseen)
+            self.waiting.book(now, gap, planned_ns, torn)
         self._work = []
         self._stacks = {}
 
-    def _unseen(self, gap: int, waited: bool, doubtful: bool) -> dict[int, int]:
-        """What loops whose threads were found waiting are held to have computed instead."""
-        found = {}
-        for ident, cpu in self._idle.items():
-            owed = self._owed.setdefault(ident, Owed())
-            owed.used(cpu, gap)
-            key = self._stacks[ident]
-            if self._sites.waits(key):
-                found[ident] = owed.due(gap, doubtful)
-            elif self._sites.computes(key, waited):
-                owed.seen(gap)
-        return found
-
-    def _move(self, transaction: Transaction, ident: int, key: StackKey, ns: int) -> None:
-        """What a loop's thread has computed is booked on a transaction that ran there and now awaits `key`."""
-        self._elsewhere.waits(transaction, transaction.id, key)
-        if ns:
-            self._owed[ident].seen(ns)
-            there = self._elsewhere.where(transaction, transaction.id, key, suspended=True)
-            self._book(
-                transaction, there, UNCERTAIN, self.taken_ns, ns, cpu=self._clocked.computes(ident, ns)
-            )
-
-    def _spent(self, work: list[tuple[Transaction, int, int]], gap: int) -> dict[int, int]:
+    def _spent(self, work: list[tuple[Transaction, int, int]]) -> dict[int, int]:
         """Processor time each thread at work has used since the last look, or since its transaction began."""
         spent = {}
         natives, before = attribution.natives, self._cpu
@@ -200,13 +172,8 @@ class Look:
                 begun = transaction.cpu_ns
                 last = -begun if begun is not None and begun < 0 and transaction.thread_id == ident else cpu
             spent[ident] = max(cpu - last, 0)
-        self._idle = {}
         for ident in self._stacks.keys() - now.keys():
-            cpu = cpu_of(natives.get(ident, 0))
-            self._clocked.idle(ident, cpu)
-            if cpu is not None and ident in attribution.loops:
-                now[ident] = cpu
-                self._idle[ident] = min(max(cpu - before.get(ident, cpu), 0), gap)
+            self._clocked.idle(ident, cpu_of(natives.get(ident, 0)))
         for ident in self._owed.keys() - now.keys():
             del self._owed[ident]
         return spent

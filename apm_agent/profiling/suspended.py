@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from math import inf
 from typing import Any
 
@@ -42,20 +41,6 @@ class Suspended:
         self.ready: Held | None = None
         #: who had it at the looks in a row until then, and for how long, while it was not known to be ready
         self.holds: list[tuple[Held, int]] = []
-
-    def since(self, now: int, same: bool, torn_ns: int) -> int:
-        """How long it has waited since its last visit; this is one."""
-        ns = now - self.last_ns - self.running_ns
-        if not same:
-            ns -= torn_ns - self.torn_ns
-        self.last_ns, self.running_ns, self.torn_ns = now, 0, torn_ns
-        return max(0, ns)
-
-
-#: A transaction that has run since its last visit, and the time since then; 0 if this is none.
-Ran = tuple[Transaction, Suspended, int]
-#: Books time on a transaction as computed unseen by a thread: how long, and what it awaits since.
-Move = Callable[[Transaction, int, StackKey, int], None]
 
 
 def is_same(links: tuple[Link, ...]) -> bool:
@@ -121,15 +106,3 @@ def book(transaction: Transaction, known: Suspended, now: int, ns: int) -> None:
         weights[place] = weights.get(place, 0) + ns
     else:
         transaction.lost_samples += 1
-
-
-def book_ran(ran: list[Ran], now: int, ident: int, unseen_ns: int, move: Move) -> None:
-    """Book their waits, less a part each of what the thread they share has computed unseen: nothing tells whose it was.
-
-    The part of those that were not visited stays owed until they are.
-    """
-    for transaction, known, ns in ran:
-        if ns and not transaction.ended:
-            part = min(ns, unseen_ns // len(ran))
-            book(transaction, known, now, ns - part)
-            move(transaction, ident, known.key, part)

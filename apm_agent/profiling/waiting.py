@@ -35,7 +35,7 @@ from apm_agent.model.profile import StackKey
 from apm_agent.model.transaction import Transaction
 from apm_agent.profiling import attribution
 from apm_agent.profiling.keys import key_of
-from apm_agent.profiling.suspended import Move, Ran, Suspended, book, book_ran, is_same, ready_since, walk
+from apm_agent.profiling.suspended import Suspended, book, is_same, ready_since, walk
 
 #: Suspended transactions visited at one look, and how long stacks may be walked in it.
 _MOST_VISITED = 128
@@ -54,10 +54,6 @@ _IDLE = (
 _reading = contained("reading what a task awaits")
 
 
-def _nowhere(_transaction: Transaction, _ident: int, _key: StackKey, _ns: int) -> None:
-    """Nobody tells what was computed."""
-
-
 class _Thread(NamedTuple):
     """A loop as a look found it: its thread, the task that ran, and the stack."""
 
@@ -71,11 +67,10 @@ class Waiting:
     """`take` in the look, `book` right after it; `stop` on the transaction's own thread when it has ended."""
 
     __slots__ = (
-        "_busy", "_greenlet_turn", "_held", "_looks", "_move", "_open", "_threads", "_torn_ns", "_turn", "_turns",
+        "_busy", "_greenlet_turn", "_held", "_looks", "_open", "_threads", "_torn_ns", "_turn", "_turns",
     )  # fmt: skip
 
-    def __init__(self, move: Move = _nowhere) -> None:
-        self._move = move
+    def __init__(self) -> None:
         self.forget()
 
     def forget(self) -> None:
@@ -117,13 +112,11 @@ class Waiting:
                     busy[runs] = None
                 self._threads.append(_Thread(ident, here, task, stacks[ident]))
 
-    def book(
-        self, now: int, gap_ns: int, planned_ns: int, torn: bool = False, unseen: dict[int, int] | None = None
-    ) -> None:
+    def book(self, now: int, gap_ns: int, planned_ns: int, torn: bool = False) -> None:
         """Book the time since the last look, `gap_ns` ago, on all that wait.
 
         `torn`: the GIL was lost while looking, so who ran is not certain; then only what still awaits the same future
-        is known to have waited. `unseen`: thread → what of that time it has computed for who now waits.
+        is known to have waited.
         """
         threads, self._threads = self._threads, []
         if not threads and not attribution.greenlets:
@@ -136,8 +129,7 @@ class Waiting:
                 self._run(transaction, now, gap_ns)
         for thread in threads:
             with _reading:
-                ran = self._book_loop(thread, now, gap_ns, planned_ns, torn)
-                book_ran(ran, now, thread.ident, unseen.get(thread.ident, 0) if unseen else 0, self._move)
+                self._book_loop(thread, now, gap_ns, planned_ns, torn)
         if attribution.greenlets:
             with _reading:
                 self._book_greenlets(now, gap_ns, planned_ns, torn)
@@ -157,9 +149,7 @@ class Waiting:
         known.running_ns += gap_ns
         known.wait = None
 
-    def _book_loop(self, thread: _Thread, now: int, gap_ns: int, planned_ns: int, torn: bool) -> list[Ran]:
-        """Book who waits as before; answers who has run meanwhile, and is still to be booked."""
-        ran: list[Ran] = []
+    def _book_loop(self, thread: _Thread, now: int, gap_ns: int, planned_ns: int, torn: bool) -> None:
         opened = list(thread.here.open)
         count = len(opened)
         loop = thread.here.loop
@@ -196,25 +186,29 @@ class Waiting:
                 task = task_ref() if task_ref is not None else None
                 if task is None or task is running or torn:
                     continue
-                if not until or not walk(known, task, loop, clock):
-                    known.missed = not until
-                    ran.append((transaction, known, 0))
+                if not until:
+                    known.missed = True
+                    continue
+                if not walk(known, task, loop, clock):
                     continue
                 if time.thread_time_ns() > until:
                     self._turn, until = at + 1, 0  # the next look begins behind it
-            ns = known.since(now, same, self._torn_ns)
-            if same:
-                book(transaction, known, now, ns)
-            else:
-                ran.append((transaction, known, ns))
+            ns = self._since(known, now, same)
+            book(transaction, known, now, ns)
             self._judge(transaction, known, held, ns, clock)
-        return ran
 
     def _meet(self, transaction: Transaction, now: int, gap_ns: int, planned_ns: int) -> Suspended:
         # As with running ones: the first visit stands for a whole turn, for a shorter life is often missed.
         ago = min(gap_ns, max(planned_ns, now - transaction.start_ns))
         known = self._open[transaction] = Suspended(now - ago, self._torn_ns)
         return known
+
+    def _since(self, known: Suspended, now: int, same: bool) -> int:
+        ns = now - known.last_ns - known.running_ns
+        if not same:
+            ns -= self._torn_ns - known.torn_ns
+        known.last_ns, known.running_ns, known.torn_ns = now, 0, self._torn_ns
+        return max(0, ns)
 
     def _holder(self, thread: _Thread, last_ns: int) -> Held | None:
         """Who has the loop's thread: a task, or a callback if its stack goes beyond the loop's own frames."""
@@ -297,4 +291,4 @@ class Waiting:
             key = key_of(frame)
             if key != known.key:
                 known.key, known.wait = key, None
-            book(transaction, known, now, known.since(now, False, self._torn_ns))
+            book(transaction, known, now, self._since(known, now, False))
