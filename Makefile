@@ -41,7 +41,7 @@ endif
 
 lint: $(VENV)/.dev $(VENV)/.node
 	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
+	$(BIN)/ruff check --no-cache .
 	$(BIN)/mypy
 	PATH="$(CURDIR)/$(BIN):$$PATH"; cd dashboard && npm run --silent check && npm test --silent
 

@@ -21,10 +21,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import outcome
+import rooms
 from outcome import Outcome
 from sets import ENDS, PYTHONS, ROOT, SETS, Set
-
-import rooms
 
 PLACE = ROOT / ".venv-matrix"
 #: Seconds the tests of one set may take.

@@ -19,7 +19,7 @@ TESTS = Path(__file__).resolve().parent.parent
 ROOT = TESTS.parent
 sys.path[:0] = [str(TESTS)]
 
-from rooms import Room, finds_the_slow_line  # noqa: E402
+from empty_room import Room, finds_the_slow_line  # noqa: E402
 from wheels import sdist_lacks_or_adds, wheel_lacks_or_adds  # noqa: E402
 
 RIGHT: dict[str, set[str]] = {"missing": set(), "too much": set()}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rooms import Room, finds_the_slow_line
+from empty_room import Room, finds_the_slow_line
 from servers import ROOT, environment
 from wheels import metadata, wheel_lacks_or_adds
 
