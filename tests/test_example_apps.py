@@ -66,9 +66,12 @@ def test_a_planted_fault_is_found_and_named_with_its_line(watched: str, fault: F
     place = f"{fault.file}:{fault.line}"
     of_kind = [each for each in found["insights"] if each["kind"] == fault.kind]
     assert place in [_place(each["where"]) for each in of_kind], found["insights"]
-    row = found["endpoint"]
-    assert row["where"] == place, (row["why"], found["insights"])
-    assert place in row["why"]
+    # No fault plants a collection: how long one takes, and which request it meets, is the machine's.
+    planted = next(each for each in found["insights"] if each["kind"] != "gc_pause")
+    assert _place(planted["where"]) == place, found["insights"]
+    assert place in planted["why"]
+    first, row = found["insights"][0], found["endpoint"]
+    assert (row["where"], row["why"]) == (_place(first["where"]), first["why"])
 
 
 def test_a_failure_is_named_with_its_line(watched: str) -> None:

@@ -122,7 +122,7 @@ def test_a_server_that_dies_between_two_clicks(visit: Callable[..., Window], day
     expect(failure).to_contain_text("The server did not answer")
     expect(page.locator(".rail")).to_be_visible()
     assert window.faults() == []
-    window.expect("ERR_CONNECTION_REFUSED")
+    window.expect("ERR_CONNECTION_(REFUSED|RESET)")
     with running(dashboard_command(day, port), port=port):
         failure.get_by_role("button", name="Try again").click()
         window.settled()
