@@ -155,6 +155,7 @@ class Agent:
         """Turn off and write what is queued; every patched object is put back."""
         tracing.tracer = None
         patching.remove()
+        propagation.configure(())
         if self.collections is not None:
             self.collections.unhook()
         if self.sampler is not None:

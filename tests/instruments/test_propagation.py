@@ -142,6 +142,7 @@ def test_two_services_on_one_store_link(tmp_path: Path) -> None:
         assert apm_agent.flush(10)
     finally:
         apm_agent.uninstall()
+    assert not propagation.told("127.0.0.1"), "what is uninstalled tells nobody any more"
     connection = sqlite3.connect(store)
     rows = {
         path: (identity, json.loads(context))
