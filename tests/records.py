@@ -12,6 +12,7 @@ from typing import Any
 from apm_agent.model.insight import Insight
 from apm_agent.model.profile import Frame
 from apm_agent.model.record import Process, Record, SampleRecord, SpanRecord
+from apm_agent.store.migrations import first
 
 VIEW = Frame("orders", "shop.py", 7, "app", "/srv/shop.py")
 PRICE = Frame("price", "shop.py", 21, "app", "/srv/shop.py")
@@ -90,3 +91,16 @@ def sums_agree(path: str | Path) -> bool:
         if rolled != raw:
             return False
     return True
+
+
+def older_file(path: str | Path) -> None:
+    """A store of the first schema there was, which needs sqlite-utils to be brought up.
+
+    A new one does not where pandas is installed, as it is beside our tests and may not be beside others.
+    """
+    old = sqlite3.connect(path, isolation_level=None)
+    first(old)
+    old.execute("CREATE TABLE _sqlite_migrations (migration_set TEXT, name TEXT, applied_at TEXT)")
+    old.execute("INSERT INTO _sqlite_migrations VALUES ('apm_agent', 'first', '2026-01-01')")
+    old.execute("PRAGMA user_version = 1")
+    old.close()

@@ -2,51 +2,61 @@
 
 from __future__ import annotations
 
+import datetime
+import importlib.util
 import sqlite3
-from typing import TYPE_CHECKING, Any
+import sys
+from collections.abc import Callable
+from typing import Any
 
 from apm_agent.errors import StoreError
 from apm_agent.store.exclusive import exclusive
 from apm_agent.store.schema import CLOCKED, FAILED, FIRST, PLANNED, VERSION
 
-if TYPE_CHECKING:
-    from sqlite_utils import Database
+_SET = "apm_agent"
+#: What sqlite-utils imports where it is installed, only to know its types.
+_HEAVY = ("numpy", "pandas")
+#: The table in which sqlite-utils notes what was applied, as its versions 4 make it.
+_NOTES = """
+CREATE TABLE "_sqlite_migrations" ("id" INTEGER PRIMARY KEY, "migration_set" TEXT, "name" TEXT, "applied_at" TEXT);
+CREATE UNIQUE INDEX "idx__sqlite_migrations_migration_set_name" ON "_sqlite_migrations" ("migration_set", "name")
+"""
 
 
-def first(db: Database) -> None:
+def first(connection: sqlite3.Connection) -> None:
     """Create all tables."""
-    _run(db, FIRST)
+    _run(connection, FIRST)
 
 
-def clocked(db: Database) -> None:
+def clocked(connection: sqlite3.Connection) -> None:
     """Keep the processor time of samples beside their time."""
-    _run(db, CLOCKED)
+    _run(connection, CLOCKED)
 
 
-def planned(db: Database) -> None:
+def planned(connection: sqlite3.Connection) -> None:
     """Keep the plans of statements."""
-    _run(db, PLANNED)
+    _run(connection, PLANNED)
 
 
-def viewed(db: Database) -> None:
+def viewed(connection: sqlite3.Connection) -> None:
     """Make the views for people with SQL."""
     from apm_agent.store.views import views  # long texts, which a worker never needs
 
     for view in views():
-        db.conn.execute(f"DROP VIEW IF EXISTS {view.name}")
-        db.conn.execute(view.sql)
+        connection.execute(f"DROP VIEW IF EXISTS {view.name}")
+        connection.execute(view.sql)
 
 
-def failed(db: Database) -> None:
+def failed(connection: sqlite3.Connection) -> None:
     """Find what failed without reading all."""
-    _run(db, FAILED)
+    _run(connection, FAILED)
 
 
-def _run(db: Database, script: str) -> None:
+def _run(connection: sqlite3.Connection, script: str) -> None:
     # One by one, because `executescript` would commit the transaction that keeps other processes out.
     for statement in script.split(";"):
         if statement.strip():
-            db.conn.execute(statement)
+            connection.execute(statement)
 
 
 #: Every migration there ever was, oldest first; the number of them is `schema.VERSION`. Only ever add.
@@ -59,7 +69,7 @@ def version_of(connection: sqlite3.Connection) -> int:
 
 
 def load(path: str) -> None:
-    """Import sqlite-utils if the file at `path` will need it: a new one, or one of an older version.
+    """Import sqlite-utils if `migrate` of the file at `path` will need it.
 
     Raises `StoreError` where it cannot be imported.
     """
@@ -69,7 +79,8 @@ def load(path: str) -> None:
     except OSError:
         header = b""
     # https://www.sqlite.org/fileformat.html: the user version is big-endian, at offset 60.
-    if int.from_bytes(header[60:64], "big") != VERSION:
+    found = int.from_bytes(header[60:64], "big")
+    if found != VERSION and (found or not _heavy()):
         _sqlite_utils()
 
 
@@ -84,17 +95,49 @@ def migrate(connection: sqlite3.Connection, path: str) -> None:
     if found == VERSION:  # the usual case; a worker then never imports sqlite-utils
         return
     # Before the file is locked: an import gives the GIL up at every file, and may wait long to get it back.
-    database, migrations = _sqlite_utils()
-    steps = migrations("apm_agent")
-    for step in MIGRATIONS:
-        steps()(step)
+    apply = _plainly if found == 0 and _heavy() else _by_sqlite_utils()
     with exclusive(connection):
-        # `apply` reads what is pending outside of any transaction of its own: ours, around it, makes it safe.
-        steps.apply(database(connection, recursive_triggers=False, execute_plugins=False))
+        apply(connection)
         connection.execute(f"PRAGMA user_version = {VERSION}")
     # Into the file itself, where `load` looks for processes to come: to those it would seem a new one for as long
     # as all of this lies in the WAL, and each would import sqlite-utils. Who reads meanwhile is not waited for.
     connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+
+def _by_sqlite_utils() -> Callable[[sqlite3.Connection], None]:
+    database, migrations = _sqlite_utils()
+
+    def apply(connection: sqlite3.Connection) -> None:
+        db = database(connection, recursive_triggers=False, execute_plugins=False)
+        steps = migrations(_SET)
+        for step in MIGRATIONS:
+            steps(name=step.__name__)(lambda _db, step=step: step(connection))
+        # `apply` reads what is pending outside of any transaction of its own: ours, around it, makes it safe.
+        steps.apply(db)
+
+    return apply
+
+
+def _heavy() -> bool:
+    # With pandas beside it, importing sqlite-utils takes a third of a second and 100 MB, which the application may
+    # never have asked for; the file is the same either way (test_r44_a_file_made_plainly_...).
+    try:
+        return any(name not in sys.modules and importlib.util.find_spec(name) for name in _HEAVY)
+    except Exception:  # whatever an application has put into the way of imports
+        return False
+
+
+def _plainly(connection: sqlite3.Connection) -> None:
+    # Another process may have made the tables since `found` was read; this one holds the file alone.
+    if version_of(connection):
+        return
+    _run(connection, _NOTES)
+    for step in MIGRATIONS:
+        step(connection)
+        row = (_SET, step.__name__, str(datetime.datetime.now(datetime.timezone.utc)))
+        connection.execute(
+            "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES (?, ?, ?)", row
+        )
 
 
 def _sqlite_utils() -> tuple[Any, Any]:

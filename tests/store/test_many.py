@@ -15,7 +15,7 @@ from apm_agent.errors import StoreError
 from apm_agent.store import load, open_store
 from apm_agent.store.many import delete, insert
 from apm_agent.store.sqlite import SQLiteStore
-from records import SECOND, process, record, rows, sums_agree
+from records import SECOND, older_file, process, record, rows, sums_agree
 
 UPSERT = "INSERT INTO t (k, n) VALUES (?,?) ON CONFLICT (k) DO UPDATE SET n = n + excluded.n"
 
@@ -60,7 +60,7 @@ def test_r36_a_batch_is_few_statements(tmp_path: Path) -> None:
     assert sums_agree(tmp_path / "apm.db")
 
 
-def test_r04_what_a_new_file_needs_is_imported_before_any_thread_of_ours_runs(tmp_path: Path) -> None:
+def test_r04_what_an_older_file_needs_is_imported_before_any_thread_of_ours_runs(tmp_path: Path) -> None:
     def loaded() -> str:
         code = (
             "import sys\n"
@@ -71,6 +71,7 @@ def test_r04_what_a_new_file_needs_is_imported_before_any_thread_of_ours_runs(tm
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
         return done.stdout.strip()
 
+    older_file(tmp_path / "apm.db")
     assert loaded() == "True True"
     store = open_store(f"sqlite:///{tmp_path / 'apm.db'}", process())
     store.write([record()])

@@ -8,13 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from sqlite_utils import Database
 
 from apm_agent.errors import StoreError
-from apm_agent.store.migrations import MIGRATIONS, first
+from apm_agent.store.migrations import MIGRATIONS
 from apm_agent.store.schema import VERSION
 from apm_agent.store.sqlite import SQLiteStore
-from records import process, record, rows
+from records import older_file, process, record, rows
 
 
 def test_each_schema_is_a_migration() -> None:
@@ -71,13 +70,53 @@ sys.exit("sqlite_utils" in sys.modules)
     subprocess.run([sys.executable, "-c", script], check=True, timeout=30)
 
 
+def test_r44_a_file_made_plainly_is_the_one_that_sqlite_utils_makes(tmp_path: Path) -> None:
+    """Where pandas is installed, sqlite-utils is not imported, for it would import pandas into the application."""
+    script = f"""
+import sys
+sys.path[:0] = {sys.path!r}
+folder = sys.argv[1]
+if sys.argv[2] == "plainly":
+    sys.path.insert(0, folder)
+else:
+    sys.modules["pandas"] = sys.modules["numpy"] = None  # not installed
+from records import process, record
+from apm_agent.store.sqlite import SQLiteStore
+store = SQLiteStore(folder + "/apm.db", process())
+store.write([record()])
+store.close()
+print("sqlite_utils" in sys.modules, "pandas" in sys.modules and sys.modules["pandas"] is not None)
+"""
+    made = {}
+    for way, imported in (("plainly", "False False"), ("by", "True False")):
+        folder = tmp_path / way
+        folder.mkdir()
+        (folder / "pandas.py").write_text("raise SystemExit('pandas was imported')")
+        done = subprocess.run(
+            [sys.executable, "-c", script, str(folder), way],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.stdout.strip() == imported, done.stderr
+        tables = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"
+        noted = "SELECT id, migration_set, name FROM _sqlite_migrations ORDER BY id"
+        settings = (
+            rows(folder / "apm.db", "PRAGMA user_version"),
+            rows(folder / "apm.db", "PRAGMA auto_vacuum"),
+        )
+        spaced = [
+            (*each[:3], each[3] and "".join(each[3].split())) for each in rows(folder / "apm.db", tables)
+        ]
+        made[way] = (spaced, rows(folder / "apm.db", noted), settings)
+    assert made["plainly"] == made["by"]
+
+
 def test_r44_a_file_of_the_first_schema_is_brought_up_and_keeps_what_it_had(tmp_path: Path) -> None:
     path = tmp_path / "apm.db"
+    older_file(path)
     old = sqlite3.connect(path, isolation_level=None)
-    first(Database(old))
-    old.execute("CREATE TABLE _sqlite_migrations (migration_set TEXT, name TEXT, applied_at TEXT)")
-    old.execute("INSERT INTO _sqlite_migrations VALUES ('apm_agent', 'first', '2026-01-01')")
-    old.execute("PRAGMA user_version = 1")
     old.execute("INSERT INTO profiles VALUES (600, 0, 1, 1, 5, 0, 2, 20)")
     old.close()
     store = SQLiteStore(str(path), process())
