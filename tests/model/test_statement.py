@@ -31,7 +31,15 @@ READ = {
     'CREATE TABLE "t" ("id" integer PRIMARY KEY, "kind" ENUM("secret"))': (
         'CREATE TABLE "t" ("id" integer PRIMARY KEY, "kind" ENUM(?))'
     ),
-    'SELECT "t"."a" FROM "t" ORDER BY "a" DESC, "b"': 'SELECT "t"."a" FROM "t" ORDER BY "a" DESC, "b"',
+    'SELECT "t"."a" FROM "t", "u" ORDER BY "t"."a" DESC, "secret", "u"."b"': (
+        'SELECT "t"."a" FROM "t", "u" ORDER BY "t"."a" DESC, ?, "u"."b"'
+    ),
+    'SELECT a FROM (SELECT "t"."a" FROM "t" GROUP BY "secret") AS "s"': (
+        'SELECT a FROM (SELECT "t"."a" FROM "t" GROUP BY ?) AS "s"'
+    ),
+    'SELECT TRIM(BOTH FROM "secret") FROM "t" WHERE a IS DISTINCT FROM "secret"': (
+        'SELECT TRIM(BOTH FROM ?) FROM "t" WHERE a IS DISTINCT FROM ?'
+    ),
     'SAVEPOINT "s140_x1"': "SAVEPOINT ?",
     "RELEASE SAVEPOINT sa_savepoint_1": "RELEASE SAVEPOINT ?",
     "select data #>> '{a,b}', data->>'k' from t": "select data #>> ?, data->>? from t",
@@ -70,6 +78,8 @@ PLACES = (
     "SELECT CASE WHEN a = {} THEN {} ELSE {} END FROM t", "INSERT INTO t SELECT {}, {}", "DO {}",
     "CREATE TABLE t (a ENUM({}), b text DEFAULT {} CHECK (b IN ({})))", "SELECT a FROM t HAVING a = {}",
     "GRANT ALL ON t TO u IDENTIFIED BY {}", "SELECT a || {} || b FROM t ORDER BY a, {} || b", "{}", "({})",
+    "SELECT a FROM t ORDER BY {}", "SELECT a FROM t GROUP BY a, {} DESC LIMIT 1", "SELECT a OVER (PARTITION BY {})",
+    "SELECT TRIM(LEADING 'x' FROM {})", "SELECT EXTRACT(YEAR FROM {}), a FROM t", "SELECT a IS DISTINCT FROM {}",
     "ATTACH DATABASE {} AS x KEY {}", "COMMENT ON TABLE t IS {}", "SELECT a FROM t JOIN u ON {} = u.a",
     "REPLACE INTO t VALUES ROW({}), ROW({})",
     "SELECT t.a FROM t WHERE MATCH (t.a) AGAINST ({} IN BOOLEAN MODE)",
