@@ -3,15 +3,14 @@
 They lie in the file itself, so that every tool that opens SQLite sees them: Datasette, sqlite-utils, the sqlite3 shell.
 Columns are only ever added. A change of them is a migration that makes them all anew.
 
-Percentiles are those of the dashboard: read from the same histograms, by the same rule, in SQL alone. The bytes of a
-histogram are described in `model.histogram`; SQL has no way to read a byte but to look for it among all of them.
+Percentiles are those of the dashboard, in SQL alone: see `store.buckets`.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from apm_agent.model.histogram import GAMMA
+from apm_agent.store.buckets import BUCKET, COUNT, edge, percentile, rollups
 
 
 class Column(NamedTuple):
@@ -40,11 +39,6 @@ class View(NamedTuple):
 #: Seconds of a rollup → how its views are named after it.
 SPANS = {60: "minute", 3600: "hour", 86400: "day"}
 
-_BYTES = f"X'{bytes(range(256)).hex()}'"
-#: What a bucket answers, over its octave's power of two: 2γ^((b+1) mod 32) / (γ+1).
-_FACTORS = " ".join(f"WHEN {n} THEN {2 * 2 ** (n / 32) / (GAMMA + 1)!r}" for n in range(32))
-_EDGES = " ".join(f"WHEN {n} THEN {2 ** (n / 32)!r}" for n in range(32))
-
 
 def _ms(column: str) -> str:
     return f"{column} / 1e6"
@@ -56,46 +50,6 @@ def _kb(column: str) -> str:
 
 def _utc(seconds: str) -> str:
     return f"strftime('%Y-%m-%dT%H:%M:%SZ', {seconds}, 'unixepoch')"
-
-
-def _byte(at: str) -> str:
-    return f"(instr(v, substr(h, {at}, 1)) - 1)"
-
-
-def _number(at: str, width: int) -> str:
-    return " + ".join(f"{_byte(f'{at} + {n}')} * {256**n}" for n in range(width))
-
-
-#: Bucket and count of cell i, where h is a histogram, v all bytes in order, w the first byte (the width of a count; 8:
-#: dense) and n how many cells it has.
-_BUCKET = f"CASE w WHEN 8 THEN {_number('3', 2)} + i ELSE {_number('2 + 2 * i', 2)} END"
-_COUNT = (
-    f"CASE w WHEN 8 THEN {_number('5 + 4 * i', 4)} WHEN 1 THEN {_byte('2 + 2 * n + i')}"
-    f" WHEN 2 THEN {_number('2 + 2 * n + 2 * i', 2)} ELSE {_number('2 + 2 * n + 4 * i', 4)} END"
-)
-
-
-def _rollups(seconds: int) -> str:
-    """The rollups of a level, with h, v, w and n."""
-    return (
-        "(SELECT *, CASE w WHEN 8 THEN length(h) / 4 - 1 ELSE (length(h) - 1) / (2 + w) END AS n FROM (SELECT *,"
-        f" histogram AS h, {_BYTES} AS v, instr({_BYTES}, substr(histogram, 1, 1)) - 1 AS w FROM rollups"
-        f" WHERE resolution = {seconds}))"
-    )
-
-
-def _percentile(share: float) -> str:
-    """The bucket in which the rank lies, as `Histogram.quantile` has it; NULL for an empty histogram."""
-    return f"""(WITH RECURSIVE walk (i, bucket, seen) AS (
-    SELECT 0, NULL, 0 UNION ALL
-    SELECT i + 1, {_BUCKET}, seen + {_COUNT} FROM walk
-    WHERE i < n AND seen <= CAST({share} * (r.count - 1) AS INTEGER))
-  SELECT (1 << ((bucket + 1) / 32)) * CASE (bucket + 1) % 32 {_FACTORS} END / 1e6
-  FROM walk WHERE bucket IS NOT NULL ORDER BY i DESC LIMIT 1)"""
-
-
-def _edge(bucket: str) -> str:
-    return f"(1 << (({bucket}) / 32)) * CASE ({bucket}) % 32 {_EDGES} END / 1e6"
 
 
 _WHOSE = (
@@ -142,7 +96,7 @@ def _endpoints(seconds: int, span: str) -> View:
         f"v_endpoints_{span}",
         f"Each endpoint and release, by the {span}: how much it ran, how long it took. A row is one {span}; sums and "
         "counts add up over rows, percentiles do not: for those see `v_latency_…`.",
-        f"{_rollups(seconds)} {_OF_WHOM}",
+        f"{rollups(seconds)} {_OF_WHOM}",
         (
             *_since(span), *_WHOSE,
             Column("transactions", "r.count", "how many ended"),
@@ -150,9 +104,9 @@ def _endpoints(seconds: int, span: str) -> View:
             Column("total_ms", _ms("r.duration_ns"), "their durations, summed"),
             Column("mean_ms", "r.duration_ns / 1e6 / r.count", "their mean"),
             Column("max_ms", _ms("r.duration_max_ns"), "the longest"),
-            Column("p50_ms", _percentile(0.5), "half are faster; right within 1.083 %"),
-            Column("p95_ms", _percentile(0.95), "95 % are faster; right within 1.083 %"),
-            Column("p99_ms", _percentile(0.99), "99 % are faster; right within 1.083 %"),
+            Column("p50_ms", percentile(0.5), "half are faster; right within 1.083 %"),
+            Column("p95_ms", percentile(0.95), "95 % are faster; right within 1.083 %"),
+            Column("p99_ms", percentile(0.99), "99 % are faster; right within 1.083 %"),
             *_kinds("r"),
             Column("cpu_mean_ms", "r.cpu_ns / 1e6 / nullif(r.cpu_count, 0)", "processor time; NULL: not known"),
             Column("queue_mean_ms", "r.queue_ns / 1e6 / nullif(r.queue_count, 0)", "waiting before; NULL: not known"),
@@ -169,8 +123,8 @@ _NUMBERS = "json_each('[0' || replace(hex(zeroblob(n - 1)), '00', ',0') || ']')"
 
 
 def _latency(seconds: int, span: str) -> View:
-    counted = f"{_BUCKET} AS bucket, {_COUNT} AS counted"
-    cells = f"(SELECT *, {counted} FROM (SELECT *, key AS i FROM {_rollups(seconds)}, {_NUMBERS}))"
+    counted = f"{BUCKET} AS bucket, {COUNT} AS counted"
+    cells = f"(SELECT *, {counted} FROM (SELECT *, key AS i FROM {rollups(seconds)}, {_NUMBERS}))"
     return View(
         f"v_latency_{span}",
         f"The histograms of `v_endpoints_{span}`, a row a bucket: sum `transactions` over rows of any choice, and read "
@@ -179,8 +133,8 @@ def _latency(seconds: int, span: str) -> View:
         (
             *_since(span), *_WHOSE,
             Column("bucket", "r.bucket", "its number; its edges are 2^(bucket/32) and 2^((bucket+1)/32) ns"),
-            Column("above_ms", _edge("r.bucket"), "longer than this"),
-            Column("up_to_ms", _edge("r.bucket + 1"), "and at most so long"),
+            Column("above_ms", edge("r.bucket"), "longer than this"),
+            Column("up_to_ms", edge("r.bucket + 1"), "and at most so long"),
             Column("transactions", "r.counted", "how many"),
         ),
     )  # fmt: skip
