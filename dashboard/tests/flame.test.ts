@@ -1,7 +1,8 @@
 /** Trees and where their frames stand. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Frame, Sample } from '../src/api/types.ts';
+import type { Sample } from '../src/api/trace.ts';
+import type { Frame } from '../src/api/types.ts';
 import { boxes, layout, lowest, matchedShare } from '../src/draw/flame-layout.ts';
 import { hotLines, laneBoxes, plumbingDepth, profileTree, sampleTree, withoutPlumbing } from '../src/draw/trees.ts';
 

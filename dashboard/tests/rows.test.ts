@@ -1,7 +1,7 @@
 /** Spans as rows: the tree, its folds, what is open. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Span } from '../src/api/types.ts';
+import type { Span } from '../src/api/trace.ts';
 import { ROOT_ID, firstChoice, rowsOf } from '../src/pages/trace/rows.ts';
 
 const ROOT = { name: 'GET /', durationMs: 100 };

@@ -1,5 +1,6 @@
 /** What `live` answers: what is in flight now, and how far a capture of the next seconds is. */
-import type { Common, Frame, ProfileAnswer } from './types.ts';
+import type { ProfileAnswer } from './profile.ts';
+import type { Common, Frame } from './types.ts';
 
 export interface Stacked {
   thread: string;

@@ -1,5 +1,6 @@
 /** What `memory`, `arms` and `captures` answer. */
-import type { CapturedPlace, Common, Frame, LineTimings, MemoryCapture } from './types.ts';
+import type { CapturedPlace, LineTimings, MemoryCapture } from './trace.ts';
+import type { Common, Frame } from './types.ts';
 
 export type Verdict = 'leaks' | 'returned' | 'steady' | 'too few';
 

@@ -1,5 +1,7 @@
 /** Profiles and samples as the trees and tables that pages draw. */
-import type { Clock, Frame, HotLine, ProfileAnswer, Sample } from '../api/types.ts';
+import type { Clock, ProfileAnswer } from '../api/profile.ts';
+import type { Sample } from '../api/trace.ts';
+import type { Frame, HotLine } from '../api/types.ts';
 import { shortPath, tame } from '../text/format.ts';
 import type { FlameTree } from './flame-layout.ts';
 

@@ -1,7 +1,8 @@
 /** Finds an endpoint by a part of its name, or a trace by its id, from any page. */
 import { useEffect, useState } from 'preact/hooks';
 import { ask } from '../api/client.ts';
-import type { EndpointRow, EndpointsAnswer } from '../api/types.ts';
+import type { EndpointsAnswer } from '../api/endpoints.ts';
+import type { EndpointRow } from '../api/types.ts';
 import { Icon } from '../parts/icon.tsx';
 import { go, useQuery } from '../state/query.ts';
 import { apiQuery } from '../state/url.ts';

@@ -1,5 +1,6 @@
 /** Traces: which transactions were kept, slowest or latest first? */
-import type { TraceRow, TracesAnswer } from '../api/types.ts';
+import type { TracesAnswer } from '../api/traces.ts';
+import type { TraceRow } from '../api/types.ts';
 import { useAnswer } from '../api/use.ts';
 import { More, Toolbar, useLimit } from '../parts/list.tsx';
 import { Panel, Segments } from '../parts/panel.tsx';

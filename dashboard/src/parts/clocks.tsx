@@ -1,5 +1,5 @@
 /** The clock a flame graph is drawn by: time that passed, or processor time. */
-import type { Clock } from '../api/types.ts';
+import type { Clock } from '../api/profile.ts';
 import { Segments } from './panel.tsx';
 
 export const Clocks = ({ clock, choose }: { clock: Clock; choose: (clock: Clock) => void }) => (

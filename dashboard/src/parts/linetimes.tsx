@@ -1,5 +1,5 @@
 /** Lines with their exact hits and times, as they were measured on demand, in their source. */
-import type { LineTimings } from '../api/types.ts';
+import type { LineTimings } from '../api/trace.ts';
 import * as f from '../text/format.ts';
 import { Bar } from './bits.tsx';
 import { PlaceLink, PythonLine } from './source.tsx';

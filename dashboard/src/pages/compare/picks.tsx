@@ -2,7 +2,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { CompareAnswer } from '../../api/compare.ts';
 import { ask } from '../../api/client.ts';
-import type { EndpointsAnswer } from '../../api/types.ts';
+import type { EndpointsAnswer } from '../../api/endpoints.ts';
 import { Icon } from '../../parts/icon.tsx';
 import { useQuery } from '../../state/query.ts';
 import { DEFAULT_RANGE, RANGES, apiQuery } from '../../state/url.ts';

@@ -1,5 +1,6 @@
 /** Time by kind in fast, typical and slow calls: what do slow ones do more of? */
-import type { Band, EndpointAnswer, Kind } from '../../api/types.ts';
+import type { Band, EndpointAnswer } from '../../api/endpoint.ts';
+import type { Kind } from '../../api/types.ts';
 import { Panel } from '../../parts/panel.tsx';
 import * as f from '../../text/format.ts';
 import { FORMULAS } from '../../text/formulas.ts';

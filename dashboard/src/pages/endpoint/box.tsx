@@ -1,5 +1,5 @@
 /** An endpoint's latency, and what a box drawn on it leads to. */
-import type { EndpointAnswer } from '../../api/types.ts';
+import type { EndpointAnswer } from '../../api/endpoint.ts';
 import { Latency, inBox, useBox } from '../../parts/latency.tsx';
 import { useQuery } from '../../state/query.ts';
 import type { Changes } from '../../state/url.ts';

@@ -1,5 +1,5 @@
 /** Endpoint: why is it slow, and when is it slow? */
-import type { EndpointAnswer } from '../../api/types.ts';
+import type { EndpointAnswer } from '../../api/endpoint.ts';
 import { useAnswer } from '../../api/use.ts';
 import { Histogram } from '../../draw/histogram.tsx';
 import { Ran } from '../../parts/blame.tsx';

@@ -1,5 +1,5 @@
 /** An endpoint's name and its key figures. */
-import type { EndpointAnswer } from '../../api/types.ts';
+import type { EndpointAnswer } from '../../api/endpoint.ts';
 import { Change, Flag, Name, Percentile } from '../../parts/bits.tsx';
 import { CopyMenu, baseOf } from '../../parts/copy.tsx';
 import { Exports, commonOf } from '../../parts/export.tsx';

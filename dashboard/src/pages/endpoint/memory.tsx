@@ -1,6 +1,6 @@
 /** Memory that calls kept, from those that had the process to themselves. */
 import { useMemo } from 'preact/hooks';
-import type { EndpointAnswer } from '../../api/types.ts';
+import type { EndpointAnswer } from '../../api/endpoint.ts';
 import { Chart } from '../../draw/chart.tsx';
 import { makeMemory } from '../../draw/volume.ts';
 import { Panel } from '../../parts/panel.tsx';

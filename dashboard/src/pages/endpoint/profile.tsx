@@ -1,6 +1,7 @@
 /** Which code takes the time: hot lines with their source beside a flame graph of all samples. */
 import { useMemo, useState } from 'preact/hooks';
-import type { Clock, EndpointAnswer, ProfileAnswer } from '../../api/types.ts';
+import type { EndpointAnswer } from '../../api/endpoint.ts';
+import type { Clock, ProfileAnswer } from '../../api/profile.ts';
 import { useAnswer } from '../../api/use.ts';
 import { Flame } from '../../draw/flame.tsx';
 import { profileTree } from '../../draw/trees.ts';

@@ -1,6 +1,7 @@
 /** The statements an endpoint runs: how often a call, how long, and who asked. */
 import { useState } from 'preact/hooks';
-import type { EndpointAnswer, Statement } from '../../api/types.ts';
+import type { EndpointAnswer } from '../../api/endpoint.ts';
+import type { Statement } from '../../api/types.ts';
 import { Bar } from '../../parts/bits.tsx';
 import { Panel } from '../../parts/panel.tsx';
 import { Sql, placeText } from '../../parts/source.tsx';

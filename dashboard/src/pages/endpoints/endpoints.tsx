@@ -1,6 +1,7 @@
 /** Endpoints: which costs most, and which changed? */
 import { useMemo } from 'preact/hooks';
-import type { EndpointRow, EndpointsAnswer } from '../../api/types.ts';
+import type { EndpointsAnswer } from '../../api/endpoints.ts';
+import type { EndpointRow } from '../../api/types.ts';
 import { ask } from '../../api/client.ts';
 import { useAnswer } from '../../api/use.ts';
 import { API_SORTS, OPTIONAL, PRESETS, endpointColumns } from '../../parts/endpoints.tsx';

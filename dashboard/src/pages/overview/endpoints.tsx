@@ -1,7 +1,8 @@
 /** The ten endpoints that cost most, or the ten that a filter or another order picks out of all. */
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import type { OverviewAnswer } from '../../api/overview.ts';
-import type { EndpointRow, EndpointsAnswer } from '../../api/types.ts';
+import type { EndpointsAnswer } from '../../api/endpoints.ts';
+import type { EndpointRow } from '../../api/types.ts';
 import { useAnswer } from '../../api/use.ts';
 import { API_SORTS, endpointColumns } from '../../parts/endpoints.tsx';
 import { Icon } from '../../parts/icon.tsx';

@@ -1,5 +1,5 @@
 /** Who held the event loop while this one was ready to run, and how many waited while this one held it. */
-import type { BlockedBy, TraceAnswer } from '../../api/types.ts';
+import type { BlockedBy, TraceAnswer } from '../../api/trace.ts';
 import { Panel } from '../../parts/panel.tsx';
 import { placeText } from '../../parts/source.tsx';
 import { type Column, Table } from '../../parts/table.tsx';

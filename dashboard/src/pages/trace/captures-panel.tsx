@@ -1,6 +1,6 @@
 /** What was measured of a transaction on demand: who called whom, line timings in their source, the memory it kept. */
 import { CAPTURE_NAMES, type CapturesAnswer } from '../../api/memory.ts';
-import type { TraceAnswer } from '../../api/types.ts';
+import type { TraceAnswer } from '../../api/trace.ts';
 import { useAnswer } from '../../api/use.ts';
 import { Callgraph } from '../../parts/callgraph.tsx';
 import { Keeps } from '../../parts/keeps.tsx';

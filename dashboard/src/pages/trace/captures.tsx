@@ -1,5 +1,5 @@
 /** What was measured of a transaction on demand: fetched only where something was. */
-import type { TraceAnswer } from '../../api/types.ts';
+import type { TraceAnswer } from '../../api/trace.ts';
 import { later } from '../../parts/later.tsx';
 
 const Shown = later(() => import('./captures-panel.tsx'));

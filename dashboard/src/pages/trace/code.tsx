@@ -1,6 +1,7 @@
 /** Which code a trace spent its time in: its samples as a flame graph. */
 import { useMemo, useState } from 'preact/hooks';
-import type { Clock, TraceAnswer } from '../../api/types.ts';
+import type { Clock } from '../../api/profile.ts';
+import type { TraceAnswer } from '../../api/trace.ts';
 import { Flame } from '../../draw/flame.tsx';
 import { sampleTree } from '../../draw/trees.ts';
 import { Clocks } from '../../parts/clocks.tsx';

@@ -1,6 +1,7 @@
 /** What is marked in the timeline: its figures, its statement, the line that called it and a fix. */
 import type { ComponentChildren } from 'preact';
-import type { Insight, Span, TraceAnswer } from '../../api/types.ts';
+import type { Span, TraceAnswer } from '../../api/trace.ts';
+import type { Insight } from '../../api/types.ts';
 import { Changed, PlaceLink, PythonLine, Source, Sql, blockAt } from '../../parts/source.tsx';
 import * as f from '../../text/format.ts';
 import { FORMULAS } from '../../text/formulas.ts';

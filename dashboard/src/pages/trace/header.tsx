@@ -1,5 +1,5 @@
 /** A trace's first panel: what it was, how slow for its endpoint, where its time went and why. */
-import type { TraceAnswer } from '../../api/types.ts';
+import type { TraceAnswer } from '../../api/trace.ts';
 import { RankHistogram } from '../../draw/histogram.tsx';
 import { Name, Status } from '../../parts/bits.tsx';
 import { CopyMenu, baseOf } from '../../parts/copy.tsx';

@@ -1,6 +1,6 @@
 /** The lanes above the waterfall: what Python was doing, and resident memory with the collector's pauses. */
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import type { TraceAnswer } from '../../api/types.ts';
+import type { TraceAnswer } from '../../api/trace.ts';
 import { colour, hatch, prepare } from '../../draw/palette.ts';
 import { type LaneBox, laneBoxes, placeOf, plumbingDepth } from '../../draw/trees.ts';
 import { theme } from '../../state/prefs.ts';

@@ -1,5 +1,5 @@
 /** Spans as the rows of a waterfall: a tree, its repeats folded, its branches open or closed. */
-import type { Span } from '../../api/types.ts';
+import type { Span } from '../../api/trace.ts';
 
 export interface Row {
   id: string;

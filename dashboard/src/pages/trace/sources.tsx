@@ -1,7 +1,8 @@
 /** The functions a trace spent its time in, in their source with the time of each line, or as the bytecode of it. */
 import { useState } from 'preact/hooks';
 import { useAnswer } from '../../api/use.ts';
-import type { BytecodeAnswer, SourceBlock, TraceAnswer } from '../../api/types.ts';
+import type { BytecodeAnswer, TraceAnswer } from '../../api/trace.ts';
+import type { SourceBlock } from '../../api/types.ts';
 import { Panel } from '../../parts/panel.tsx';
 import { Block, Source } from '../../parts/source.tsx';
 import * as f from '../../text/format.ts';

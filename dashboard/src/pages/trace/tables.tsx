@@ -1,6 +1,7 @@
 /** Below the timeline: lines and functions by time, statements, and what the app said about the transaction. */
 import { useMemo, useState } from 'preact/hooks';
-import type { CallgraphFunction, Statement, TraceAnswer } from '../../api/types.ts';
+import type { CallgraphFunction, TraceAnswer } from '../../api/trace.ts';
+import type { Statement } from '../../api/types.ts';
 import { hotLines } from '../../draw/trees.ts';
 import { Bar } from '../../parts/bits.tsx';
 import { HotLines } from '../../parts/hotlines.tsx';

@@ -1,6 +1,6 @@
 /** The timeline: samples, memory and spans on one axis, and what is marked beside them. */
 import { useMemo, useState } from 'preact/hooks';
-import type { TraceAnswer } from '../../api/types.ts';
+import type { TraceAnswer } from '../../api/trace.ts';
 import { ticks } from '../../draw/scale.ts';
 import { KindLegend } from '../../parts/bits.tsx';
 import { Panel } from '../../parts/panel.tsx';

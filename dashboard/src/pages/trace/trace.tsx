@@ -1,6 +1,6 @@
 /** Trace: why was this one slow? */
 import { useEffect } from 'preact/hooks';
-import type { TraceAnswer } from '../../api/types.ts';
+import type { TraceAnswer } from '../../api/trace.ts';
 import { useAnswer } from '../../api/use.ts';
 import { typing } from '../../frame/keys.ts';
 import { Ran } from '../../parts/blame.tsx';

@@ -1,5 +1,5 @@
 /** Spans as a tree on the time axis: repeats folded into one row with a tick a run, walked with the arrows. */
-import type { TraceAnswer } from '../../api/types.ts';
+import type { TraceAnswer } from '../../api/trace.ts';
 import { ticks } from '../../draw/scale.ts';
 import { Icon } from '../../parts/icon.tsx';
 import { useSlice } from '../../parts/virtual.ts';

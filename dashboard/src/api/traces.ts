@@ -1,0 +1,7 @@
+/** What `traces` answers. */
+import type { Common, TraceRow } from './types.ts';
+
+export interface TracesAnswer extends Common {
+  traces: TraceRow[];
+  cursor: string | null;
+}
