@@ -1,5 +1,17 @@
 /** What `endpoint` answers. */
-import type { Common, EndpointRow, HeatmapData, HistogramData, HotLine, Insight, Kinds, Series, SourceBlock, Statement, TraceRow } from './types.ts';
+import type {
+  Common,
+  EndpointRow,
+  HeatmapData,
+  HistogramData,
+  HotLine,
+  Insight,
+  Kinds,
+  Series,
+  SourceBlock,
+  Statement,
+  TraceRow,
+} from './types.ts';
 
 export interface Band {
   count: number;
