@@ -32,9 +32,11 @@ demo: $(VENV)/.demo
 	@exec $(BIN)/apm-agent demo $(ARGS)
 
 test: $(VENV)/.dev $(VENV)/.tools packages $(VENV)/.drivers
+	@# Where PYTHONDONTWRITEBYTECODE is set, each of a thousand programs would compile it all anew.
+	@$(BIN)/python -m compileall -q -j 2 apm_agent example_apps tests
 ifeq ($(strip $(ARGS)),)
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n 2 --dist loadfile -m "not alone"
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -m alone
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/profiling
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest tests/profiling
 else
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest $(ARGS)
 endif

@@ -18,8 +18,6 @@ __all__ = ["demo_store"]
 _NEVER_SKIPPED = ("browser", "server", "tools")
 
 _HERE = Path(__file__).parent
-#: Folders whose tests measure what the machine gives a program.
-_ALONE = ("profiling",)
 #: What outlives a single test by right, by folder: a dashboard keeps its connections to the store, and servers, pools
 #: and clients of libraries under watch, which many tests share, their threads and sockets.
 _LENT = {
@@ -40,12 +38,6 @@ _LENT = {
 # A background shell has its commands ignore SIGINT, and they hand that on to each program a test starts.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.path.relative_to(_HERE).parts[0] in _ALONE:
-            item.add_marker("alone")
 
 
 @pytest.hookimpl(wrapper=True)
