@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from contextlib import ExitStack
@@ -94,10 +95,28 @@ def start(stack: ExitStack, folder: Path, **variables: str) -> Apps:
 
 @pytest.fixture(scope="session")
 def demo_store(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """What all apps and jobs left after they were called for a while; asked with `range=24h`, at any later time."""
-    store = f"sqlite:///{tmp_path_factory.mktemp('store')}/apm.db"
+    """What all apps and jobs left after they were called for a while; asked with `range=24h`, at any later time.
+
+    One for all processes of a run, made by the first that asks: nobody writes to it any more.
+    """
+    import fcntl
+
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    made = shared / "demo_store"
+    with open(shared / "demo_store.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            made.write_text(_fill(tmp_path_factory.mktemp("store"), tmp_path_factory.mktemp("watched")))
+    return made.read_text()
+
+
+def _fill(folder: Path, watched: Path) -> str:
+    """Start everything, call it, and stop it; gives the store."""
+    store = f"sqlite:///{folder}/apm.db"
     with ExitStack() as stack:
-        apps = start(stack, tmp_path_factory.mktemp("watched"), APM_AGENT_STORE=store)
+        apps = start(stack, watched, APM_AGENT_STORE=store)
         load = [
             subprocess.Popen(
                 [PYTHON, "load.py", name, url, "--rate", str(RATES[name]), "--seconds", str(SECONDS)],

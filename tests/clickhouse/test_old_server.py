@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -32,8 +33,9 @@ def old(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     folder, port = tmp_path_factory.mktemp("old"), free_port()
     _configure(folder, port)
     server = command("clickhouse-server", "clickhouse-server")
-    with running([server, f"--config-file={folder}/config.xml"], port=port, cwd=folder):
+    with running([server, f"--config-file={folder}/config.xml"], port=port, cwd=folder) as program:
         yield port
+        program.stop(signal.SIGKILL)  # it takes ten seconds to leave by itself
 
 
 def _configure(folder: Path, port: int) -> None:
