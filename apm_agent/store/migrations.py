@@ -9,13 +9,14 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from apm_agent.errors import StoreError
+from apm_agent.errors import StoreError, contained
 from apm_agent.store.exclusive import exclusive
 from apm_agent.store.schema import CLOCKED, FAILED, FIRST, PLANNED, VERSION
 
 _SET = "apm_agent"
 #: What sqlite-utils imports where it is installed, only to know its types.
 _HEAVY = ("numpy", "pandas")
+_searching = contained("looking for what sqlite-utils would import")
 #: The table in which sqlite-utils notes what was applied, as its versions 4 make it.
 _NOTES = """
 CREATE TABLE "_sqlite_migrations" ("id" INTEGER PRIMARY KEY, "migration_set" TEXT, "name" TEXT, "applied_at" TEXT);
@@ -121,10 +122,9 @@ def _by_sqlite_utils() -> Callable[[sqlite3.Connection], None]:
 def _heavy() -> bool:
     # With pandas beside it, importing sqlite-utils takes a third of a second and 100 MB, which the application may
     # never have asked for; the file is the same either way (test_r44_a_file_made_plainly_...).
-    try:
+    with _searching:
         return any(name not in sys.modules and importlib.util.find_spec(name) for name in _HEAVY)
-    except Exception:  # whatever an application has put into the way of imports
-        return False
+    return False  # whatever an application has put into the way of imports
 
 
 def _plainly(connection: sqlite3.Connection) -> None:
