@@ -1,12 +1,13 @@
 """aiomysql: statements, procedures, commits, connecting, and waiting for its pool.
 
-Rows of an unbuffered cursor are timed where many are fetched at once, not one by one.
+Rows of an unbuffered cursor are the statement's time, as each is read, whichever way.
 """
 
 from __future__ import annotations
 
 from apm_agent.instruments import dbapi
-from apm_agent.instruments.rows import Timed
+from apm_agent.instruments.fetching import began, one, reading_async
+from apm_agent.instruments.rows import Returning, Timed
 from apm_agent.instruments.support import Support
 
 _SYSTEM = "mysql"
@@ -19,17 +20,12 @@ def _executing(method: str) -> Timed:
     return Timed(target, _statement, kind="db", leaf=True, name="", finish=dbapi.rows_returned)
 
 
-def _fetching(method: str) -> Timed:
-    target = f"aiomysql.cursors:SSCursor.{method}"
-    return Timed(target, dbapi.named(_SYSTEM), kind="db", leaf=True, name="FETCH", finish=dbapi.batch_fetched)
-
-
 PATCHES = (
     _executing("execute"),
     _executing("executemany"),
     Timed("aiomysql.cursors:Cursor.callproc", dbapi.procedure(_SYSTEM), kind="db", leaf=True, name="CALL"),
-    _fetching("fetchmany"),
-    _fetching("fetchall"),
+    Returning("aiomysql.cursors:SSCursor._query", began),
+    Returning("aiomysql.cursors:SSCursor._read_next", reading_async(one)),
     # Each of these is a question to the server, whether or not there is something to finish.
     dbapi.command(f"{_CONNECTION}.begin", _SYSTEM, "BEGIN"),
     dbapi.command(f"{_CONNECTION}.commit", _SYSTEM, "COMMIT"),

@@ -9,16 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import Any
-from weakref import WeakKeyDictionary
 
-from apm_agent.clock import system
 from apm_agent.errors import contained
 from apm_agent.instruments import dbapi
-from apm_agent.instruments.fetching import fetched_of_another, rows_in
+from apm_agent.instruments.fetching import fetched_by, fetched_of_statement, keep, read_async, rows_in
 from apm_agent.instruments.rows import Returning
 from apm_agent.instruments.support import Support
-from apm_agent.model.span import Fetched, Span
-from apm_agent.tracing.current import current
 
 _SYSTEM = "sqlite"
 #: What is handed over, by its name, whose first argument is a statement.
@@ -26,8 +22,6 @@ _STATEMENTS = frozenset(("execute", "executemany", "executescript", "_execute_fe
 _FETCHES = frozenset(("fetchone", "fetchmany", "fetchall"))
 _FINISHING = {"commit": "COMMIT", "rollback": "ROLLBACK"}
 _reading = contained("reading what aiosqlite is to do")
-#: sqlite3's cursor → how its rows are read.
-_cursors: WeakKeyDictionary[Any, Fetched] = WeakKeyDictionary()
 
 
 async def execute(
@@ -55,42 +49,19 @@ async def execute(
             )
         if task == "execute":
             with _reading:
-                _keep(result, span)
+                keep(result, fetched_of_statement())  # result: sqlite3's cursor
         return result
-
-
-def _keep(cursor: Any, span: Span | None) -> None:
-    if span is None:
-        fetched = fetched_of_another()
-    else:
-        fetched = span.fetched = Fetched()
-    if fetched is not None:
-        _cursors[cursor] = fetched
-    else:
-        _cursors.pop(cursor, None)
 
 
 async def _fetch(
     wrapped: Callable[..., Awaitable[Any]], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
-    fetched, here = None, current.get()
-    if here is not None and not (
-        isinstance(here, Span) and here.leaf
-    ):  # or it is within the statement's own time
-        with _reading:
-            fetched = _cursors.get(args[0].__self__)
+    fetched = None
+    with _reading:
+        fetched = fetched_by(args[0].__self__)
     if fetched is None:
         return await wrapped(*args, **kwargs)
-    started = system.monotonic()
-    try:
-        found = await wrapped(*args, **kwargs)
-    except BaseException as error:
-        fetched.error = type(error).__name__
-        raise
-    finally:
-        fetched.ns += system.monotonic() - started
-    fetched.rows += rows_in(found)
-    return found
+    return await read_async(fetched, rows_in, wrapped, *args, **kwargs)
 
 
 PATCHES = (Returning("aiosqlite.core:Connection._execute", execute),)

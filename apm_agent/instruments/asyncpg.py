@@ -6,14 +6,24 @@ and what lies between two queries it does not know.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
+from apm_agent.errors import contained
 from apm_agent.instruments import dbapi
-from apm_agent.instruments.rows import Finish, Timed
+from apm_agent.instruments.fetching import Asked, fetched_of_statement, read_async, within_now
+from apm_agent.instruments.rows import Finish, Returning, Timed
 from apm_agent.instruments.support import Support
-from apm_agent.model.span import Span
+from apm_agent.model.span import Fetched, Span
 
 _SYSTEM = "postgresql"
+_keeping = contained("keeping whose rows a cursor reads")
+
+
+class _Query(str):
+    """A cursor's statement that knows how its rows are read: nothing else fits on asyncpg's cursors."""
+
+    fetched: Fetched
 
 
 def statement(span: Span, connection: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -24,7 +34,7 @@ def statement(span: Span, connection: Any, args: tuple[Any, ...], kwargs: dict[s
 
 
 def held(span: Span, prepared: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    """A prepared statement, or a cursor as it opens."""
+    """A prepared statement."""
     query = prepared._query
     span.statement = query if isinstance(query, str) else None
     span.tags = {"system": _SYSTEM}
@@ -60,11 +70,49 @@ def _copying(method: str) -> Timed:
     return Timed(f"asyncpg:Connection.{method}", table, kind="db", name="COPY", finish=status)
 
 
-def _at_cursor(method: str, describe: Any, name: str) -> Timed:
-    finish = dbapi.rows_fetched if method != "_bind" else None
-    return Timed(
-        f"asyncpg.cursor:BaseCursor.{method}", describe, kind="db", leaf=True, name=name, finish=finish
-    )
+async def bind(
+    wrapped: Callable[..., Awaitable[Any]], cursor: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """``BaseCursor._bind(timeout)``, which opens a cursor and asks for no row."""
+    with dbapi.leaf(_SYSTEM, "", cursor._query):
+        with _keeping:
+            _keep(cursor, Asked)
+        return await wrapped(*args, **kwargs)
+
+
+async def bind_exec(
+    wrapped: Callable[..., Awaitable[Any]], cursor: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """``BaseCursor._bind_exec(number, timeout)``, by which iterating begins: the first rows come with it."""
+    with dbapi.leaf(_SYSTEM, "", cursor._query):
+        rows = await wrapped(*args, **kwargs)
+        with _keeping:
+            fetched = _keep(cursor, Fetched)
+            if fetched is not None:
+                fetched.rows += len(rows)
+        return rows
+
+
+def _keep(cursor: Any, kind: type[Fetched]) -> Fetched | None:
+    fetched = fetched_of_statement(kind)
+    if fetched is not None and isinstance(cursor._query, str):
+        query = cursor._query = _Query(cursor._query)
+        query.fetched = fetched
+    return fetched
+
+
+async def fetch(
+    wrapped: Callable[..., Awaitable[Any]], cursor: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """``BaseCursor._exec(number, timeout)``: the next rows, for iterating many at once."""
+    fetched = within_now(getattr(cursor._query, "fetched", None))
+    if fetched is not None:
+        return await read_async(fetched, len, wrapped, *args, **kwargs)
+    with dbapi.leaf(_SYSTEM, "FETCH") as span:  # of a cursor that was opened before this transaction
+        rows = await wrapped(*args, **kwargs)
+        if span is not None:
+            dbapi.count_rows(span, len(rows))
+        return rows
 
 
 PATCHES = (
@@ -89,10 +137,9 @@ PATCHES = (
         name="",
         finish=prepared_rows,
     ),
-    # One each question to the server; iterating asks for many rows at once.
-    _at_cursor("_bind", held, ""),
-    _at_cursor("_bind_exec", held, ""),
-    _at_cursor("_exec", dbapi.named(_SYSTEM), "FETCH"),
+    Returning("asyncpg.cursor:BaseCursor._bind", bind),
+    Returning("asyncpg.cursor:BaseCursor._bind_exec", bind_exec),
+    Returning("asyncpg.cursor:BaseCursor._exec", fetch),
     dbapi.waiting("asyncpg.pool:Pool._acquire", _SYSTEM),
     # It asks the server to forget what the connection was told.
     dbapi.command("asyncpg.pool:Pool.release", _SYSTEM, "RESET"),
@@ -103,7 +150,7 @@ SUPPORT = Support(
     "Databases",
     "asyncpg",
     "patch of connections, prepared statements, cursors and pools",
-    "statement, rows where asyncpg tells them, `executemany` as one, COPY, each batch of a server-side "
-    "cursor, connecting; waiting for a pool apart",
+    "statement, rows where asyncpg tells them, `executemany` as one, COPY, of cursors the time their rows took to "
+    "fetch and the time to the first, connecting; waiting for a pool apart",
     ("asyncpg",),
 )

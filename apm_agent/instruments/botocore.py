@@ -12,6 +12,7 @@ from apm_agent.errors import contained
 from apm_agent.instruments import http
 from apm_agent.instruments.rows import Returning
 from apm_agent.instruments.support import Support
+from apm_agent.instruments.wrapping import within
 from apm_agent.model.span import Span
 from apm_agent.tracing import tracer as tracing
 
@@ -23,25 +24,28 @@ def call(wrapped: Callable[..., Any], client: Any, args: tuple[Any, ...], kwargs
     span = tracing.open_span("http", "call", True)
     if span is None:
         return wrapped(*args, **kwargs)
+    return within(span, _call, span, wrapped, client, args, kwargs)
+
+
+def _call(
+    span: Span, wrapped: Callable[..., Any], client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    with _describing:
+        operation = args[0] if args else kwargs["operation_name"]
+        meta = client.meta
+        endpoint = meta.endpoint_url
+        http.describe(span, "", endpoint)
+        span.name = f"{operation}{span.name}"
+        span.tag(service=meta.service_model.service_name, region=meta.region_name)
     try:
-        with _describing:
-            operation = args[0] if args else kwargs["operation_name"]
-            meta = client.meta
-            endpoint = meta.endpoint_url
-            http.describe(span, "", endpoint)
-            span.name = f"{operation}{span.name}"
-            span.tag(service=meta.service_model.service_name, region=meta.region_name)
         result = wrapped(*args, **kwargs)
-        with _describing:
-            _answer(span, result)
-        return result
-    except BaseException as error:
-        span.tag(error=type(error).__name__)
+    except Exception as error:
         with _describing:
             _failure(span, getattr(error, "response", None))
         raise
-    finally:
-        tracing.close_span(span)
+    with _describing:
+        _answer(span, result)
+    return result
 
 
 def _answer(span: Span, result: Any) -> None:

@@ -82,11 +82,6 @@ def rows_fetched(span: Span, result: Any, args: tuple[Any, ...]) -> None:
     count_rows(span, len(result) if isinstance(result, list) else int(result is not None))
 
 
-def batch_fetched(span: Span, result: Any, args: tuple[Any, ...]) -> None:
-    """For calls that return many rows, as a list or a tuple."""
-    count_rows(span, len(result))
-
-
 def rows_returned(span: Span, result: Any, args: tuple[Any, ...]) -> None:
     """For calls that return how many rows they changed or found."""
     count_rows(span, result)

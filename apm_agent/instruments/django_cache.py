@@ -12,6 +12,7 @@ from typing import Any
 from apm_agent.errors import contained
 from apm_agent.instruments.rows import Finish, Returning, Row, Timed
 from apm_agent.instruments.support import Support
+from apm_agent.instruments.wrapping import within
 from apm_agent.model.span import Span
 from apm_agent.tracing import tracer as tracing
 
@@ -23,19 +24,19 @@ def get(wrapped: Callable[..., Any], cache: Any, args: tuple[Any, ...], kwargs: 
     span = tracing.open_span("cache", "get", True)
     if span is None:
         return wrapped(*args, **kwargs)
-    try:
-        result = wrapped(*args, **kwargs)
-        with _watching:
-            # A miss gives the caller's own default; a None that was kept cannot be told from one.
-            missed = result is (args[1] if len(args) > 1 else kwargs.get("default"))
-            span.tags = _tags(cache)
-            span.tag(hits=int(not missed), misses=int(missed))
-        return result
-    except BaseException as error:
-        span.tag(error=type(error).__name__)
-        raise
-    finally:
-        tracing.close_span(span)
+    return within(span, _get, span, wrapped, cache, args, kwargs)
+
+
+def _get(
+    span: Span, wrapped: Callable[..., Any], cache: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    result = wrapped(*args, **kwargs)
+    with _watching:
+        # A miss gives the caller's own default; a None that was kept cannot be told from one.
+        missed = result is (args[1] if len(args) > 1 else kwargs.get("default"))
+        span.tags = _tags(cache)
+        span.tag(hits=int(not missed), misses=int(missed))
+    return result
 
 
 def operation(span: Span, cache: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

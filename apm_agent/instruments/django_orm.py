@@ -11,6 +11,7 @@ from typing import Any
 from apm_agent.errors import contained
 from apm_agent.instruments.rows import Returning, Timed
 from apm_agent.instruments.support import Support
+from apm_agent.instruments.wrapping import within
 from apm_agent.model.span import Span
 from apm_agent.tracing import tracer as tracing
 
@@ -26,18 +27,18 @@ def execute(wrapped: Callable[..., Any], cursor: Any, args: tuple[Any, ...], kwa
         sql = args[0] if args else kwargs.get("sql")
         span.statement = sql if isinstance(sql, str) else None
         span.tags = {"system": cursor.db.vendor}
-    try:
-        result = wrapped(*args, **kwargs)
-        with _watching:
-            rows = cursor.cursor.rowcount
-            if rows > 0:
-                span.tag(rows=rows)
-        return result
-    except BaseException as error:
-        span.tag(error=type(error).__name__)
-        raise
-    finally:
-        tracing.close_span(span)
+    return within(span, _execute, span, wrapped, cursor, args, kwargs)
+
+
+def _execute(
+    span: Span, wrapped: Callable[..., Any], cursor: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    result = wrapped(*args, **kwargs)
+    with _watching:
+        rows = cursor.cursor.rowcount
+        if rows > 0:
+            span.tag(rows=rows)
+    return result
 
 
 def connect(span: Span, database: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

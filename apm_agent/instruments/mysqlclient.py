@@ -1,6 +1,6 @@
 """mysqlclient (MySQLdb): statements, procedures, commits and connecting.
 
-Rows of an unbuffered cursor are timed where many are fetched at once, not one by one.
+Rows of an unbuffered cursor are the statement's time, as they are fetched.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ from typing import Any
 
 from apm_agent.errors import contained
 from apm_agent.instruments import dbapi
+from apm_agent.instruments.fetching import began, one, reading
 from apm_agent.instruments.rows import Returning, Timed
 from apm_agent.instruments.support import Support
 
 _SYSTEM = "mysql"
 _CURSOR = "MySQLdb.cursors:BaseCursor"
+_UNBUFFERED = "MySQLdb.cursors:CursorUseResultMixIn"
 _CONNECTION = "MySQLdb.connections:Connection"
 _statement = dbapi.statement(_SYSTEM)
 _looking = contained("looking at a connection's autocommit")
@@ -37,17 +39,14 @@ def _executing(method: str) -> Timed:
     return Timed(f"{_CURSOR}.{method}", _statement, kind="db", leaf=True, name="", finish=dbapi.rows_returned)
 
 
-def _fetching(method: str) -> Timed:
-    target = f"MySQLdb.cursors:CursorUseResultMixIn.{method}"
-    return Timed(target, dbapi.named(_SYSTEM), kind="db", leaf=True, name="FETCH", finish=dbapi.batch_fetched)
-
-
 PATCHES = (
     _executing("execute"),
     _executing("executemany"),
     Timed(f"{_CURSOR}.callproc", dbapi.procedure(_SYSTEM), kind="db", leaf=True, name="CALL"),
-    _fetching("fetchmany"),
-    _fetching("fetchall"),
+    Returning(f"{_UNBUFFERED}._get_result", began),
+    Returning(f"{_UNBUFFERED}.fetchone", reading(one)),  # and by this one iterates
+    Returning(f"{_UNBUFFERED}.fetchmany", reading(len)),
+    Returning(f"{_UNBUFFERED}.fetchall", reading(len)),
     dbapi.command(f"{_CONNECTION}.begin", _SYSTEM, "BEGIN"),
     # Inherited from the class made in C; each is a question to the server.
     dbapi.command(f"{_CONNECTION}.commit", _SYSTEM, "COMMIT"),

@@ -226,7 +226,8 @@ class _Placement:
         if self.replacement is None:
             self.replacement = stand_in(found, row, isinstance(parent, type))
             if not own and isinstance(self.replacement, FunctionType):
-                # It lies here now, not where it is inherited from, and pickle looks for it by this name.
+                # It lies here now, not where it is inherited from, and pickle looks for it by these names.
+                self.replacement.__module__ = parent.__module__
                 self.replacement.__qualname__ = f"{parent.__qualname__}.{name}"
         self._parent, self._name, self._own = parent, name, own
         setattr(parent, name, self.replacement)

@@ -1,12 +1,12 @@
 """psycopg 3, sync and async: statements, COPY, transactions, connecting, and waiting for its pool.
 
-Rows of a server-side cursor are timed where they are fetched; iterating over one is not, a span a row would cost
-more than the row. What a COPY block does itself is part of its span. Statements of a pipeline are sent, not waited for.
+Rows of a server-side cursor are the statement's time, batch by batch as they come from the server, also while one
+iterates. What a COPY block does itself is part of its span. Statements of a pipeline are sent, not waited for.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import (
     AbstractAsyncContextManager,
     AbstractContextManager,
@@ -16,6 +16,7 @@ from contextlib import (
 from typing import Any
 
 from apm_agent.instruments import dbapi
+from apm_agent.instruments.fetching import began, fetched_by, read_stepwise
 from apm_agent.instruments.rows import Returning, Row, Timed
 from apm_agent.instruments.support import Support
 from apm_agent.model.span import Span
@@ -59,6 +60,20 @@ def copy_async(
     return inner if current.get() is None else _copying_async(inner, cursor, args, kwargs)
 
 
+def fetch(
+    wrapped: Callable[..., Any], cursor: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Generator[Any, Any, Any]:
+    """``ServerCursor._fetch_gen(number)``, by which all ways to read its rows go; its pauses are waits."""
+    fetched = fetched_by(cursor)
+    if fetched is not None:
+        return (yield from read_stepwise(fetched, len, wrapped, *args, **kwargs))
+    with dbapi.leaf(_SYSTEM, "FETCH") as span:  # of a cursor that was opened before this transaction
+        rows = yield from wrapped(*args, **kwargs)
+        if span is not None:
+            dbapi.count_rows(span, len(rows))
+        return rows
+
+
 @contextmanager
 def _copying(inner: AbstractContextManager[Any], cursor: Any, args: Any, kwargs: Any) -> Iterator[Any]:
     with _Copy(cursor, args, kwargs), inner as given:
@@ -93,11 +108,6 @@ def _rows_of(cursor: str, transaction: str, connection: str, dunder: str) -> tup
     def executing(target: str) -> Timed:
         return Timed(target, statement, kind="db", leaf=True, name="", finish=dbapi.rows_of_result)
 
-    def fetching(target: str) -> Timed:
-        return Timed(
-            target, dbapi.named(_SYSTEM), kind="db", leaf=True, name="FETCH", finish=dbapi.rows_fetched
-        )
-
     server = cursor.replace("Cursor", "ServerCursor")
     return (
         dbapi.connecting(f"psycopg:{connection}.connect", _SYSTEM),
@@ -106,9 +116,8 @@ def _rows_of(cursor: str, transaction: str, connection: str, dunder: str) -> tup
         Timed(f"psycopg:{cursor}.stream", statement, kind="db", leaf=True, name=""),
         Returning(f"psycopg:{cursor}.copy", copy_async if is_async else copy),
         executing(f"psycopg:{server}.execute"),
-        fetching(f"psycopg:{server}.fetchone"),
-        fetching(f"psycopg:{server}.fetchmany"),
-        fetching(f"psycopg:{server}.fetchall"),
+        Returning(f"psycopg:{server}._declare_gen", began),
+        Returning(f"psycopg:{server}._fetch_gen", fetch),
         Returning(f"psycopg:{connection}.commit", finishing(_SYSTEM, "COMMIT", in_transaction)),
         Returning(f"psycopg:{connection}.rollback", finishing(_SYSTEM, "ROLLBACK", in_transaction)),
         Timed(f"psycopg:{transaction}.__{dunder}enter__", enter, kind="db", leaf=True, name="BEGIN"),
@@ -130,7 +139,7 @@ SUPPORT = Support(
     "Databases",
     "psycopg 3 (sync, async, pools)",
     "patch of cursors, connections, transaction blocks and the pools' `getconn`",
-    "statement, rows, COPY as one span to its block's end, fetches from server-side cursors (not of "
-    "iterating over one), commits that send something, connecting; waiting for a pool apart",
+    "statement, rows, COPY as one span to its block's end, of server-side cursors the time their rows took to fetch "
+    "and the time to the first, commits that send something, connecting; waiting for a pool apart",
     ("psycopg", "psycopg-pool"),
 )

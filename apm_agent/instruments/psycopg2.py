@@ -2,7 +2,8 @@
 
 A connection made by ``psycopg2.connect`` is of a subclass of what it would have been, and so are its cursors, which
 `register_type`, `quote_ident` and all of ``psycopg2.extras`` take for what they are. Rows of a server-side cursor are
-timed where they are fetched; iterating over one is not. A factory that is a function is left alone.
+the statement's time where they are fetched; iterating over one is noted, not timed: it is done in C, and a method of
+ours in its place would cost each row. A factory that is a function is left alone.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ from typing import Any
 
 from apm_agent.errors import contained
 from apm_agent.instruments import dbapi
+from apm_agent.instruments.fetching import Asked, fetched_by, fetched_of_statement, keep, one, read
 from apm_agent.instruments.rows import Returning, Timed
 from apm_agent.instruments.subclassing import Subclasses, like
 from apm_agent.instruments.support import Support
+from apm_agent.instruments.wrapping import within
 from apm_agent.model.span import Span
 from apm_agent.tracing import tracer as tracing
 
@@ -80,8 +83,11 @@ def _cursor(base: Any) -> dict[str, Any] | None:
 def _server_cursor(base: Any) -> dict[str, Any] | None:
     methods = _cursor(base)
     if methods is not None:
-        for name in ("fetchone", "fetchmany", "fetchall"):
-            methods[name] = _fetching(getattr(base, name))
+        methods["execute"] = _declaring(base.execute)
+        methods["fetchone"] = _fetching(base.fetchone, one)
+        methods["fetchmany"] = _fetching(base.fetchmany, len)
+        methods["fetchall"] = _fetching(base.fetchall, len)
+        methods["__iter__"] = _iterating(base.__iter__)
     return methods
 
 
@@ -95,24 +101,33 @@ def _executing(plain: Callable[..., Any]) -> Any:
         span = tracing.open_span("db", "", True)
         if span is None:
             return plain(self, *args, **kwargs)
-        tags: dict[str, Any] = {"system": _SYSTEM}
-        span.tags = tags
-        try:
-            with _preparing:
-                query = args[0] if args else kwargs.get("query", kwargs.get("sql"))
-                span.statement = query if type(query) is str else dbapi.text_of(query)
-            result = plain(self, *args, **kwargs)
-            rows = self.rowcount
-            if rows > 0:
-                tags["rows"] = rows
-            return result
-        except BaseException as error:
-            tags["error"] = type(error).__name__
-            raise
-        finally:
-            tracing.close_span(span)
+        return within(span, _execute, span, plain, self, args, kwargs)
 
     return like(execute, plain)
+
+
+def _execute(
+    span: Span, plain: Callable[..., Any], cursor: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    tags: dict[str, Any] = {"system": _SYSTEM}
+    span.tags = tags
+    with _preparing:
+        query = args[0] if args else kwargs.get("query", kwargs.get("sql"))
+        span.statement = query if type(query) is str else dbapi.text_of(query)
+    result = plain(cursor, *args, **kwargs)
+    rows = cursor.rowcount
+    if rows > 0:
+        tags["rows"] = rows
+    return result
+
+
+def _declaring(plain: Callable[..., Any]) -> Any:
+    def declare(self: Any, *args: Any, **kwargs: Any) -> Any:
+        with _preparing:
+            keep(self, fetched_of_statement(Asked))
+        return plain(self, *args, **kwargs)
+
+    return like(_executing(declare), plain)
 
 
 def _calling(verb: str, plain: Callable[..., Any], position: int = 0) -> Any:
@@ -124,15 +139,28 @@ def _calling(verb: str, plain: Callable[..., Any], position: int = 0) -> Any:
     return like(call, plain)
 
 
-def _fetching(plain: Callable[..., Any]) -> Any:
+def _fetching(plain: Callable[..., Any], count: Callable[[Any], int]) -> Any:
     def fetch(self: Any, *args: Any, **kwargs: Any) -> Any:
-        with dbapi.leaf(_SYSTEM, "FETCH") as span:
+        fetched = fetched_by(self)
+        if fetched is not None:
+            return read(fetched, count, plain, self, *args, **kwargs)
+        with dbapi.leaf(_SYSTEM, "FETCH") as span:  # of a cursor that was opened before this transaction
             found = plain(self, *args, **kwargs)
             if span is not None:
-                dbapi.rows_fetched(span, found, ())
+                dbapi.count_rows(span, count(found))
             return found
 
     return like(fetch, plain)
+
+
+def _iterating(plain: Callable[..., Any]) -> Any:
+    def iterate(self: Any) -> Any:
+        fetched = fetched_by(self)
+        if fetched is not None:
+            fetched.iterated = True
+        return plain(self)
+
+    return like(iterate, plain)
 
 
 def _finishing(name: str, plain: Callable[..., Any]) -> Any:
@@ -163,7 +191,7 @@ SUPPORT = Support(
     "psycopg2",
     "the library's own `connection_factory` and `cursor_factory`; a subclass of yours stays outermost",
     "statement, rows, `executemany`, `execute_values` and `execute_batch` as one, COPY, `callproc`, "
-    "fetches from server-side cursors (not of iterating over one), commits that send something, "
-    "connecting",
+    "of server-side cursors the rows, the time they took to fetch and the time to the first (iterating over one is "
+    "noted, not timed), commits that send something, connecting",
     ("psycopg2-binary",),
 )

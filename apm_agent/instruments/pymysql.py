@@ -1,12 +1,13 @@
 """PyMySQL: statements, procedures, commits and connecting.
 
-Rows of an unbuffered cursor are timed where many are fetched at once, not one by one.
+Rows of an unbuffered cursor are the statement's time, as each is read, whichever way.
 """
 
 from __future__ import annotations
 
 from apm_agent.instruments import dbapi
-from apm_agent.instruments.rows import Timed
+from apm_agent.instruments.fetching import began, one, reading
+from apm_agent.instruments.rows import Returning, Timed
 from apm_agent.instruments.support import Support
 
 _SYSTEM = "mysql"
@@ -18,17 +19,12 @@ def _executing(method: str) -> Timed:
     return Timed(target, _statement, kind="db", leaf=True, name="", finish=dbapi.rows_returned)
 
 
-def _fetching(method: str) -> Timed:
-    target = f"pymysql.cursors:SSCursor.{method}"
-    return Timed(target, dbapi.named(_SYSTEM), kind="db", leaf=True, name="FETCH", finish=dbapi.batch_fetched)
-
-
 PATCHES = (
     _executing("execute"),
     _executing("executemany"),
     Timed("pymysql.cursors:Cursor.callproc", dbapi.procedure(_SYSTEM), kind="db", leaf=True, name="CALL"),
-    _fetching("fetchmany"),
-    _fetching("fetchall"),
+    Returning("pymysql.cursors:SSCursor._query", began),
+    Returning("pymysql.cursors:SSCursor.read_next", reading(one)),
     # Each of these is a question to the server, whether or not there is something to finish.
     dbapi.command("pymysql.connections:Connection.begin", _SYSTEM, "BEGIN"),
     dbapi.command("pymysql.connections:Connection.commit", _SYSTEM, "COMMIT"),
@@ -42,7 +38,7 @@ SUPPORT = Support(
     "Databases",
     "PyMySQL",
     "patch of cursors and connections",
-    "statement, rows, `executemany` as one, procedures, fetching many from an unbuffered cursor, commits "
-    "and switches of autocommit, connecting",
+    "statement, rows, `executemany` as one, procedures, of an unbuffered cursor the time its rows took to read and the "
+    "time to the first, commits and switches of autocommit, connecting",
     ("PyMySQL",),
 )

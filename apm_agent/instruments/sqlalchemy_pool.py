@@ -12,6 +12,7 @@ from typing import Any
 from apm_agent.errors import contained
 from apm_agent.instruments.rows import Returning
 from apm_agent.instruments.support import Support
+from apm_agent.instruments.wrapping import within
 from apm_agent.tracing import tracer as tracing
 
 _looking = contained("looking at SQLAlchemy's pool")
@@ -25,13 +26,7 @@ def get(wrapped: Callable[..., Any], queue: Any, args: tuple[Any, ...], kwargs: 
             span = tracing.open_span("wait", "connection pool", False, 2)
     if span is None:
         return wrapped(*args, **kwargs)
-    try:
-        return wrapped(*args, **kwargs)
-    except BaseException as error:
-        span.tag(error=type(error).__name__)
-        raise
-    finally:
-        tracing.close_span(span)
+    return within(span, wrapped, *args, **kwargs)
 
 
 PATCHES = (

@@ -17,11 +17,12 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from apm_agent.clock import system
 from apm_agent.errors import contained
-from apm_agent.instruments.fetching import fetched_of_another
+from apm_agent.instruments.fetching import fetched_of_statement, one, read
 from apm_agent.instruments.rows import Returning
+from apm_agent.instruments.subclassing import like
 from apm_agent.instruments.support import Support
+from apm_agent.instruments.wrapping import within
 from apm_agent.model.span import Fetched, Span
 from apm_agent.tracing import tracer as tracing
 
@@ -96,13 +97,13 @@ def _connection(base: Any) -> dict[str, Any]:
         return _finishing(name, plain_exit)(self, *error)
 
     return {
-        "cursor": _like(cursor, plain_cursor),
+        "cursor": like(cursor, plain_cursor),
         "execute": _selecting_anew(base) if sys.version_info >= (3, 11) else _executing(base.execute),
         "executemany": _executing(base.executemany),
         "executescript": _executing(base.executescript),
         "commit": _finishing("COMMIT", base.commit),
         "rollback": _finishing("ROLLBACK", base.rollback),
-        "__exit__": _like(leave, plain_exit),
+        "__exit__": like(leave, plain_exit),
     }
 
 
@@ -112,7 +113,7 @@ def _cursor(base: Any) -> dict[str, Any]:
         "execute": _selecting(base.execute),
         "executemany": _executing(base.executemany),
         "executescript": _executing(base.executescript),
-        "fetchone": _fetching(base.fetchone, _one),
+        "fetchone": _fetching(base.fetchone, one),
         "fetchmany": _fetching(base.fetchmany, len),
         "fetchall": _fetching(base.fetchall, len),
         "__iter__": _iterating(base.__iter__),
@@ -124,21 +125,21 @@ def _executing(plain: Callable[..., Any]) -> Any:
         span = tracing.open_span("db", "", True)
         if span is None:
             return plain(self, *args)
-        return _run(span, plain, self, args)
+        return within(span, _run, span, plain, self, args)
 
-    return _like(execute, plain)
+    return like(execute, plain)
 
 
 def _selecting(plain: Callable[..., Any]) -> Any:
     def execute(self: Any, *args: Any) -> Any:
         span = tracing.open_span("db", "", True)
         if span is None:
-            self._apm_agent = fetched_of_another()
+            self._apm_agent = fetched_of_statement()
             return plain(self, *args)
         self._apm_agent = span.fetched = Fetched()
-        return _run(span, plain, self, args)
+        return within(span, _run, span, plain, self, args)
 
-    return _like(execute, plain)
+    return like(execute, plain)
 
 
 def _selecting_anew(base: Any) -> Any:
@@ -150,7 +151,7 @@ def _selecting_anew(base: Any) -> Any:
     def execute(self: Any, *args: Any) -> Any:
         span = tracing.open_span("db", "", True)
         if span is None:
-            fetched = fetched_of_another()
+            fetched = fetched_of_statement()
             if fetched is None:
                 return plain(self, *args)
             cursor = plain_cursor(self, watched)
@@ -163,31 +164,23 @@ def _selecting_anew(base: Any) -> Any:
             cursor._apm_agent = fetched
             return plain_execute(cursor, *args)
 
-        return _run(span, run, self, args)
+        return within(span, _run, span, run, self, args)
 
-    return _like(execute, plain)
+    return like(execute, plain)
 
 
 def _run(span: Span, plain: Callable[..., Any], self: Any, args: tuple[Any, ...]) -> Any:
     tags = span.tags = {"system": "sqlite"}
-    try:
-        if args and isinstance(args[0], str):
-            span.statement = args[0]
-        cursor = plain(self, *args)
-        rows = cursor.rowcount
-        if rows > 0:  # 0 is also said of INSERT … RETURNING before its rows are fetched
-            tags["rows"] = rows
-        return cursor
-    except BaseException as error:
-        tags["error"] = type(error).__name__
-        raise
-    finally:
-        tracing.close_span(span)
+    if args and isinstance(args[0], str):
+        span.statement = args[0]
+    cursor = plain(self, *args)
+    rows = cursor.rowcount
+    if rows > 0:  # 0 is also said of INSERT … RETURNING before its rows are fetched
+        tags["rows"] = rows
+    return cursor
 
 
 def _fetching(plain: Callable[..., Any], count: Callable[[Any], int]) -> Any:
-    monotonic = system.monotonic
-
     def fetch(self: Any, *args: Any, **kwargs: Any) -> Any:
         try:
             fetched = self._apm_agent
@@ -195,18 +188,9 @@ def _fetching(plain: Callable[..., Any], count: Callable[[Any], int]) -> Any:
             fetched = None
         if fetched is None:
             return plain(self, *args, **kwargs)
-        started = monotonic()
-        try:
-            found = plain(self, *args, **kwargs)
-        except BaseException as error:
-            fetched.error = type(error).__name__
-            raise
-        finally:
-            fetched.ns += monotonic() - started
-        fetched.rows += count(found)
-        return found
+        return read(fetched, count, plain, self, *args, **kwargs)
 
-    return _like(fetch, plain)
+    return like(fetch, plain)
 
 
 def _iterating(plain: Callable[..., Any]) -> Any:
@@ -216,11 +200,7 @@ def _iterating(plain: Callable[..., Any]) -> Any:
             fetched.iterated = True
         return plain(self)
 
-    return _like(iterate, plain)
-
-
-def _one(row: Any) -> int:
-    return row is not None
+    return like(iterate, plain)
 
 
 def _finishing(name: str, plain: Callable[..., Any]) -> Any:
@@ -229,21 +209,9 @@ def _finishing(name: str, plain: Callable[..., Any]) -> Any:
         if span is None:
             return plain(self, *args)
         span.tags = {"system": "sqlite"}
-        try:
-            return plain(self, *args)
-        except BaseException as error:
-            span.tags["error"] = type(error).__name__
-            raise
-        finally:
-            tracing.close_span(span)
+        return within(span, plain, self, *args)
 
-    return _like(finish, plain)
-
-
-def _like(function: Any, plain: Any) -> Any:
-    function.__name__, function.__qualname__ = plain.__name__, plain.__qualname__
-    function.__doc__, function.__wrapped__ = plain.__doc__, plain
-    return function
+    return like(finish, plain)
 
 
 PATCHES = (

@@ -132,7 +132,28 @@ def _wrapped(function: Any, row: Returning | Passing, in_class: bool) -> Callabl
             return await call(args, kwargs)
 
         return run_async
-    raise TypeError(f"{row.target} is a generator function; only Timed can stand in for one")
+    if inspect.isgeneratorfunction(function):
+
+        @functools.wraps(function)
+        def run_generator(*args: Any, **kwargs: Any) -> Any:
+            return (yield from call(args, kwargs))
+
+        return run_generator
+    raise TypeError(f"{row.target} is an async generator function; only Timed can stand in for one")
+
+
+def within(span: Span, run: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """``run(*args, **kwargs)``; the open span is told what it raises, and is closed however it ends.
+
+    For instruments that open their span themselves. Of a coroutine function only the call is within.
+    """
+    try:
+        return run(*args, **kwargs)
+    except BaseException as error:
+        span.tag(error=type(error).__name__)
+        raise
+    finally:
+        tracing.close_span(span)
 
 
 def _timing(row: Timed) -> Wrapper:

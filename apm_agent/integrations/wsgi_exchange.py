@@ -46,10 +46,7 @@ class Exchange:
         """Note how the response starts, and hand it on as it came."""
         transaction = self.transaction
         if not transaction.ended:
-            try:
-                transaction.status = int(status[:3])
-            except (KeyError, TypeError, ValueError):
-                transaction.status = None
+            transaction.status = number_of(status)
             self.headers = headers
             name_wsgi(self)
         if exc_info is None:

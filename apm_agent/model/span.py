@@ -23,9 +23,11 @@ class Fetched:
     The cursor and the span hold the same one, so that a cursor kept for long keeps no transaction in memory.
     """
 
-    __slots__ = ("error", "first_ns", "iterated", "ns", "rows")
+    __slots__ = ("began", "error", "first_ns", "iterated", "ns", "rows")
 
-    def __init__(self) -> None:
+    def __init__(self, began: int = 0) -> None:
+        #: When the transaction did, for cursors with which the next one may read on.
+        self.began = began
         #: Time inside the driver that no span of its own has: it is the statement's too.
         self.ns = 0
         self.rows = 0
@@ -34,6 +36,17 @@ class Fetched:
         #: Whether rows were read by iterating, which is not timed.
         self.iterated = False
         self.error: str | None = None
+
+    def took(self, ns: int, rows: int) -> None:
+        """One more fetch is over."""
+        self.ns += ns
+        self.rows += rows
+
+    def failed(self, ns: int, error: BaseException) -> None:
+        """A fetch ended otherwise; what is closed before its end is no error."""
+        self.ns += ns
+        if not isinstance(error, GeneratorExit):
+            self.error = type(error).__name__
 
     def tags(self, call_ns: int) -> dict[str, Any]:
         """What is kept of it; `call_ns` is how long the call took that ran the statement."""

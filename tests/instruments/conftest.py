@@ -16,6 +16,8 @@ from apm_agent.tracing import tracer as tracing
 from apm_agent.tracing.current import current
 from apm_agent.tracing.tracer import Tracer
 
+pytest.register_assert_rewrite("drivers")
+
 Traced = Callable[[], AbstractContextManager[list[Span]]]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import pickle
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -17,7 +16,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from apm_agent.instruments import patching
+import drivers
+from drivers import assert_rows_are_its_time, assert_same_and_back
 from pools import AsyncHolder
 
 pytestmark = pytest.mark.server
@@ -39,9 +39,8 @@ async def connection(address: dict[str, Any]) -> AsyncIterator[Any]:
 
 def seen(spans: list[Any]) -> list[tuple[str, int | None]]:
     """What was run, and the rows."""
-    assert {s.tags["system"] for s in spans} <= {"mysql"}
     assert {s.place[0].co_filename if s.place else "" for s in spans} <= {__file__}
-    return [(s.statement or s.name, s.tags.get("rows")) for s in spans]
+    return drivers.seen(spans, "mysql")
 
 
 async def test_each_way_to_run_a_statement_is_one_span(
@@ -80,7 +79,11 @@ async def test_r17_unbuffered_cursors_stay_so(traced: Any, connection: Any) -> N
             assert await far.fetchone() == {"seq": 1}
             assert len(await far.fetchmany(10)) == 10
             assert len([row async for row in far]) == 989
-    assert seen(spans) == [("select seq from seq_1_to_1000", None), ("FETCH", 10)]
+            await far.execute("select 7 as seq")
+            assert await far.fetchall() == [{"seq": 7}]
+    assert seen(spans) == [("select seq from seq_1_to_1000", 1000), ("select 7 as seq", 1)]
+    assert_rows_are_its_time(spans[0], 1000)
+    assert_rows_are_its_time(spans[1], 1)
 
 
 async def test_waiting_for_the_pool_is_a_wait_of_its_own(traced: Any, address: dict[str, Any]) -> None:
@@ -135,14 +138,4 @@ def test_r12_r43_kinds_are_kept_and_the_very_objects_come_back() -> None:
     owners = (
         aiomysql.cursors.Cursor, aiomysql.cursors.SSCursor, aiomysql.connection.Connection, aiomysql.pool.Pool,
     )  # fmt: skip
-    before = {owner: dict(vars(owner)) for owner in owners}
-    patching.apply()
-    changed = [(o, name, was) for o in owners for name, was in before[o].items() if vars(o)[name] is not was]
-    assert len(changed) == 11
-    for owner, name, was in changed:
-        now = getattr(owner, name)
-        for ask in (inspect.iscoroutinefunction, inspect.isfunction, inspect.signature):
-            assert ask(now) == ask(was), (owner, name, ask)
-        assert pickle.loads(pickle.dumps(now)) is now
-    patching.remove()
-    assert all(vars(owner)[name] is was for owner, name, was in changed)
+    assert_same_and_back(owners, 11, inspect.iscoroutinefunction)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import inspect
 import io
-import pickle
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -17,8 +16,9 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from apm_agent.instruments import patching
+import drivers
 from apm_agent.tracing.current import current
+from drivers import assert_rows_are_its_time, assert_same_and_back, tags_of
 from pools import AsyncHolder
 
 pytestmark = pytest.mark.server
@@ -45,9 +45,8 @@ async def connection(address: dict[str, Any]) -> AsyncIterator[Any]:
 
 def seen(spans: list[Any]) -> list[tuple[str, int | None]]:
     """What was run, and the rows."""
-    assert {s.tags["system"] for s in spans} <= {"postgresql"}
     assert {s.place[0].co_filename if s.place else "" for s in spans} <= {__file__}
-    return [(s.statement or s.name, s.tags.get("rows")) for s in spans]
+    return drivers.seen(spans, "postgresql")
 
 
 async def test_each_way_to_run_a_statement_is_one_span(
@@ -102,10 +101,37 @@ async def test_r17_cursors_stay_on_the_server(traced: Any, connection: Any) -> N
             assert await cursor.forward(2) == 2
             assert len(await cursor.fetch(5)) == 5
             assert (await cursor.fetchrow())[0] == 8
+            prepared = await connection.prepare(
+                "select n, pg_sleep(0.002) from generate_series(1, $1::int) n"
+            )
+            slowly = await prepared.cursor(4)
+            assert len(await slowly.fetch(9)) == 4
+            assert repr(slowly).startswith('<asyncpg.Cursor "select n, ')
     assert seen(spans)[1:-1] == [
-        ("select generate_series(1, 120)", 50), ("FETCH", 50), ("FETCH", 20), ("select generate_series(1, 9)", None),
-        ("FETCH", 5), ("FETCH", 1),
+        ("select generate_series(1, 120)", 120), ("select generate_series(1, 9)", 6), ("PREPARE", None),
+        ("select n, pg_sleep(0.002) from generate_series(1, $1::int) n", 4),
     ]  # fmt: skip
+    iterated = spans[1]
+    assert tags_of(iterated)["first_row_ns"] == iterated.end_ns - iterated.start_ns  # it came with the call
+    assert tags_of(iterated)["fetch_ns"] > 0
+    assert_rows_are_its_time(spans[2], 6)
+    assert_rows_are_its_time(spans[4], 4)
+    assert tags_of(spans[4])["fetch_ns"] >= 4 * 2_000_000
+
+
+async def test_what_a_cursor_reads_is_its_transactions(traced: Any, connection: Any) -> None:
+    async with connection.transaction():
+        cursor = await connection.cursor("select generate_series(1, 9)")
+        with traced() as outside:
+            assert len(await cursor.fetch(2)) == 2
+        with traced() as spans:
+            cursor = await connection.cursor("select 1 / (4 - generate_series(1, 9))")
+            assert len(await cursor.fetch(2)) == 2
+        with traced() as later, pytest.raises(asyncpg.DivisionByZeroError):
+            await cursor.fetch(2)
+    assert seen(outside) == [("FETCH", 2)]
+    assert_rows_are_its_time(spans[0], 2)
+    assert [tags_of(span) for span in later] == [{"system": "postgresql", "error": "DivisionByZeroError"}]
 
 
 async def test_r17_copy_codecs_and_notices(traced: Any, connection: Any) -> None:
@@ -183,16 +209,7 @@ def test_r12_r43_kinds_are_kept_and_the_very_objects_come_back() -> None:
         asyncpg.Connection, asyncpg.prepared_stmt.PreparedStatement, asyncpg.cursor.BaseCursor, asyncpg.pool.Pool,
         asyncpg.connect_utils,
     )  # fmt: skip
-    before = {owner: dict(vars(owner)) for owner in owners}
-    patching.apply()
-    changed = [(o, name, was) for o in owners for name, was in before[o].items() if vars(o)[name] is not was]
-    assert len(changed) == 17
-    assert [state for state in patching.states() if state[0] == "asyncpg"] == [("asyncpg", "patched", "")]
-    for owner, name, was in changed:
-        now = getattr(owner, name)
-        for ask in (inspect.iscoroutinefunction, inspect.isfunction, inspect.signature):
-            assert ask(now) == ask(was), (owner, name, ask)
-        if name != "_PreparedStatement__do_execute":  # whose name never led to it
-            assert pickle.loads(pickle.dumps(now)) is now
-    patching.remove()
-    assert all(vars(owner)[name] is was for owner, name, was in changed)
+    # The private name never led to it.
+    assert_same_and_back(
+        owners, 17, inspect.iscoroutinefunction, unpicklable=["_PreparedStatement__do_execute"]
+    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import pickle
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -16,8 +15,9 @@ from psycopg import sql
 from psycopg.rows import dict_row, namedtuple_row
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from apm_agent.instruments import patching
+import drivers
 from apm_agent.tracing.current import current
+from drivers import assert_rows_are_its_time, assert_same_and_back, tags_of
 
 pytestmark = pytest.mark.server
 TABLE = "create temporary table item (id integer primary key, name text)"
@@ -46,8 +46,7 @@ async def async_connection(conninfo: str) -> AsyncIterator[psycopg.AsyncConnecti
 
 def seen(spans: list[Any]) -> list[tuple[str, int | None]]:
     """What was run, and the rows."""
-    assert {s.tags["system"] for s in spans} <= {"postgresql"}
-    return [(s.statement or s.name, s.tags.get("rows")) for s in spans]
+    return drivers.seen(spans, "postgresql")
 
 
 def files(spans: list[Any]) -> set[str]:
@@ -171,9 +170,10 @@ def test_r17_server_side_cursors_stay_on_the_server(traced: Any, connection: psy
             assert cursor.fetchall() == []
         connection.rollback()
     assert seen(spans) == [
-        ("select generate_series(1, 1000)", None), ("FETCH", 1), ("FETCH", 10), ("FETCH", None),
-        ("ROLLBACK", None),
+        ("select generate_series(1, 1000)", 1000), ("ROLLBACK", None),
     ]  # fmt: skip
+    assert_rows_are_its_time(spans[0], 1000)
+    assert files(spans) == {__file__}
 
 
 async def test_r17_async_server_side_cursors(
@@ -185,7 +185,49 @@ async def test_r17_async_server_side_cursors(
             await cursor.execute("select generate_series(1, 3)")
             assert len(await cursor.fetchmany(2)) == 2
             assert [row async for row in cursor] == [(3,)]
-    assert seen(spans) == [("select generate_series(1, 3)", None), ("FETCH", 2)]
+            slowly = "select n, pg_sleep(0.002) from generate_series(1, 3) n"
+            assert len(await (await cursor.execute(slowly)).fetchall()) == 3
+    assert seen(spans) == [("select generate_series(1, 3)", 3), (slowly, 3)]
+    for span in spans:
+        assert_rows_are_its_time(span, 3)
+    assert tags_of(spans[1])["fetch_ns"] >= 3 * 2_000_000
+
+
+def test_what_a_server_side_cursor_reads_is_its_transactions(
+    traced: Any, connection: psycopg.Connection[Any]
+) -> None:
+    with connection.cursor("far", withhold=True) as cursor:
+        cursor.execute("select generate_series(1, 9)")
+        with traced() as outside:
+            assert cursor.fetchone() == (1,)
+        with traced() as spans:
+            cursor.execute("select generate_series(1, 9)")
+            assert len(cursor.fetchmany(2)) == 2
+        with traced() as later:
+            assert len(cursor.fetchmany(3)) == 3
+            assert cursor.execute("select 1 where false").fetchall() == []
+    failing = "select 1 / (2 - generate_series(1, 2))"
+    with traced() as failed, connection.cursor("fails") as cursor:
+        cursor.execute(failing)
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            cursor.fetchall()
+    connection.rollback()
+    assert seen(outside) == [("FETCH", 1)]
+    assert_rows_are_its_time(spans[0], 2)
+    assert seen(later) == [("FETCH", 3), ("select 1 where false", None)]
+    assert [(span.statement, tags_of(span)["error"]) for span in failed] == [(failing, "DivisionByZero")]
+
+
+def test_sqlalchemy_reads_on_with_its_statement(traced: Any, conninfo: str, postgresql: int) -> None:
+    engine = sa.create_engine(f"postgresql+psycopg://postgres@127.0.0.1:{postgresql}/postgres")
+    with engine.connect():
+        pass
+    with traced() as spans, engine.connect() as connection:
+        rows = connection.execution_options(yield_per=4).execute(sa.text("select generate_series(1, 9)"))
+        assert len(rows.all()) == 9
+    engine.dispose()
+    assert seen(spans)[0] == ("select generate_series(1, 9)", 9)
+    assert_rows_are_its_time(spans[0], 9)
 
 
 def test_r32_composed_values_never_reach_the_span(traced: Any, connection: psycopg.Connection[Any]) -> None:
@@ -259,24 +301,7 @@ def test_r12_r43_kinds_are_kept_and_the_very_objects_come_back() -> None:
         psycopg.AsyncServerCursor, psycopg.Transaction, psycopg.AsyncTransaction, psycopg,
         psycopg_pool.ConnectionPool, psycopg_pool.AsyncConnectionPool,
     )  # fmt: skip
-    before = {owner: dict(vars(owner)) for owner in owners}
-    patching.apply()
-    changed = [
-        (owner, name, was)
-        for owner in owners
-        for name, was in before[owner].items()
-        if vars(owner)[name] is not was
-    ]
-    assert len(changed) == 29
-    assert [state for state in patching.states() if state[0] == "psycopg"] == [("psycopg", "patched", "")]
-    for owner, name, was in changed:
-        now = getattr(owner, name)
-        old = was.__get__(None, owner) if hasattr(was, "__get__") and owner is not psycopg else was
-        for ask in (
-            inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction, inspect.ismethod,
-            inspect.isfunction, inspect.signature,
-        ):  # fmt: skip
-            assert ask(now) == ask(old), (owner, name, ask)
-        assert pickle.loads(pickle.dumps(now)).__name__ == name
-    patching.remove()
-    assert all(vars(owner)[name] is was for owner, name, was in changed)
+    asks = (
+        inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction, inspect.ismethod,
+    )  # fmt: skip
+    assert_same_and_back(owners, 27, *asks)

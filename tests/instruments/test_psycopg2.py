@@ -17,7 +17,9 @@ import pytest
 import sqlalchemy as sa
 from psycopg2 import sql
 
+import drivers
 from apm_agent.instruments import patching
+from drivers import assert_rows_are_its_time, tags_of
 
 pytestmark = pytest.mark.server
 
@@ -38,9 +40,7 @@ def connection(dsn: str) -> Iterator[Any]:
 
 def seen(spans: list[Any]) -> list[tuple[str, int | None]]:
     """What was run, and the rows."""
-    assert {(s.kind, s.tags["system"], s.parent) for s in spans} <= {("db", "postgresql", None)}
-    assert {s.place[0].co_filename if s.place else "" for s in spans} <= {__file__}
-    return [(s.statement or s.name, s.tags.get("rows")) for s in spans]
+    return drivers.seen(spans, "postgresql", __file__)
 
 
 class Account(psycopg2.extensions.connection):
@@ -198,12 +198,46 @@ def test_r17_server_side_cursors_stay_on_the_server(traced: Any, connection: Any
             assert sum(1 for _ in cursor) == 989
             assert cursor.fetchall() == []
         far = connection.cursor("also", psycopg2.extras.DictCursor)
-        far.execute("select 1 as id")
-        assert (far.name, far.fetchall()[0]["id"]) == ("also", 1)
-    assert seen(spans) == [
-        ("select generate_series(1, 1000)", None), ("FETCH", 1), ("FETCH", 10), ("FETCH", None),
-        ("select 1 as id", None), ("FETCH", 1),
+        far.execute("select generate_series(1, 7) as id, pg_sleep(0.002)")
+        assert (far.name, far.fetchone()["id"], len(far.fetchall())) == ("also", 1, 6)
+        connection.rollback()
+    thousand, slowly = spans[:2]
+    assert [name.partition(",")[0] for name, _ in seen(spans)] == [
+        "select generate_series(1", "select generate_series(1", "ROLLBACK",
     ]  # fmt: skip
+    assert tags_of(thousand)["fetch"] == "iterated, in part not timed"
+    assert tags_of(thousand)["first_row_ns"] > thousand.end_ns - thousand.start_ns
+    assert_rows_are_its_time(slowly, 7)
+    assert tags_of(slowly)["fetch_ns"] >= 7 * 2_000_000
+
+
+def test_what_a_server_side_cursor_reads_is_its_transactions(traced: Any, connection: Any) -> None:
+    with connection.cursor("far", withhold=True) as cursor:
+        cursor.execute("select generate_series(1, 9)")
+        connection.commit()
+        with traced() as outside:
+            assert cursor.fetchone() == (1,)
+        with traced() as spans:
+            other = connection.cursor("other", withhold=True)
+            other.execute("select generate_series(1, 9)")
+            assert len(other.fetchmany(2)) == 2
+        with traced() as later:
+            assert len(other.fetchmany(3)) == 3
+            iterated = connection.cursor("third")
+            iterated.execute("select 1 where false")
+            assert list(iterated) == []
+            failing = connection.cursor("fourth")
+            failing.execute("select 1 / (2 - generate_series(1, 2))")
+            with pytest.raises(psycopg2.errors.DivisionByZero):
+                failing.fetchall()
+        connection.rollback()
+    assert seen(outside) == [("FETCH", 1)]
+    assert_rows_are_its_time(spans[0], 2)
+    assert [tags_of(span) for span in later] == [
+        {"system": "postgresql", "rows": 3},
+        {"system": "postgresql", "fetch": "iterated, in part not timed"},
+        {"system": "postgresql", "error": "DivisionByZero", "fetch_ns": later[2].fetched.ns},
+    ]
 
 
 def test_r18_errors_close_spans_and_pass_through(traced: Any, connection: Any) -> None:

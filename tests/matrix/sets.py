@@ -151,7 +151,7 @@ SETS = (
     _one("psycopg2"),
     _one("pymemcache"),
     _one("pymongo"),
-    _one("pymysql"),
+    _one("pymysql", "instruments/test_pymysql.py", "instruments/test_mysql_drivers.py"),
     Set("redis", ("instruments/redis",), ("instruments/test_redis.py", "instruments/test_redis_patched.py")),
     Set("valkey", ("instruments/valkey",), ("instruments/test_redis.py",)),
     _one("django_cache"),
