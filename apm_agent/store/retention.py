@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from apm_agent.clock import Clock
 from apm_agent.store import faults
 from apm_agent.store.exclusive import exclusive
+from apm_agent.store.holds import Hold
+from apm_agent.store.log import Log
 from apm_agent.store.many import delete
-from apm_agent.store.windows import AGES, FADES, delete_before, delete_oldest, oldest_of
-
-#: Cuts the WAL back when it has grown.
-Cut = Callable[[sqlite3.Connection], None]
+from apm_agent.store.windows import AGES, FADES, delete_before, delete_some, oldest_of
 
 _MINUTE, _DAY, _SECOND = 60, 86_400, 10**9
 #: dictionary → where its ids are still needed; blobs need them no longer than single transactions are kept. Days are
@@ -25,15 +24,22 @@ _DICTIONARIES = {
     "frames": "SELECT frame_id FROM statement_rollups WHERE resolution = 86400 "
     "UNION SELECT frame_id FROM insight_rollups WHERE resolution = 86400",
 }
+_OLDEST = (
+    "SELECT x.id, length(d.data) FROM transactions x LEFT JOIN traces d ON d.transaction_id = x.id "
+    "WHERE x.started_at < ? ORDER BY x.started_at LIMIT ?"
+)
 _LEASE = (
     "INSERT INTO leases (name, owner, until) VALUES ('retention', ?, ?) ON CONFLICT (name) DO UPDATE SET "
     "owner = excluded.owner, until = excluded.until WHERE until < ? OR owner = excluded.owner OR until > ?"
 )
 _LEASED = 90 * 10**9
-_MOST_ROWS, _FEWEST_ROWS = 2_000, 50
-_MOST_PAGES, _FEWEST_PAGES = 500, 25
-_PROBED = 100_000  # rows
-_HOLD = 0.01  # seconds: no other writer waits longer for one of our deletes
+#: Of a file that is far too large whoever comes takes the lease from one that has not renewed it for so long.
+_STALE = 10 * 10**9
+_RENEWED_EACH = 4.0
+#: In one hold: rows of any table, each page of a blob counted like a row; and pages given back.
+ROWS, PAGES = (50, 500), (10, 200)
+_PAGE = 4096
+_PROBED, _PROBED_EACH = 100_000, 60.0  # rows, seconds
 _SLICE = 0.25
 _LOOK_EACH = 5.0
 #: Of the limit: from here on making room comes before writing more.
@@ -44,20 +50,20 @@ class Retention:
     """Looks at the size after each write, and prunes each minute or when the file is too large."""
 
     def __init__(
-        self, path: str, owner: str, max_size: int, max_age: float, most_wal: int, *, cut: Cut, clock: Clock
+        self, path: str, owner: str, max_size: int, max_age: float, *, log: Log, clock: Clock
     ) -> None:
         self._path = path
-        self._cut = cut
+        self._log = log
         self._owner = owner
         self._max_age = max_age
         self._clock = clock
         self._ballast = min(faults.BALLAST, max_size // 50)
         #: what is left for tables beside the WAL and the ballast
-        self.limit = max_size - most_wal - self._ballast
-        self._rows = _MOST_ROWS // 4
-        self._pages = _MOST_PAGES // 4
-        self._due = 0.0
-        self._dictionaries_due = 0.0
+        self.limit = max_size - log.most - self._ballast
+        # Rows of one kind cost not what those of another do.
+        self._rows, self._windows, self._entries = (Hold(*ROWS, clock) for _ in range(3))
+        self._pages = Hold(*PAGES, clock)
+        self._due = self._probe_due = self._dictionaries_due = self._leased_at = 0.0
         self._work: Iterator[bool] | None = None
 
     def look(self, connection: sqlite3.Connection) -> None:
@@ -78,23 +84,26 @@ class Retention:
         self._work = None
 
     def step(self, connection: sqlite3.Connection) -> bool:
-        """Work for a quarter of a second; True while there is more."""
+        """Work for a quarter of a second, or a whole one when far too large; True while there is more."""
+        far = self._is_far(connection)
         if self._work is None:
             if self._now() < self._due:
                 return False
-            far = _used(connection) > self.limit * _FAR
-            self._due = self._now() + (1 if far else _MINUTE)
-            if not self._lease(connection):
-                if far:  # let whoever deletes come to it, or it never catches up with so many
-                    time.sleep(_SLICE)
+            self._due = self._now() + (_SLICE if far else _MINUTE)
+            if not self._lease(connection, far):
+                if far:
+                    self._give_way(connection)
                 return False
             self._work = self._all(connection)
-        end = time.monotonic() + (4 * _SLICE if _used(connection) > self.limit * _FAR else _SLICE)
+        elif self._now() > self._leased_at + _RENEWED_EACH and not self._lease(connection, far):
+            self._work = None
+            return False
+        end = time.monotonic() + (4 * _SLICE if far else _SLICE)
         try:
             # A commit that comes upon a long WAL copies it into the file there and then; `cut` does so when it must.
             connection.execute("PRAGMA wal_autocheckpoint = 0").fetchall()
             for _ in self._work:
-                self._cut(connection)  # deleting writes as much to the WAL as inserting did
+                self._log.cut(connection)  # deleting writes as much to the WAL as inserting did
                 if time.monotonic() > end:
                     return True
         except BaseException:
@@ -108,21 +117,35 @@ class Retention:
     def _now(self) -> float:
         return self._clock.monotonic() / _SECOND
 
-    def _lease(self, connection: sqlite3.Connection) -> bool:
+    def _is_far(self, connection: sqlite3.Connection) -> bool:
+        return _used(connection) > self.limit * _FAR
+
+    def _give_way(self, connection: sqlite3.Connection) -> None:
+        """Let whoever deletes come to it, or it never catches up with so many."""
+        end = time.monotonic() + 2 * _SLICE
+        while time.monotonic() < end and self._is_far(connection):
+            time.sleep(0.05)
+
+    def _lease(self, connection: sqlite3.Connection, far: bool) -> bool:
         with exclusive(connection):
             now = self._clock.wall()  # after all who were here before us
             until = now + _LEASED
+            over = until - _STALE if far else now
             # One that ends later than any may was taken before the clock was set back.
-            return connection.execute(_LEASE, (self._owner, until, now, until)).rowcount > 0
+            had = connection.execute(_LEASE, (self._owner, until, over, until)).rowcount > 0
+        self._leased_at = self._now()
+        return had
 
     def _all(self, connection: sqlite3.Connection) -> Iterator[bool]:
         """Everything there is to do; yields after each piece, holding no lock."""
         now = self._clock.wall() // _SECOND
-        _probe(self._path)
-        yield True
+        if self._now() >= self._probe_due:
+            self._probe_due = self._now() + _PROBED_EACH
+            _probe(self._path)
+            yield True
         yield from self._old_transactions(connection, now)
         for (table, resolution), age in AGES.items():
-            yield from delete_before(connection, table, resolution, now - age)
+            yield from delete_before(connection, table, resolution, now - age, self._windows)
         yield from self._too_large(connection)
         if self._now() >= self._dictionaries_due:
             self._dictionaries_due = self._now() + 3600
@@ -161,28 +184,31 @@ class Retention:
                 ages[table, resolution] = fades * past / AGES[table, resolution]
         if not ages:
             return False
-        table, resolution = max(ages, key=ages.__getitem__)
-        if resolution:
-            delete_oldest(connection, table, resolution)
-        else:
-            self._delete_oldest(connection, 2**62)
-        return True
+        kind = max(ages, key=ages.__getitem__)
+        ages.pop(kind)
+        # Down to the age of what would be next; something at least.
+        others = max(ages.values(), default=0.0)
+        table, resolution = kind
+        if not resolution:
+            until = max(first, self._clock.wall() - int(others * self._max_age * _SECOND)) + 1
+            return bool(self._delete_oldest(connection, until))
+        past = others * AGES[kind] / FADES[kind]
+        horizon = max(oldest_of(connection, table, resolution) or 0, int(now - past) - resolution) + 1
+        return delete_some(connection, table, resolution, horizon, self._windows)
 
     def _delete_oldest(self, connection: sqlite3.Connection, horizon: int) -> int:
-        """Delete the oldest transactions before a time, as many as fit into a short hold of the lock."""
-        with exclusive(connection):
-            started = time.monotonic()
-            chosen = connection.execute(
-                "SELECT id FROM transactions WHERE started_at < ? ORDER BY started_at LIMIT ?",
-                (horizon, self._rows),
-            ).fetchall()
-            delete(connection, "traces", "transaction_id", chosen)
-            delete(connection, "transactions", "id", chosen)
-        held = time.monotonic() - started
+        """Delete the oldest transactions before a time, as many as a hold may."""
+        most, weight = self._rows.size, 0
+        chosen: list[tuple[int]] = []
+        for key, size in connection.execute(_OLDEST, (horizon, most)).fetchall():
+            weight += 1 + (size or 0) // _PAGE
+            if chosen and weight > most:
+                break
+            chosen.append((key,))
         if chosen:
-            wanted = int(self._rows * _HOLD / max(held, 1e-4))
-            self._rows = max(_FEWEST_ROWS, min(_MOST_ROWS, wanted, 2 * self._rows))
-            time.sleep(min(held, 0.05))  # let those in who waited
+            with self._rows.hold(connection):
+                delete(connection, "traces", "transaction_id", chosen)
+                delete(connection, "transactions", "id", chosen)
         return len(chosen)
 
     def _unused_entries(self, connection: sqlite3.Connection, now: int) -> Iterator[bool]:
@@ -196,9 +222,10 @@ class Retention:
                 unused = [row for row in found if row[0] not in kept]
             else:
                 unused = connection.execute(f"SELECT id FROM {table} WHERE {where}").fetchall()
-            for at in range(0, len(unused), _MOST_ROWS):
-                with exclusive(connection):
-                    delete(connection, table, f"day < {horizon} AND id", unused[at : at + _MOST_ROWS])
+            while unused:
+                some, unused = unused[: self._entries.size], unused[self._entries.size :]
+                with self._entries.hold(connection):
+                    delete(connection, table, f"day < {horizon} AND id", some)
                 yield True
 
     def _give_back(self, connection: sqlite3.Connection) -> Iterator[bool]:
@@ -206,14 +233,13 @@ class Retention:
             free, pages = _pragma(connection, "freelist_count"), _pragma(connection, "page_count")
             if not free or (free <= pages // 10 and _file(connection) <= self.limit):
                 return
-            # `execute` would free one page a call.
-            started = time.monotonic()
-            connection.executescript(f"PRAGMA incremental_vacuum({min(free, self._pages)})")
-            took = time.monotonic() - started
-            self._pages = max(_FEWEST_PAGES, min(_MOST_PAGES, int(self._pages * _HOLD / max(took, 1e-4))))
+            with self._pages.hold(connection):
+                for _ in range(
+                    min(free, self._pages.size)
+                ):  # `execute` frees one page a call, whatever it is told
+                    connection.execute("PRAGMA incremental_vacuum(1)").fetchall()
             if _pragma(connection, "freelist_count") >= free:  # the file was made without auto_vacuum
                 return
-            time.sleep(min(took, 0.05))
             yield True
 
 
@@ -236,7 +262,8 @@ def _probe(path: str) -> None:
 def _frames_of_stacks(connection: sqlite3.Connection) -> set[int]:
     kept: set[int] = set()
     for (frames,) in connection.execute("SELECT frames FROM stacks").fetchall():
-        kept.update(memoryview(frames).cast("q"))
+        if isinstance(frames, bytes) and len(frames) % 8 == 0:  # bits of a file turn
+            kept.update(memoryview(frames).cast("q"))
     return kept
 
 

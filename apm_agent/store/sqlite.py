@@ -18,10 +18,10 @@ from apm_agent.store.connection import BUSY_SECONDS, connect
 from apm_agent.store.dictionaries import Dictionaries
 from apm_agent.store.exclusive import exclusive
 from apm_agent.store.location import prepare
+from apm_agent.store.log import Log
 from apm_agent.store.outside import Outside
 from apm_agent.store.retention import Retention
 
-_MOST_WAL = 64 * 2**20
 #: Connections that belong to a parent process: neither used nor closed here, because closing would let go of
 #: locks and a WAL that are the parent's.
 _forgotten: list[sqlite3.Connection] = []
@@ -48,11 +48,9 @@ class SQLiteStore:
         self._inode: tuple[int, int] | None = None
         self._outside = Outside(path)
         self._pid = os.getpid()
-        self._most_wal = min(_MOST_WAL, max_size // 8)
+        self._log = Log(path, max_size)
         owner = f"{process.host}:{process.pid}:{process.started_at}"
-        self._retention = Retention(
-            path, owner, max_size, max_age, self._most_wal, cut=self._guard_wal, clock=clock
-        )
+        self._retention = Retention(path, owner, max_size, max_age, log=self._log, clock=clock)
         prepare(
             path
         )  # what is wrong with the place is said here; the file itself is opened by the first write
@@ -116,7 +114,7 @@ class SQLiteStore:
         for last in (False, True):
             try:
                 return work()
-            except sqlite3.Error as error:
+            except (sqlite3.Error, UnicodeDecodeError) as error:
                 self._ids.rollback()
                 self._roll_back()
                 kind = faults.kind_of(error)
@@ -186,29 +184,11 @@ class SQLiteStore:
             raise StoreError(f"{self.path} was deleted while it was written: the batch is written again")
         self._ids.commit()
         self._retention.look(connection)
-        self._guard_wal(connection)
+        self._log.cut(connection)
 
     def _wait_at_most(self, connection: sqlite3.Connection, timeout: float | None) -> None:
         seconds = self._busy if timeout is None else max(0.0, min(timeout, self._busy))
         connection.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
-
-    def _guard_wal(self, connection: sqlite3.Connection) -> None:
-        """Cut the WAL back when it grew: under constant writing SQLite itself never finds the moment."""
-        try:
-            size = os.stat(f"{self.path}-wal").st_size
-        except OSError:
-            return
-        if size > self._most_wal // 2:  # a few large batches may come before it is cut
-            # Among many that write without a pause, the moment between two of them is long to wait for.
-            patience = 200 if size < self._most_wal else 1000
-            connection.execute(f"PRAGMA busy_timeout = {patience}")
-            with contextlib.suppress(sqlite3.OperationalError):  # readers are in it; next time then
-                # The work is done beside the other writers; only what they wrote meanwhile is done without them.
-                _, pages, copied = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-                if copied < pages:  # a reader is in it for long: the others would wait for it with us
-                    connection.execute("PRAGMA busy_timeout = 200")
-                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-            self._wait_at_most(connection, None)
 
 
 def load(path: str) -> None:

@@ -1,16 +1,14 @@
-"""The windows of the rollup tables: how long each is kept, which goes first, how one is deleted in parts."""
+"""The windows of the rollup tables: how long each is kept, which goes first, how they are deleted in parts."""
 
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Iterator
+from typing import Any
 
-from apm_agent.store.exclusive import exclusive
+from apm_agent.store.holds import Hold
 
 _DAY = 86_400
-#: Rows deleted in one hold of the lock.
-_MOST_ROWS = 1_000
 #: (table, resolution) → how many seconds back its windows are kept
 AGES = {
     ("rollups", 60): 8 * _DAY,
@@ -42,24 +40,20 @@ FADES = {
     ("rollups", 60): 0.1,
     ("rollups", 3600): 0.1,
 }
-#: What the rows of one window are told apart by, finely enough to delete few at a time.
+#: What the rows of one resolution are told apart by, in their order.
 _KEYS = {
-    "rollups": "endpoint_id, release_id",
-    "statement_rollups": "endpoint_id, release_id, statement_id",
-    "insight_rollups": "endpoint_id, release_id, kind",
-    "profiles": "endpoint_id, release_id, stack_id",
+    "rollups": ("t", "endpoint_id", "release_id"),
+    "statement_rollups": ("t", "endpoint_id", "release_id", "statement_id", "frame_id"),
+    "insight_rollups": ("t", "endpoint_id", "release_id", "kind", "statement_id", "frame_id"),
+    "profiles": ("t", "endpoint_id", "release_id", "stack_id", "state"),
 }
 
 
 def delete_before(
-    connection: sqlite3.Connection, table: str, resolution: int, horizon: int
+    connection: sqlite3.Connection, table: str, resolution: int, horizon: int, hold: Hold
 ) -> Iterator[bool]:
-    """Delete the windows of a rollup table that began before a time, oldest first."""
-    while True:
-        oldest = oldest_of(connection, table, resolution)
-        if oldest is None or oldest >= horizon:
-            return
-        delete_oldest(connection, table, resolution)
+    """Delete the rows of windows that began before a time, oldest first."""
+    while delete_some(connection, table, resolution, horizon, hold):
         yield True
 
 
@@ -71,28 +65,26 @@ def oldest_of(connection: sqlite3.Connection, table: str, resolution: int) -> in
     return None if found is None else int(found)
 
 
-def delete_oldest(connection: sqlite3.Connection, table: str, resolution: int) -> None:
-    """Delete the oldest window, or some of it where it has many rows."""
+def delete_some(
+    connection: sqlite3.Connection, table: str, resolution: int, horizon: int, hold: Hold
+) -> bool:
+    """Delete the oldest rows of windows that began before a time, as many as a hold may; False when there are none."""
+    oldest = oldest_of(connection, table, resolution)
+    if oldest is None or oldest >= horizon:
+        return False
+    # Chosen before anybody has to wait. Rows that come meanwhile, late, are few.
     keys = _KEYS[table]
-    with exclusive(connection):
-        started = time.monotonic()
-        oldest = oldest_of(connection, table, resolution)
-        window = "resolution = ? AND t = ?"
-        further = connection.execute(
-            f"SELECT {keys} FROM {table} WHERE {window} ORDER BY {keys} LIMIT 1 OFFSET ?",
-            (resolution, oldest, _MOST_ROWS),
-        ).fetchone()
-        if further is None:
-            connection.execute(f"DELETE FROM {table} WHERE {window}", (resolution, oldest))
-        else:
-            # At least the first key goes, even of one that has more rows than this itself.
-            first = connection.execute(
-                f"SELECT {keys} FROM {table} WHERE {window} ORDER BY {keys} LIMIT 1", (resolution, oldest)
-            ).fetchone()
-            compared = "<" if further > first else "<="
-            marks = ", ".join("?" * len(further))
-            connection.execute(
-                f"DELETE FROM {table} WHERE {window} AND ({keys}) {compared} ({marks})",
-                (resolution, oldest, *further),
-            )
-    time.sleep(min(time.monotonic() - started, 0.05))  # let those in who waited
+    where, named = "resolution = ? AND t < ?", ", ".join(keys)
+    further = connection.execute(
+        f"SELECT {named} FROM {table} WHERE {where} ORDER BY {named} LIMIT 1 OFFSET ?",
+        (resolution, horizon, hold.size),
+    ).fetchone()
+    values: tuple[Any, ...] = (resolution, horizon)
+    if further is not None:
+        where, values = (
+            f"resolution = ? AND ({named}) < ({', '.join('?' * len(keys))})",
+            (resolution, *further),
+        )
+    with hold.hold(connection):
+        connection.execute(f"DELETE FROM {table} WHERE {where}", values)
+    return True
