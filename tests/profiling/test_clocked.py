@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-import time
 from collections.abc import Callable
-from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -17,6 +15,7 @@ from apm_agent.profiling import attribution
 from apm_agent.profiling.cpu import Cpu
 from apm_agent.profiling.sampler import Sampler
 from apm_agent.tracing.tracer import Tracer
+from computing import in_python, in_sleep, without_the_gil
 
 pytestmark = pytest.mark.skipif(
     not sys.platform.startswith("linux"), reason="asks the kernel for another thread's time"
@@ -24,23 +23,6 @@ pytestmark = pytest.mark.skipif(
 Made = Callable[[float, float], Sampler]
 Turned = Callable[..., tuple[Tracer, list[Any]]]
 MS = 1_000_000
-
-
-def in_python(seconds: float) -> None:
-    until = time.thread_time() + seconds
-    while time.thread_time() < until:
-        sum(range(500))
-
-
-def without_the_gil(seconds: float) -> None:
-    until = time.thread_time() + seconds
-    block = bytes(4_000_000)
-    while time.thread_time() < until:
-        sha256(block)
-
-
-def in_sleep(seconds: float) -> None:
-    time.sleep(seconds)
 
 
 def spent_in(samples: list[Sample], function: Callable[..., Any]) -> int:
