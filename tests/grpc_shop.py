@@ -10,6 +10,10 @@ from typing import Any
 
 import grpc
 
+from apm_agent.config import Config
+from apm_agent.model.origin import Origin
+from apm_agent.recording.digest import Digest
+
 #: Lets the calls go on that wait for it.
 go_on = Event()
 
@@ -41,6 +45,25 @@ class Shop(grpc.GenericRpcHandler):
     def wait(request: bytes, context: Any) -> bytes:
         assert go_on.wait(60)
         return request
+
+
+#: A trace that an application sends along itself.
+OWN_TRACE = "00-" + "1" * 32 + "-" + "2" * 16 + "-01"
+
+
+def said_of_streams(transaction: Any, port: int) -> list[dict[str, Any]]:
+    """What is kept of each call, which is as long as its messages were waited for; but times and addresses."""
+    found = []
+    for record, span in zip(
+        Digest(Config(), Origin()).digest(transaction).spans, transaction.spans, strict=True
+    ):
+        tags = dict(record.tags or {})
+        assert record.duration_ns == span.end_ns - span.start_ns + span.fetched.ns
+        assert tags.pop("url").startswith(f"grpc://127.0.0.1:{port}/shop.Shop/")
+        if tags["messages"]:
+            assert 0 < tags.pop("first_message_ns") <= record.duration_ns
+        found.append(tags)
+    return found
 
 
 @contextmanager

@@ -8,22 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from apm_agent.clock import system
-from apm_agent.errors import contained
-from apm_agent.instruments.grpc_stream import Streamed, reading
+from apm_agent.instruments.grpc_calls import begin, host_of, reading, streaming, streams
 from apm_agent.instruments.rows import Returning
 from apm_agent.instruments.support import Support
+from apm_agent.instruments.wrapping import within
 from apm_agent.model.span import Span
-from apm_agent.tracing import propagation
 from apm_agent.tracing import tracer as tracing
-
-_describing = contained("describing a span")
-_telling = contained("telling a host its trace")
-_METADATA = 2  # (request, timeout, metadata, …)
-#: What a call gave that streams → how its messages came.
-_streams: WeakKeyDictionary[Any, Streamed] = WeakKeyDictionary()
 
 
 def call(wrapped: Callable[..., Any], method: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -31,56 +23,41 @@ def call(wrapped: Callable[..., Any], method: Any, args: tuple[Any, ...], kwargs
     span = tracing.open_span("http", "grpc", True)
     if span is None:
         return wrapped(*args, **kwargs)
+    return within(span, _call, span, wrapped, method, args, kwargs)
+
+
+def _call(
+    span: Span, wrapped: Callable[..., Any], method: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    args, kwargs = begin(span, _host, method, args, kwargs)
     try:
-        args, kwargs = _begin(span, method, args, kwargs)
         result = wrapped(*args, **kwargs)
-        span.tag(code="OK")
-        return result
-    except BaseException as error:
-        span.tag(error=type(error).__name__)
+    except Exception as error:
         code = code_of(error)
         if code is not None:
             span.tag(code=code)
         raise
-    finally:
-        tracing.close_span(span)
-
-
-def stream(wrapped: Callable[..., Any], method: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """The same of a method whose answers stream: it returns before any has come."""
-    span = tracing.open_span("http", "grpc", True)
-    if span is None:
-        return wrapped(*args, **kwargs)
-    try:
-        args, kwargs = _begin(span, method, args, kwargs)
-        result = wrapped(*args, **kwargs)
-        with _describing:
-            span.fetched = _streams[result] = Streamed()
-        return result
-    except BaseException as error:
-        span.tag(error=type(error).__name__)
-        raise
-    finally:
-        tracing.close_span(span)
+    span.tag(code="OK")
+    return result
 
 
 def following(wrapped: Callable[..., Any], streaming: Any, args: Any, kwargs: Any) -> Any:
     """``next(call)`` of what streams."""
-    streamed = _streams.get(streaming)
+    streamed = streams.get(streaming)
     if streamed is None:
         return wrapped(*args, **kwargs)
     started = system.monotonic()
     try:
         message = wrapped(*args, **kwargs)
     except StopIteration:
-        streamed.came(started, False)
+        streamed.took(system.monotonic() - started, 0)
         streamed.code = "OK"
         raise
     except BaseException as error:
-        streamed.failed(started, error)
+        streamed.failed(system.monotonic() - started, error)
         streamed.code = code_of(error)
         raise
-    streamed.came(started, True)
+    streamed.took(system.monotonic() - started, 1)
     return message
 
 
@@ -93,44 +70,11 @@ def code_of(error: BaseException) -> str | None:
     return None
 
 
-def _begin(
-    span: Span, method: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    with _describing:
-        host = host_of(method._target)
-        describe(span, host, method._method)
-        if propagation.active():
-            with _telling:
-                return _told(host, args, kwargs)
-    return args, kwargs
+def _host(method: Any) -> str:
+    return host_of(method._target)
 
 
-def host_of(target: bytes | str) -> str:
-    """Of ``dns:///host:port``; of a Unix socket its path's last part."""
-    return _text(target).rpartition("/")[2].lower()[:200]
-
-
-def describe(span: Span, host: str, method: bytes | str) -> None:
-    """Name the span by its host, and keep the method; an empty host is one not known."""
-    span.name = f"grpc {host}" if host else "grpc"
-    span.tag(url=f"grpc://{host}{_text(method)}")
-
-
-def _told(host: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    header = propagation.header_for(host.rpartition(":")[0] or host)
-    given = args[_METADATA] if len(args) > _METADATA else kwargs.get("metadata")
-    # An iterator of pairs can be read only once, so what was read goes on.
-    pairs = tuple(given or ())
-    if header is not None and all(key != propagation.HEADER for key, _ in pairs):
-        pairs = (*pairs, (propagation.HEADER, header))
-    if len(args) > _METADATA:
-        return (*args[:_METADATA], pairs, *args[_METADATA + 1 :]), kwargs
-    return args, ({**kwargs, "metadata": pairs} if pairs else kwargs)
-
-
-def _text(value: Any) -> str:
-    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
-
+stream = streaming(_host, leaf=True, watch=lambda result, streamed: None)
 
 PATCHES = (
     *(

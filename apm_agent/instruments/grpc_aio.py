@@ -10,30 +10,22 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from apm_agent.clock import system
-from apm_agent.errors import contained
-from apm_agent.instruments.grpc import describe, host_of
-from apm_agent.instruments.grpc_stream import Streamed, reading
+from apm_agent.instruments.fetching import read_async
+from apm_agent.instruments.grpc_calls import Streamed, begin, describing, host_of, reading, streaming, streams
 from apm_agent.instruments.rows import Returning
 from apm_agent.instruments.support import Support
 from apm_agent.model.span import Span
-from apm_agent.tracing import propagation
 from apm_agent.tracing import tracer as tracing
 from apm_agent.tracing.current import current
 
-_describing = contained("describing a span")
-_telling = contained("telling a host its trace")
-_METADATA = 2  # (requests, timeout, metadata, …)
 #: Channel → host; a channel tells it to nobody once it is open.
 _hosts: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
-#: What a call gave that streams → how its messages came.
-_streams: WeakKeyDictionary[Any, Streamed] = WeakKeyDictionary()
 
 
 def channel(wrapped: Callable[..., Any], opened: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """``Channel(target, …)``."""
     result = wrapped(*args, **kwargs)
-    with _describing:
+    with describing:
         _hosts[opened] = host_of(args[0] if args else kwargs["target"])
     return result
 
@@ -45,7 +37,7 @@ def call(wrapped: Callable[..., Any], method: Any, args: tuple[Any, ...], kwargs
     if span is None:
         return wrapped(*args, **kwargs)
     try:
-        args, kwargs = _begin(span, method, args, kwargs)
+        args, kwargs = begin(span, _host, method, args, kwargs)
         started = wrapped(*args, **kwargs)
         started.add_done_callback(_Ending(span))
         return started
@@ -57,39 +49,27 @@ def call(wrapped: Callable[..., Any], method: Any, args: tuple[Any, ...], kwargs
         current.set(before)  # what follows is not below it
 
 
-def stream(wrapped: Callable[..., Any], method: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """The same of a method whose answers stream."""
-    span = tracing.open_span("http", "grpc")
-    if span is None:
-        return wrapped(*args, **kwargs)
-    try:
-        args, kwargs = _begin(span, method, args, kwargs)
-        started = wrapped(*args, **kwargs)
-        with _describing:
-            streamed = span.fetched = Streamed()
-            _streams[started] = streamed
-            started.add_done_callback(_StreamEnding(streamed))
-        return started
-    except BaseException as error:
-        span.tag(error=type(error).__name__)
-        raise
-    finally:
-        tracing.close_span(span)
+def _host(method: Any) -> str:
+    return _hosts.get(method._references[0], "")
+
+
+def _watch(started: Any, streamed: Streamed) -> None:
+    started.add_done_callback(_StreamEnding(streamed))
+
+
+stream = streaming(_host, leaf=False, watch=_watch)
 
 
 async def read(wrapped: Callable[..., Awaitable[Any]], streaming: Any, args: Any, kwargs: Any) -> Any:
     """Waiting for a stream's next message, by ``read()`` or by iterating."""
-    streamed = _streams.get(streaming)
+    streamed = streams.get(streaming)
     if streamed is None:
         return await wrapped(*args, **kwargs)
-    started = system.monotonic()
-    try:
-        message = await wrapped(*args, **kwargs)
-    except BaseException as error:
-        streamed.failed(started, error)
-        raise
-    streamed.came(started, type(message).__name__ != "_EOF")
-    return message
+    return await read_async(streamed, _one, wrapped, *args, **kwargs)
+
+
+def _one(message: Any) -> int:
+    return type(message).__name__ != "_EOF"
 
 
 class _Ending:
@@ -142,31 +122,6 @@ def _now(asked: Coroutine[Any, Any, Any]) -> Any:
     finally:
         asked.close()
     return None
-
-
-def _begin(
-    span: Span, method: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    with _describing:
-        host = _hosts.get(method._references[0], "")
-        describe(span, host, method._method)
-        if host and propagation.active():
-            with _telling:
-                return _told(host, args, kwargs)
-    return args, kwargs
-
-
-def _told(host: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    header = propagation.header_for(host.rpartition(":")[0] or host)
-    if header is None:
-        return args, kwargs
-    given = args[_METADATA] if len(args) > _METADATA else kwargs.get("metadata")
-    pairs = tuple(given or ())
-    if all(key != propagation.HEADER for key, _ in pairs):
-        pairs = (*pairs, (propagation.HEADER, header))
-    if len(args) > _METADATA:
-        return (*args[:_METADATA], pairs, *args[_METADATA + 1 :]), kwargs
-    return args, {**kwargs, "metadata": pairs}
 
 
 PATCHES = (

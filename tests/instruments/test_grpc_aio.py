@@ -14,24 +14,21 @@ import grpc.aio._channel
 import pytest
 
 from apm_agent.config import Config
-from apm_agent.instruments import patching
 from apm_agent.model.origin import Origin
 from apm_agent.recording.digest import Digest
 from apm_agent.tracing import propagation
 from apm_agent.tracing import tracer as tracing
 from apm_agent.tracing.current import current
 from apm_agent.tracing.propagation import header_of
-from grpc_shop import go_on, shop
+from drivers import assert_same_and_back
+from grpc_shop import OWN_TRACE, go_on, said_of_streams, shop
 
 SECRET = b"hunter2"
-OWNERS = [
-    (grpc.aio._channel.Channel, "__init__"),
-    (grpc.aio._channel.UnaryUnaryMultiCallable, "__call__"),
-    (grpc.aio._channel.StreamUnaryMultiCallable, "__call__"),
-    (grpc.aio._channel.UnaryStreamMultiCallable, "__call__"),
-    (grpc.aio._channel.StreamStreamMultiCallable, "__call__"),
-    (grpc.aio._call._StreamResponseMixin, "_read"),
-]
+OWNERS = (
+    grpc.aio._channel.Channel, grpc.aio._channel.UnaryUnaryMultiCallable, grpc.aio._channel.StreamUnaryMultiCallable,
+    grpc.aio._channel.UnaryStreamMultiCallable, grpc.aio._channel.StreamStreamMultiCallable,
+    grpc.aio._call._StreamResponseMixin,
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +83,7 @@ async def test_calls_side_by_side_are_siblings(channel: grpc.aio.Channel, traced
 async def test_a_stream_is_the_time_its_messages_were_waited_for(
     channel: grpc.aio.Channel, port: int, traced: Any, sink: list[Any]
 ) -> None:
-    with traced() as spans:
+    with traced():
         counting = channel.unary_stream("/shop.Shop/Count")(SECRET)
         assert isinstance(counting, grpc.aio.UnaryStreamCall)
         assert [message async for message in counting] == [b"1", b"2"]
@@ -97,14 +94,7 @@ async def test_a_stream_is_the_time_its_messages_were_waited_for(
         assert [message async for message in channel.unary_stream("/shop.Shop/None")(b"")] == []
         with pytest.raises(grpc.aio.AioRpcError):
             await anext(aiter(channel.unary_stream("/shop.Shop/Breaks")(b"")))
-    records = Digest(Config(), Origin()).digest(sink[-1]).spans
-    said = [(record.tags or {}).copy() for record in records]
-    for record, tags, span in zip(records, said, spans, strict=True):
-        assert record.duration_ns == span.end_ns - span.start_ns + span.fetched.ns
-        assert tags.pop("url").startswith(f"grpc://127.0.0.1:{port}/shop.Shop/")
-        if tags["messages"]:
-            assert 0 < tags.pop("first_message_ns") <= record.duration_ns
-    assert said == [
+    assert said_of_streams(sink[-1], port) == [
         {"messages": 2, "code": "OK"}, {"messages": 3, "code": "OK"}, {"messages": 0, "code": "OK"},
         {"messages": 0, "code": "NOT_FOUND", "error": "AioRpcError"},
     ]  # fmt: skip
@@ -169,14 +159,13 @@ async def test_only_named_hosts_get_the_trace(channel: grpc.aio.Channel, port: i
     assert tracing.tracer is not None
     transaction = tracing.tracer.begin("web", "GET /")
     ask = channel.unary_unary("/shop.Shop/Told")
-    own = "00-" + "1" * 32 + "-" + "2" * 16 + "-01"
     try:
         assert await ask(b"") == b""
         propagation.configure(["127.0.0.1"])
         told = header_of(transaction).encode()
         assert await ask(b"") == await ask(b"", metadata=[("a", "b")]) == told
         assert await ask(b"", metadata=grpc.aio.Metadata(("a", "b"))) == told
-        assert await ask(b"", metadata=(("traceparent", own),)) == own.encode()
+        assert await ask(b"", metadata=(("traceparent", OWN_TRACE),)) == OWN_TRACE.encode()
         async with grpc.aio.insecure_channel(f"localhost:{port}") as stranger:
             assert await stranger.unary_unary("/shop.Shop/Told")(b"", metadata=(("a", "b"),)) == b""
     finally:
@@ -191,19 +180,4 @@ async def test_outside_a_transaction_nothing_is_kept(channel: grpc.aio.Channel, 
 
 
 def test_r12_r43_calls_are_what_they_were() -> None:
-    def facts() -> list[Any]:
-        functions = [getattr(owner, name) for owner, name in OWNERS]
-        return [
-            (str(inspect.signature(f)), f.__qualname__, inspect.iscoroutinefunction(f)) for f in functions
-        ]
-
-    objects, before = [vars(owner)[name] for owner, name in OWNERS], facts()
-    patching.apply()
-    try:
-        assert all(
-            vars(owner)[name] is not found for (owner, name), found in zip(OWNERS, objects, strict=True)
-        )
-        assert facts() == before
-    finally:
-        patching.remove()
-    assert all(vars(owner)[name] is found for (owner, name), found in zip(OWNERS, objects, strict=True))
+    assert_same_and_back(OWNERS, 6, inspect.iscoroutinefunction)
