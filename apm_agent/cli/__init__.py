@@ -25,6 +25,7 @@ COMMANDS = {
     "arm": "apm_agent.cli.arm",
     "export": "apm_agent.cli.export",
     "ship": "apm_agent.cli.ship",
+    "push": "apm_agent.cli.push",
     "dis": "apm_agent.cli.dis",
     "mcp": "apm_agent.cli.mcp",
     "doctor": "apm_agent.cli.doctor",

@@ -9,17 +9,17 @@ from pathlib import Path
 
 import click
 
-from apm_agent.cli import place
+from apm_agent.cli import parquet, place
 from apm_agent.errors import QuestionError
 from apm_agent.exporters import EXPORTERS, Format, write
 from apm_agent.queries import window
 from apm_agent.queries.connection import Connection, connect
-from apm_agent.queries.scope import one_endpoint, scope_of
+from apm_agent.queries.scope import Scope, one_endpoint, scope_of
 from apm_agent.queries.subject import Endpoints, OneTransaction, Subject
 from apm_agent.queries.units import parse_id
 
-#: Not a profile but a page of the dashboard, as one file.
-PAGE = "page"
+#: Not a profile but a page of the dashboard, as one file; the transactions themselves.
+PAGE, PARQUET = "page", "parquet"
 _FILE = Format("apm_agent.web.saved", "text/html", ".html", opens="any browser, without a network")
 
 
@@ -32,9 +32,9 @@ _FILE = Format("apm_agent.web.saved", "text/html", ".html", opens="any browser, 
 @click.option(
     "--format",
     "form",
-    type=click.Choice([*EXPORTERS, PAGE]),
+    type=click.Choice([*EXPORTERS, PAGE, PARQUET]),
     required=True,
-    help="The format; page: a page as a file.",
+    help="The format; page: a page as a file; parquet: the transactions of a window.",
 )
 @click.option(
     "-o", "--output", default="", help="The file; without it a text goes to the terminal, the rest to a name."
@@ -61,6 +61,8 @@ def command(  # noqa: PLR0917  (click gives them by name)
     store: str | None,
 ) -> None:
     """Write a profile in another tool's format: speedscope, pprof, callgrind, …; or a page as one HTML file."""
+    if form == PARQUET and transaction:
+        raise click.UsageError("--transaction: --format parquet is of a window; give --range.")
     if endpoint and transaction:
         raise click.UsageError("--endpoint and --transaction exclude each other: give one of them.")
     if form == PAGE:
@@ -71,6 +73,10 @@ def command(  # noqa: PLR0917  (click gives them by name)
     if compare:
         raise click.UsageError("--compare goes with --format page: the other formats hold one profile.")
     with connect(place.readable(store)) as connection:
+        if form == PARQUET:
+            scope = _scope(connection, endpoint, kind, service, release)
+            parquet.write(connection, span, scope, output)
+            return
         if transaction:
             subject: Subject = OneTransaction(connection, parse_id(transaction))
         else:
@@ -82,15 +88,20 @@ def command(  # noqa: PLR0917  (click gives them by name)
 def _endpoints(  # noqa: PLR0917  (as they stand on the command line)
     connection: Connection, endpoint: str, span: str, kind: str, service: str, release: str
 ) -> Endpoints:
+    scope = _scope(connection, endpoint, kind, service, release)
+    return Endpoints(connection, window.of_range(span), scope.endpoints, scope.releases)
+
+
+def _scope(connection: Connection, endpoint: str, kind: str, service: str, release: str) -> Scope:
     scope = scope_of(connection, service, release)
     if not endpoint:
-        return Endpoints(connection, window.of_range(span), scope.endpoints, scope.releases)
+        return scope
     found = one_endpoint(connection, endpoint, kind, service)
     if found is None:
         raise QuestionError(
             f"there is no endpoint {endpoint[:100]!r} in the store; `apm-agent dashboard` lists them"
         )
-    return Endpoints(connection, window.of_range(span), [found.id], scope.releases)
+    return Scope({found.id: scope.endpoints[found.id]}, scope.releases)
 
 
 def _page(store: str, narrowed: dict[str, str], transaction: str, compare: tuple[str, str] | None) -> bytes:

@@ -32,10 +32,10 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def http(url: str, headers: dict[str, str]) -> Post:
-    """One request of OTLP over HTTP a body."""
+def http(url: str, headers: dict[str, str], content_type: str = "application/x-protobuf") -> Post:
+    """One request of OTLP over HTTP a body, or of whatever else is posted."""
     opener = urllib.request.build_opener(_NoRedirects)
-    sent = {"User-Agent": f"apm-agent/{__version__}", **headers, "Content-Type": "application/x-protobuf"}
+    sent = {"User-Agent": f"apm-agent/{__version__}", **headers, "Content-Type": content_type}
 
     def post(body: bytes) -> tuple[str | None, float | None]:
         request = urllib.request.Request(url, body, sent, method="POST")
@@ -102,7 +102,7 @@ def _listen(answer: bytes) -> None:
 def _refused(url: str, code: str) -> ApmError:
     return ApmError(
         f"the collector at {shown(url)} answered {code}. "
-        "Is --to the address for traces by this protocol, and does it need a --header?"
+        "Is that its address for what is sent, by this protocol, and does it need a --header?"
     )
 
 

@@ -161,13 +161,17 @@ def _target(option: str | None, protocol: str) -> str:
 
 
 def _read_headers(options: Iterable[str]) -> dict[str, str]:
-    given = list(options) or [
-        unquote(each) for each in os.environ.get(_HEADERS, "").split(",") if each.strip()
-    ]
+    return read_pairs(
+        list(options) or [unquote(each) for each in os.environ.get(_HEADERS, "").split(",") if each.strip()]
+    )
+
+
+def read_pairs(given: Iterable[str], what: str = "header") -> dict[str, str]:
+    """NAME=VALUE each; raises `ConfigError` for what is not."""
     made = {}
     for each in given:
         name, mark, value = each.partition("=")
         if not mark or not name.strip():
-            raise ConfigError(f"the header {name[:40]!r} has no value; it must look like NAME=VALUE")
+            raise ConfigError(f"the {what} {name[:40]!r} has no value; it must look like NAME=VALUE")
         made[name.strip()] = value.strip()
     return made

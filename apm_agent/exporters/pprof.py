@@ -13,8 +13,8 @@ _Key = TypeVar("_Key", Frame, tuple[str, str])
 _NOTHING = Frame(NO_FRAMES, "", 0, "lib")
 
 
-def export(profile: Profile) -> bytes:
-    """One value a sample: nanoseconds. The innermost frame comes first there."""
+def export(profile: Profile, began_ns: int = 0, lasted_ns: int = 0) -> bytes:
+    """One value a sample: nanoseconds. The innermost frame comes first there. The time it is of is told if known."""
     # The numbers are those of the fields in profile.proto.
     texts = _Texts()
     functions: dict[tuple[str, str], int] = {}
@@ -42,6 +42,8 @@ def export(profile: Profile) -> bytes:
     )
     value = _whole(1, texts["wall"]) + _whole(2, texts["nanoseconds"])
     head, foot = _block(1, value), _whole(13, texts["sampled by apm-agent"]) + _whole(14, texts["wall"])
+    if began_ns:
+        foot += _whole(9, began_ns) + _whole(10, lasted_ns) + _block(11, value) + _whole(12, 1)
     table = b"".join(_block(6, text.encode("utf-8", "replace")) for text in texts)
     return gzip.compress(head + samples + locations + named + foot + table, mtime=0)
 

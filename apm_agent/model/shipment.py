@@ -51,3 +51,23 @@ class Shipped(NamedTuple):
     cpu_ns: int | None
     context: dict[str, Any]
     spans: list[ShippedSpan]
+
+
+class Sums(NamedTuple):
+    """The figures of its row that are of no use to a collector of traces."""
+
+    first_byte_ns: int | None
+    rss_before: int | None
+    rss_after: int | None
+    overlap: int
+    queries: int
+    db_ns: int
+    http_ns: int
+    template_ns: int
+    cache_ns: int
+    wait_ns: int
+    gc_ns: int
+    #: why its detail was kept; None: it was not
+    kept: str | None
+    #: the chance that detail had
+    share: float
