@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from struct import pack
-from typing import Any
+from typing import Any, NamedTuple
 
 from apm_agent.clickhouse.engine import Engine, quoted
 from apm_agent.clickhouse.tables import (
@@ -16,6 +16,7 @@ from apm_agent.clickhouse.tables import (
     WINDOWED,
 )
 from apm_agent.model.histogram import Histogram
+from apm_agent.queries.picking import Far, Picked
 
 Drawn = dict[str, Any]
 LEVELS = {name: (600, 3600, 86400) if name == "profiles" else (60, 3600, 86400) for name in WINDOWED}
@@ -26,10 +27,21 @@ VIEWS = (
     "CREATE VIEW traces AS SELECT transaction_id, blob_of(transaction_id) AS data FROM traced",
 )
 _OTHER_NAMES = {"releases": {"release": "version"}, "endpoints": {}, "processes": {}}
-_NEWEST, _ADDED = 2_000, 100_000
-_DAY_NS = 86_400 * 10**9
+_NEWEST = 2_000
+#: So many ids are named one by one.
+_AMONG = 5_000
+_HOUR_NS, _DAY_NS = 3600 * 10**9, 86_400 * 10**9
 #: Ids begin with the start, in units of 2^20 ns above 21 random bits.
 _RANDOM_BITS, _UNIT_BITS = 21, 20
+
+
+class Changes(NamedTuple):
+    """What came since a look: dictionaries, windows by table and resolution, hours of transactions; and when."""
+
+    now: int
+    names: set[str]
+    windows: dict[tuple[str, int], list[int]]
+    hours: set[int]
 
 
 def own(statement: str) -> str:
@@ -77,8 +89,7 @@ class Drawing:
         ends = ["service", "host"] if table is PROCESSES else ["service"]
         rows = self._engine.rows(
             f"SELECT id, {', '.join(last)}, {', '.join(f'any({each})' for each in ends)} FROM {name}"
-            f" WHERE id IN (SELECT id FROM {name} WHERE toUInt32(added) >= {since}){self._only}"
-            " GROUP BY id ORDER BY min(number), id"
+            f" WHERE 1{self._only} GROUP BY id HAVING max(added) >= toDateTime({since}) ORDER BY min(number), id"
         )
         names = ["id", *(other.get(each, each) for each in columns), *ends]
         return [dict(zip(names, row, strict=True)) for row in rows]
@@ -87,7 +98,7 @@ class Drawing:
         """Entries of a dictionary that came since."""
         columns = [column.name for column in DICTIONARIES[name].columns]
         rows = self._engine.rows(
-            f"SELECT {', '.join(columns)} FROM {name} FINAL WHERE toUInt32(added) >= {since}"
+            f"SELECT {', '.join(columns)} FROM {name} FINAL WHERE added >= toDateTime({since})"
         )
         found = [dict(zip(columns, row, strict=True)) for row in rows]
         for row in found if name == "stacks" else ():
@@ -103,6 +114,13 @@ class Drawing:
 
     def windows(self, table: str, level: int, start: int, end: int) -> list[Drawn]:
         """Windows that begin from then to then, those of all machines added up."""
+        return self._windows(table, level, f"t >= {max(0, start)} AND t < {min(end, 2**32 - 1)}")
+
+    def windows_at(self, table: str, level: int, times: Collection[int]) -> list[Drawn]:
+        """Windows that begin at these times."""
+        return self._windows(table, level, f"t IN ({', '.join(map(str, times))})")
+
+    def _windows(self, table: str, level: int, when: str) -> list[Drawn]:
         columns = WINDOWED[table].columns
         keys = [column.name for column in columns if not column.merged]
         merged = [column for column in columns if column.merged and column.merged != "histogram"]
@@ -115,8 +133,7 @@ class Drawing:
             sums.append("sumMap(buckets, counts)")
         rows = self._engine.rows(
             f"SELECT {', '.join((*keys, *sums))} FROM {table} FINAL"
-            f" WHERE resolution = {level} AND t >= {max(0, start)} AND t < {min(end, 2**32 - 1)}{self._only}"
-            f" GROUP BY {', '.join(keys)}"
+            f" WHERE resolution = {level} AND {when}{self._only} GROUP BY {', '.join(keys)}"
         )
         names = [*keys, *(each.name for each in merged), *(["histogram"] if table == "rollups" else [])]
         found = [dict(zip(names, row, strict=True)) for row in rows]
@@ -126,12 +143,34 @@ class Drawing:
             row["histogram"] = durations.to_bytes()
         return found
 
-    def changed(self, table: str, since: int) -> list[tuple[int, int]]:
-        """(resolution, start) of windows that came, or came again, since."""
-        rows = self._engine.rows(
-            f"SELECT DISTINCT resolution, t FROM {table} WHERE toUInt32(added) >= {since}{self._only}"
+    def changes(self, since: int) -> Changes:
+        """What came, or came again, since: asked for at once."""
+        came = f"added >= toDateTime({since})"
+        parts = ["SELECT 'now' AS name, toInt64(0) AS level, toInt64(toUInt32(now())) AS at"]
+        parts += [
+            f"SELECT '{name}', toInt64(resolution) AS level, toInt64(t) AS at FROM {name}"
+            f" WHERE {came}{self._only} GROUP BY level, at"
+            for name in WINDOWED
+        ]
+        parts += [
+            f"SELECT '{name}', toInt64(0), toInt64(count()) FROM {name} WHERE {came}"
+            for name in (*_CATALOGUES, *DICTIONARIES)
+        ]
+        parts.append(
+            f"SELECT 'transactions', toInt64(0), intDiv(started_at, {_HOUR_NS}) AS at FROM transactions"
+            f" WHERE {came}{self._only} GROUP BY at"
         )
-        return [(int(row[0]), int(row[1])) for row in rows]
+        made = Changes(0, set(), {}, set())
+        for name, level, at in self._engine.rows(" UNION ALL ".join(parts)):
+            if name == "now":
+                made = made._replace(now=int(at))
+            elif name in WINDOWED:
+                made.windows.setdefault((name, int(level)), []).append(int(at))
+            elif name == "transactions":
+                made.hours.add(int(at))
+            elif at:
+                made.names.add(name)
+        return made
 
     def started(self) -> tuple[int, int]:
         """When the oldest and the newest transaction began."""
@@ -142,10 +181,9 @@ class Drawing:
 
     def hourly(self, first: int, last: int) -> dict[int, int]:
         """How many transactions there are in each hour."""
-        hour = 3600 * 10**9
         rows = self._engine.rows(
-            f"SELECT intDiv(started_at, {hour}) AS hour, count() FROM transactions"
-            f" WHERE started_at >= {first * hour} AND started_at < {last * hour}{self._only} GROUP BY hour"
+            f"SELECT intDiv(started_at, {_HOUR_NS}) AS hour, count() FROM transactions"
+            f" WHERE started_at >= {first * _HOUR_NS} AND started_at < {last * _HOUR_NS}{self._only} GROUP BY hour"
         )
         return {int(row[0]): int(row[1]) for row in rows}
 
@@ -168,10 +206,19 @@ class Drawing:
         )
         return [*newest, *self._transactions(f"started_at <= {low}")]
 
-    def added(self, since: int) -> list[Drawn]:
-        """Those that came since, whenever they began."""
-        order = f"ORDER BY started_at DESC LIMIT {_ADDED}"
-        return self._transactions(f"toUInt32(added) >= {since}", order)
+    def added(self, since: int, hours: Collection[int], most: int) -> list[Drawn]:
+        """Those of these hours that came since, at most so many."""
+        within = f"intDiv(started_at, {_HOUR_NS}) IN ({', '.join(map(str, hours))})"
+        return self._transactions(f"added >= toDateTime({since}) AND {within}", f"LIMIT {most}")
+
+    def picked(self, pick: Picked, far: Far, limit: int) -> list[Drawn]:
+        """The first of an order for which all holds."""
+        way = "DESC" if pick.descending else "ASC"
+        return self._transactions(pick.where(far), f"ORDER BY {pick.column} {way}, id {way} LIMIT {limit}")
+
+    def details(self) -> int:
+        """Of how many transactions it is known what they did."""
+        return int(self._engine.rows(f"SELECT count() FROM traces FINAL WHERE 1{self._only}")[0][0])
 
     def by_ids(self, ids: Collection[int]) -> list[Drawn]:
         """Single ones."""
@@ -213,8 +260,10 @@ class Drawing:
         """Which of them have a blob."""
         if not ids:
             return set()
+        among = f" AND transaction_id IN ({', '.join(map(str, ids))})" if len(ids) <= _AMONG else ""
         rows = self._engine.rows(
-            f"SELECT transaction_id FROM traces WHERE transaction_id >= {min(ids)} AND transaction_id <= {max(ids)}"
+            "SELECT transaction_id FROM traces"
+            f" WHERE transaction_id >= {min(ids)} AND transaction_id <= {max(ids)}{among}"
         )
         return {int(row[0]) for row in rows}
 

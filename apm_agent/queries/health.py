@@ -153,10 +153,17 @@ def _store(connection: Connection, url: str, processes: list[dict[str, Any]]) ->
         "oldest": unix(bounds[0]),
         "newest": unix(bounds[1]),
         "transactions": _count(connection, bounds[0]),
-        "details": (connection.row("SELECT count(*) FROM traces") or (0,))[0],
+        "details": _details(connection),
         "kept": kept(connection, bounds[0], max_age),
         "shipping": _shipping(connection),
     }
+
+
+def _details(connection: Connection) -> int:
+    if connection.mirror is not None and not connection.empty:
+        return connection.mirror.details()
+    found = connection.row("SELECT count(*) FROM traces")
+    return int(found[0]) if found else 0
 
 
 def _shipping(connection: Connection) -> list[dict[str, Any]]:

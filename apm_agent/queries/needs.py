@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from apm_agent.queries.picking import Picked, picked
+
 #: The end of time, in seconds.
 END = 4_102_444_800
 _SECOND = 10**9
@@ -51,7 +53,7 @@ class Ids(NamedTuple):
     blobs: bool = False
 
 
-Need = Windows | Oldest | Transactions | Newest | Ids
+Need = Windows | Oldest | Transactions | Picked | Newest | Ids
 
 _TABLES = r"(rollups|statement_rollups|insight_rollups|profiles)"
 _NAMED = re.compile(rf"\b(?:FROM|JOIN) {_TABLES}\b")
@@ -76,7 +78,9 @@ _BY_ID = re.compile(
 )
 _NEWEST = re.compile(
     r"SELECT max\(started_at\) FROM transactions$|FROM transactions ORDER BY started_at DESC LIMIT \?\d*\)"
+    r"|^SELECT \(SELECT min\(started_at\) FROM transactions\), \(SELECT max\(started_at\) FROM transactions\)$"
 )
+_BEFORE = re.compile(r"FROM transactions WHERE started_at < \?$")
 
 
 def needs(sql: str, parameters: Sequence[Any]) -> list[Need]:
@@ -125,6 +129,10 @@ def _windows(sql: str, parameters: Sequence[Any]) -> Iterator[Need]:
 def _single(sql: str, parameters: Sequence[Any]) -> Iterator[Need]:
     if not _SINGLE.search(sql):
         return
+    pick = picked(sql, parameters)
+    if pick is not None:
+        yield pick
+        return
     ranges: list[Need] = [
         Transactions(int(parameters[first]), int(parameters[first + 1]))
         for first in (_before(sql, match.start()) for match in _STARTED.finditer(sql))
@@ -138,6 +146,8 @@ def _single(sql: str, parameters: Sequence[Any]) -> Iterator[Need]:
         yield Ids(tuple(_ids(parameters)), "data" in sql)
     elif _NEWEST.search(sql):
         yield Newest()
+    elif _BEFORE.search(sql):
+        yield Transactions(0, int(parameters[-1]))
     else:
         yield Transactions(0, END * _SECOND)
 
