@@ -16,10 +16,10 @@ from apm_agent.queries.profile import Profiled, of_window
 from apm_agent.queries.rollups import NOTHING, Totals, measure
 from apm_agent.queries.rows import listed
 from apm_agent.queries.scope import Endpoint, Scope, one_endpoint, release_ids, scope_of, select
+from apm_agent.queries.slowest import slowest
 from apm_agent.queries.source import Sources
 from apm_agent.queries.source_of import of_endpoint
 from apm_agent.queries.sourced import blocks
-from apm_agent.queries.traces import slowest
 from apm_agent.queries.units import hex_id, kb, kinds, mean, millis, ms
 from apm_agent.queries.window import Window
 
@@ -61,7 +61,7 @@ def endpoint(  # noqa: PLR0917
         "statements": _statements(connection, window, found, releases, sums.count),
         "traces": [
             listed(row, {found.id: found})
-            for row in slowest(connection, window, {found.id: found}, releases, _MOST_TRACES)
+            for row in slowest(connection, window, {found.id: found}, releases, _MOST_TRACES).rows
         ],
         "memory": _memory(sums, recent),
         "profile_url": "api/v1/profile?" + urlencode(_query(found, window, release)),

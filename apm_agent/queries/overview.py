@@ -16,7 +16,7 @@ from apm_agent.queries.findings import findings
 from apm_agent.queries.rollups import Measured, Totals, measure
 from apm_agent.queries.rows import listed
 from apm_agent.queries.scope import Scope, scope_of
-from apm_agent.queries.traces import slowest_of_each
+from apm_agent.queries.slowest import slowest_of_each
 from apm_agent.queries.units import hex_id, kb, millis, ms
 from apm_agent.queries.window import Window
 

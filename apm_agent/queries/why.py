@@ -12,7 +12,7 @@ from apm_agent.queries.finding import Finding, rank, weight
 from apm_agent.queries.findings import findings
 from apm_agent.queries.rollups import NOTHING, measure
 from apm_agent.queries.scope import one_endpoint, release_ids
-from apm_agent.queries.traces import slowest
+from apm_agent.queries.slowest import slowest
 from apm_agent.queries.units import hex_id, kinds, mean, millis, ms, unix
 from apm_agent.queries.window import Window
 
@@ -116,7 +116,7 @@ def diagnose(  # noqa: PLR0917
         "insights": [_insight(each, sums.duration_ns) for each in found[:5]],
         "hot_line": _line(*line) if line else None,
         "traces": [
-            _example(row) for row in slowest(connection, window, {endpoint.id: endpoint}, releases, 3)
+            _example(row) for row in slowest(connection, window, {endpoint.id: endpoint}, releases, 3).rows
         ],
     }
 

@@ -1,4 +1,4 @@
-"""The questions `groups`, `filters`, `jobs`, `job`, `errors` and `error`, as their parameters put them."""
+"""The questions `groups`, `filters`, `traces`, `jobs`, `job`, `errors` and `error`, as their parameters put them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from apm_agent.queries import errors as all_errors
 from apm_agent.queries import groups as all_groups
 from apm_agent.queries import job as one_job
 from apm_agent.queries import jobs as all_jobs
+from apm_agent.queries import traces as all_traces
 from apm_agent.queries.connection import Connection
 from apm_agent.queries.counts import counts
 from apm_agent.queries.endpoints import Page
+from apm_agent.queries.filters import Filters
+from apm_agent.queries.scope import check_kind
 from apm_agent.queries.window import Window
 from apm_agent.web import parameters as read
 from apm_agent.web.parameters import Given
@@ -20,6 +23,7 @@ PAGED = ("sort", "q", "limit", "cursor")
 JOB = ("name",)
 ERROR = ("type", "frame")
 GROUPS = ("by", "kind", "q")
+TRACES = ("name", "kind", "min_ms", "max_ms", "status", "failed", "kept", "q", "sort", "limit", "cursor")
 
 Found = tuple[dict[str, Any], Window]
 
@@ -36,6 +40,28 @@ def filters(connection: Connection, given: Given) -> Found:
     window = read.window(given)
     known = all_groups.filters(connection, read.text(given, "service"))
     return {**known, "counts": counts(connection, window, *_narrowed(given))}, window
+
+
+def traces(connection: Connection, given: Given) -> Found:
+    """One page of transactions."""
+    window = read.window(given)
+    kind = read.text(given, "kind")
+    check_kind(kind)
+    service, release = _narrowed(given)
+    narrowed = Filters(
+        name=read.text(given, "name"),
+        kind=kind,
+        service=service,
+        release=release,
+        min_ns=read.milliseconds(given, "min_ms") or 0,
+        max_ns=read.milliseconds(given, "max_ms"),
+        status=read.whole(given, "status") or None,
+        failed=read.yes(given, "failed"),
+        kept=read.yes(given, "kept"),
+        text=read.text(given, "q"),
+    )
+    sort, limit = read.choice(given, "sort"), read.whole(given, "limit")
+    return all_traces.traces(connection, window, narrowed, sort, limit, read.text(given, "cursor")), window
 
 
 def jobs(connection: Connection, given: Given) -> Found:

@@ -25,9 +25,8 @@ from apm_agent.queries import trace as trace_queries
 from apm_agent.queries.bytecode import bytecode
 from apm_agent.queries.connection import Connection
 from apm_agent.queries.endpoints import Page, endpoints
-from apm_agent.queries.scope import check_kind, one_endpoint, scope_of
+from apm_agent.queries.scope import one_endpoint, scope_of
 from apm_agent.queries.subject import Endpoints, OneTransaction, Subject
-from apm_agent.queries.traces import Filters, traces
 from apm_agent.queries.units import hex_id, parse_id
 from apm_agent.queries.window import Window
 from apm_agent.web import acting as acting_answers
@@ -86,26 +85,6 @@ def _endpoint(asked: Asked) -> tuple[Answer, Window | None]:
     if found is None:
         raise NotFoundError(f"there is no endpoint {name[:100]!r} in the store")
     return found, window
-
-
-def _traces(asked: Asked) -> tuple[Answer, Window | None]:
-    given = asked.given
-    window = read.window(given)
-    kind = read.text(given, "kind")
-    check_kind(kind)
-    filters = Filters(
-        name=read.text(given, "name"),
-        kind=kind,
-        min_ns=read.milliseconds(given, "min_ms") or 0,
-        max_ns=read.milliseconds(given, "max_ms"),
-        status=read.whole(given, "status") or None,
-        failed=read.yes(given, "failed"),
-        kept=read.yes(given, "kept"),
-        text=read.text(given, "q"),
-        **_narrowed(given),
-    )
-    sort, limit = read.choice(given, "sort"), read.whole(given, "limit")
-    return traces(asked.connection, window, filters, sort, limit, read.text(given, "cursor")), window
 
 
 def _trace(asked: Asked) -> tuple[Answer, Window | None]:
@@ -265,10 +244,7 @@ ROUTES = {
     "groups": Route(lambda asked: lists.groups(asked.connection, asked.given), lists.GROUPS),
     "filters": Route(lambda asked: lists.filters(asked.connection, asked.given)),
     "endpoint": Route(_endpoint, ("name", "kind")),
-    "traces": Route(
-        _traces,
-        ("name", "kind", "min_ms", "max_ms", "status", "failed", "kept", "q", "sort", "limit", "cursor"),
-    ),
+    "traces": Route(lambda asked: lists.traces(asked.connection, asked.given), lists.TRACES),
     "trace": Route(_trace, ("id",)),
     "bytecode": Route(_bytecode, ("id", "file", "function")),
     "blame": Route(acting_answers.blamed, acting_answers.BLAME),

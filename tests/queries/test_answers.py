@@ -13,11 +13,12 @@ from apm_agent.queries import cells, hot
 from apm_agent.queries.connection import Connection, connect
 from apm_agent.queries.endpoint import endpoint
 from apm_agent.queries.endpoints import POINTS, SORTS, Page, endpoints
+from apm_agent.queries.filters import Filters
 from apm_agent.queries.overview import overview
 from apm_agent.queries.profile import columnar, of_transaction, of_window
 from apm_agent.queries.scope import one_endpoint, scope_of
 from apm_agent.queries.trace import trace
-from apm_agent.queries.traces import Filters, traces
+from apm_agent.queries.traces import traces
 from apm_agent.queries.units import parse_id
 from apm_agent.queries.why import diagnose, markdown
 from apm_agent.queries.window import RANGES, Window, of_range

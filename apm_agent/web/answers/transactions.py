@@ -27,7 +27,10 @@ PROFILE = {
 }  # fmt: skip
 
 ANSWERS: dict[str, Shape] = {
-    "traces": {**COMMON, "traces": [ROW], "cursor": Maybe(TEXT)},
+    "traces": {
+        **COMMON, "traces": [ROW], "cursor": Maybe(TEXT),
+        "searched": Maybe({"looked_at": WHOLE, "of": WHOLE, "since": NUMBER}),
+    },
     "trace": {
         **COMMON,
         "trace": {

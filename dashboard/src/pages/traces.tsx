@@ -71,10 +71,26 @@ export default function Traces() {
           ) : (
             <Empty common={data} noun="transactions" filters={FILTERS} />
           )}
+          {data.searched && <Searched searched={data.searched} from={data.window.from} />}
           <More cursor={data.cursor} />
         </Panel>
       )}
     </Loaded>
+  );
+}
+
+/** Says how far back a search went, and goes on from there. */
+function Searched({ searched, from }: { searched: NonNullable<TracesAnswer['searched']>; from: number }) {
+  const query = useQuery();
+  const further = () => query.set({ range: null, from, to: Math.ceil(searched.since) });
+  return (
+    <p class="hint" role="status">
+      Few transactions pass, so only the newest {f.whole(searched.looked_at)} of {f.whole(searched.of)} in this range were
+      looked through for them, back to {f.moment(searched.since)}.{' '}
+      <button type="button" class="button" onClick={further}>
+        Look further back
+      </button>
+    </p>
   );
 }
 

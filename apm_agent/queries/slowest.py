@@ -1,0 +1,208 @@
+"""The slowest transactions of a window, and the newest: read from as few rows as hold them.
+
+What few transactions have cannot be found so. Then the whole window is gone through where it is small, and the newest
+part of it where it is not: `Found.searched` says which.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from apm_agent.queries.connection import Connection, Row
+from apm_agent.queries.filters import CHOSEN, EVERY, ONE, Filters, statement, values
+from apm_agent.queries.maxima import Cell, descending
+from apm_agent.queries.rollups import totals
+from apm_agent.queries.rows import COLUMNS, TABLES
+from apm_agent.queries.scope import Endpoint
+from apm_agent.queries.window import Window
+
+#: Where few pass a filter: so many cells are looked into, and of a window so many transactions are gone through.
+_MOST_CELLS, MOST_READ = 150, 30_000
+#: As many where there are enough rows, which only slower ones can join.
+_MOST_CELLS_FULL = 1_000
+#: From so many endpoints on the newest are read from all at once instead of from each.
+_MANY = 4
+#: Duration and id: all that is read of those that are only compared.
+_NARROW = ("x.duration_ns, x.id", "transactions x")
+
+After = tuple[int, int] | None
+Releases = tuple[int, ...] | None
+
+
+class Searched(NamedTuple):
+    """The part of a window that was gone through: its newest transactions, from a time (ns) on, of how many."""
+
+    looked_at: int
+    of: int
+    since: int
+
+
+class Found(NamedTuple):
+    """Rows of `rows.COLUMNS`; `searched` is None where the whole window answers."""
+
+    rows: list[Row]
+    searched: Searched | None = None
+
+
+class _Question(NamedTuple):
+    """Which transactions are asked for."""
+
+    window: Window
+    endpoints: Mapping[int, Endpoint]
+    releases: Releases
+    filters: Filters
+    limit: int
+    after: After
+
+
+def slowest(  # noqa: PLR0917
+    connection: Connection,
+    window: Window,
+    endpoints: Mapping[int, Endpoint],
+    releases: Releases,
+    limit: int,
+    filters: Filters = EVERY,
+    after: After = None,
+) -> Found:
+    """The slowest transactions of some endpoints, the slowest first."""
+    if not endpoints:
+        return Found([])
+    asked = _Question(window, endpoints, releases, filters, limit, after)
+    if (
+        connection.mirror is not None
+    ):  # a server is asked once for all: each cell would be a question of its own
+        return Found(_through(connection, asked, "x.duration_ns", window.start_ns))
+    found, whole = _in_cells(connection, asked)
+    if whole:
+        return Found(_by_id(connection, [number for _, number in found]))
+    searched = _newest_part(connection, asked)
+    since = searched.since if searched else window.start_ns
+    rows = {row[0]: row for row in _through(connection, asked, "x.duration_ns", since)}
+    rows |= {row[0]: row for row in _by_id(connection, [number for _, number in found if number not in rows])}
+    return Found(sorted(rows.values(), key=_duration, reverse=True)[:limit], searched)
+
+
+def newest(  # noqa: PLR0917
+    connection: Connection,
+    window: Window,
+    endpoints: Mapping[int, Endpoint],
+    releases: Releases,
+    limit: int,
+    filters: Filters = EVERY,
+    after: After = None,
+) -> Found:
+    """The newest transactions of some endpoints, the newest first."""
+    if not endpoints:
+        return Found([])
+    asked = _Question(window, endpoints, releases, filters, limit, after)
+    seldom = filters.narrow or filters.min_ns > 0
+    searched = _newest_part(connection, asked) if seldom and connection.mirror is None else None
+    rows = _through(connection, asked, "x.started_at", searched.since if searched else window.start_ns)
+    return Found(rows, searched if len(rows) < limit else None)
+
+
+def slowest_of_each(  # noqa: PLR0917
+    connection: Connection,
+    window: Window,
+    endpoints: Mapping[int, Endpoint],
+    releases: Releases,
+    each: int,
+    limit: int,
+) -> list[Row]:
+    """The slowest transactions, at most so many an endpoint so that one does not fill the list."""
+    sql = statement(EVERY, releases, None, "x.duration_ns", ONE, *_NARROW)
+    found: dict[int, list[Row]] = {}
+    least = 0
+    for cell in descending(connection, window, releases, endpoints):
+        if cell.longest_ns < least:
+            break
+        mine = found.get(cell.endpoint, [])
+        # More endpoints than rows cannot stand in it: the first are those with the slowest single transaction.
+        if cell.endpoint not in found and len(found) == limit:
+            continue
+        if len(mine) == each and mine[-1][0] >= cell.longest_ns:
+            continue
+        mine = mine + connection.rows(sql, (*_within(cell, window), *values(EVERY, releases, None), each))
+        found[cell.endpoint] = sorted(mine, reverse=True)[:each]
+        ranked = sorted((row for rows in found.values() for row in rows), reverse=True)
+        least = ranked[limit - 1][0] if len(ranked) >= limit else 0
+    ranked = sorted((row for rows in found.values() for row in rows), reverse=True)
+    return _by_id(connection, [number for _, number in ranked[:limit]])
+
+
+def _in_cells(connection: Connection, asked: _Question) -> tuple[list[Row], bool]:
+    """Durations and ids, the longest first, and whether no others are longer.
+
+    Looks into the cells of the slowest maximum first and stops when no other can hold a slower one. A filter that few
+    pass would lead through all of them, one by one.
+    """
+    window, endpoints, releases, filters, limit, after = asked
+    sql = statement(filters, releases, after, "x.duration_ns", ONE, *_NARROW)
+    found: list[Row] = []
+    least = filters.min_ns
+    for number, cell in enumerate(descending(connection, window, releases, endpoints)):
+        if cell.longest_ns < least:
+            break
+        if filters.narrow and number >= (_MOST_CELLS if len(found) < limit else _MOST_CELLS_FULL):
+            return found, False
+        asking = values(filters._replace(min_ns=least), releases, after)
+        found += connection.rows(sql, (*_within(cell, window), *asking, limit))
+        if len(found) >= limit:
+            found.sort(reverse=True)
+            del found[limit:]
+            least = max(least, found[-1][0])
+    return sorted(found, reverse=True), True
+
+
+def _within(cell: Cell, window: Window) -> tuple[int, int, int]:
+    """Endpoint, from and to of a cell, in ns; edges of the window cut it."""
+    low, high = cell.t * 10**9, (cell.t + cell.resolution) * 10**9
+    return cell.endpoint, max(low, window.start_ns), min(high, window.end_ns)
+
+
+def _through(connection: Connection, asked: _Question, order: str, since: int) -> list[Row]:
+    """What passes of all transactions from a time on, in that order."""
+    window, endpoints, releases, filters, limit, after = asked
+    rest = (since, window.end_ns, *values(filters, releases, after), limit)
+    # The failed have an index of their own, which is not by endpoint; a server is asked once.
+    if len(endpoints) > _MANY or filters.failed or connection.mirror is not None:
+        sql = statement(filters, releases, after, order, CHOSEN)
+        return connection.rows(sql, (json.dumps(sorted(endpoints)), *rest))
+    sql = statement(filters, releases, after, order, ONE)
+    found = [row for endpoint in endpoints for row in connection.rows(sql, (endpoint, *rest))]
+    at = 3 if order == "x.duration_ns" else 2
+    return sorted(found, key=lambda row: (row[at], row[0]), reverse=True)[:limit]
+
+
+def _newest_part(connection: Connection, asked: _Question) -> Searched | None:
+    """The newest transactions that may be gone through; None where those are all."""
+    window, endpoints, _, filters, *_ = asked
+    only = next(iter(endpoints)) if len(endpoints) == 1 and not filters.failed else None
+    whose = "x.failed = 1 AND" if filters.failed else "" if only is None else ONE
+    first = connection.row(
+        f"SELECT x.started_at FROM transactions x WHERE {whose} x.started_at >= ? AND x.started_at < ?"
+        " ORDER BY x.started_at DESC LIMIT 1 OFFSET ?",
+        (*(() if only is None else (only,)), window.start_ns, window.end_ns, MOST_READ - 1),
+    )
+    if first is None:
+        return None
+    sums = totals(connection, window.pieces(), None, only).values()
+    of = sum(each.errors if filters.failed else each.count for each in sums)
+    return Searched(MOST_READ, of, first[0]) if of > MOST_READ else None
+
+
+def _by_id(connection: Connection, numbers: Sequence[int]) -> list[Row]:
+    """The slowest first."""
+    if not numbers:
+        return []
+    rows = connection.rows(
+        f"SELECT {COLUMNS} FROM {TABLES} WHERE x.id IN (SELECT value FROM json_each(?))",
+        (json.dumps(list(numbers)),),
+    )
+    return sorted(rows, key=_duration, reverse=True)
+
+
+def _duration(row: Row) -> tuple[int, int]:
+    return row[3], row[0]
