@@ -20,6 +20,8 @@ _MOST_SAMPLES = 2000
 _MOST_STACKS = 5000
 #: Where threads compete for the GIL: as long as one may keep it that is asked for it.
 _CONTESTED_NS = 5_000_000
+#: Where tasks take turns: a look later than this finds another of them, or another place, as often as not.
+_ANOTHER_NS = 1_000_000
 #: Each asking gives the GIL up, and among many threads to get it back can take 100 ms.
 _MOST_ASKED = 2
 
@@ -121,9 +123,11 @@ class Look:
         ran = UNCERTAIN if crowded else RUNNING
         # One of those that wait had the GIL until now; nothing tells which.
         wait = UNCERTAIN if waited and late_ns > _CONTESTED_NS and len(work) > 1 else ran
+        another = late_ns > _ANOTHER_NS
         clocked = self._clocked
         for transaction, ident, weight in work:
             key, cpu = stacks[ident], spent.get(ident, 0)
+            runs = UNCERTAIN if another and attribution.is_shared(ident) else ran
             owed = self._owed.get(ident)
             if owed is None:
                 owed = self._owed[ident] = Owed()
@@ -144,7 +148,7 @@ class Look:
                 if sites.computes(key, waited):
                     owed.seen(weight)
                     self._elsewhere.computes(transaction, ident, key, sites.holds(key))
-                self._book(transaction, key, ran, now, weight, cpu=clocked.computes(ident, weight))
+                self._book(transaction, key, runs, now, weight, cpu=clocked.computes(ident, weight))
         self._ask(unsure[:_MOST_ASKED], began)
         with held():
             self.waiting.book(now, gap, planned_ns, torn)
