@@ -17,6 +17,7 @@ _FOLDERS = (
     os.path.join(sys.base_exec_prefix, sys.platlibdir, f"python{sys.version_info[0]}.{sys.version_info[1]}"),
 )
 _STD = tuple({os.path.join(path, "") for folder in _FOLDERS for path in (folder, os.path.realpath(folder))})
+_CYTHON = (".pyx", ".pxi", ".pxd")
 #: The commands of installed packages (gunicorn, flask): a few generated lines below every frame of theirs.
 _SCRIPTS = tuple(
     {os.path.join(path, "") for path in (os.path.dirname(sys.executable), os.path.join(sys.prefix, "bin"))}
@@ -57,6 +58,9 @@ class Origin:
         if path.startswith(
             "<"
         ):  # exec'd or generated: namedtuple, dataclass, templates compiled from strings
+            return LIB
+        # Cython names its sources as seen from where a package was built (``asyncpg/protocol/protocol.pyx``).
+        if path.endswith(_CYTHON) and not os.path.exists(path):
             return LIB
         if self.root and not os.path.abspath(path).startswith(self.root):
             return LIB

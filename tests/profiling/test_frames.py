@@ -7,7 +7,9 @@ import traceback
 from pathlib import Path
 from types import CodeType, FrameType
 
-from apm_agent.model.origin import APP, STD, Origin
+import pytest
+
+from apm_agent.model.origin import APP, LIB, STD, Origin
 from apm_agent.model.transaction import Transaction
 from apm_agent.profiling import frames
 from apm_agent.profiling.keys import key_of
@@ -103,3 +105,14 @@ def test_the_standard_library_is_told_apart() -> None:
     code = traceback.walk_stack.__code__
     frame = frames.frame_of((code, 0), Origin(ROOT))
     assert (frame.category, frame.file) == (STD, "traceback.py")
+
+
+def test_a_source_of_cython_is_a_packages_unless_it_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "prices.pyx").write_text("")
+    for origin in (Origin(), Origin(str(tmp_path))):
+        assert origin.of("asyncpg/protocol/protocol.pyx") == LIB
+        assert origin.of("src/python/grpcio/grpc/_cython/_cygrpc/aio/server.pyx.pxi") == LIB
+        assert origin.of("prices.pyx") == origin.of("prices.py") == APP
