@@ -14,7 +14,9 @@ each bucket from there on).
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_right
 from collections.abc import Iterable
+from itertools import accumulate
 from math import ceil, log2
 from sys import byteorder
 
@@ -31,7 +33,7 @@ _HIGHEST_COUNT = 2**32 - 1
 _HIGHEST_BUCKET = 63 * _PER_OCTAVE - 1
 _TYPES = {1: "B", 2: "H", 4: "I"}
 #: What reading bytes that are no histogram's ends in.
-_DAMAGED = (IndexError, KeyError, OverflowError, ValueError)
+_DAMAGED = (IndexError, KeyError, OverflowError, TypeError, ValueError)
 
 
 def bucket_of(ns: int) -> int:
@@ -73,8 +75,12 @@ class Histogram:
 
     def fill(self, counts: dict[int, int]) -> None:
         """Add counts by bucket number."""
+        buckets = self._buckets
+        if not buckets:
+            self._buckets = dict(counts)
+            return
         for bucket, count in counts.items():
-            self._buckets[bucket] = self._buckets.get(bucket, 0) + count
+            buckets[bucket] = buckets.get(bucket, 0) + count
 
     def merge(self, other: Histogram) -> None:
         """Add all that another one counted."""
@@ -125,9 +131,10 @@ class Histogram:
     def counts(self) -> dict[int, int]:
         """Count by bucket number, ascending; only buckets in use."""
         if self._lanes:
-            lanes = self._lanes
+            first = ((self._lanes & -self._lanes).bit_length() - 1) // 64
+            lanes = self._lanes >> 64 * first
             size = (lanes.bit_length() + 63) // 64
-            for bucket, count in enumerate(_read("Q", lanes.to_bytes(8 * size, "little"))):
+            for bucket, count in enumerate(_read("Q", lanes.to_bytes(8 * size, "little")), first):
                 if count:
                     self._buckets[bucket] = self._buckets.get(bucket, 0) + count
             self._lanes = 0
@@ -145,8 +152,12 @@ class Histogram:
     def quantiles(self, shares: Iterable[float]) -> list[int | None]:
         """`quantile` of each share, reading the buckets once."""
         counts = self.counts
-        total = sum(counts.values())
-        return [_at_rank(counts, int(q * (total - 1))) if total else None for q in shares]
+        seen = list(accumulate(counts.values()))
+        if not seen or not seen[-1]:
+            return [None for _ in shares]
+        buckets, last = list(counts), len(seen) - 1  # the last one is the answer when q is above 1
+        ranks = (int(q * (seen[-1] - 1)) for q in shares)
+        return [middle(buckets[min(last, bisect_right(seen, rank))]) for rank in ranks]
 
     def share_below(self, ns: int) -> float | None:
         """The share of durations in lower buckets than this duration's; None when nothing was counted."""
@@ -198,16 +209,6 @@ def _merge_dense(a: bytes, b: bytes) -> bytes:
         int.from_bytes(b[4:], "little") << 32 * (first_b - first)
     )
     return bytes((_DENSE, 0, first & 255, first >> 8)) + total.to_bytes(4 * (end - first), "little")
-
-
-def _at_rank(counts: dict[int, int], rank: int) -> int:
-    seen = 0
-    bucket = 0
-    for bucket, count in counts.items():  # noqa: B007  (the last one is the answer when q is above 1)
-        seen += count
-        if seen > rank:
-            break
-    return middle(bucket)
 
 
 def _dense(counts: dict[int, int]) -> bytes:

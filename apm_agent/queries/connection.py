@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from apm_agent.clickhouse.address import is_clickhouse
 from apm_agent.errors import QuestionError, StoreError
+from apm_agent.queries.damage import blame, in_words
 from apm_agent.queries.mirror import Mirror, mirror_of
 
 #: The newest schema these queries were written for (`PRAGMA user_version`).
@@ -85,7 +86,7 @@ class Connection:
             self._deadline += time.monotonic() - began
         try:
             return self._raw.execute(sql, parameters).fetchall()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise _in_words(error, self.path) from error
         except OverflowError as error:
             raise QuestionError("a number in the question is too large for the store") from error
@@ -130,8 +131,12 @@ class Connection:
     def __enter__(self) -> Connection:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        try:
+            if error is not None:
+                blame(self, error)
+        finally:
+            self.close()
 
     def _blob(self, number: int) -> bytes | None:
         """For the view that stands in the place of the table `traces`; the way to the server takes none of our time."""
@@ -176,8 +181,11 @@ class Pool:
         except QuestionError:
             self._give_back(connection)
             raise
-        except BaseException:
-            connection.close()
+        except BaseException as error:
+            try:
+                blame(connection, error)
+            finally:
+                connection.close()
             raise
         self._give_back(connection)
 
@@ -257,7 +265,7 @@ def _open(path: str) -> sqlite3.Connection:
             raw.close()
             if "immutable" in mode or os.access(os.path.dirname(path), os.W_OK):
                 raise _in_words(error, path) from error
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raw.close()
             raise _in_words(error, path) from error
         else:
@@ -265,8 +273,9 @@ def _open(path: str) -> sqlite3.Connection:
     raise AssertionError("unreachable")
 
 
-def _in_words(error: sqlite3.Error, path: str) -> StoreError:
-    text = str(error)
+def _in_words(error: sqlite3.Error | UnicodeDecodeError, path: str) -> StoreError:
+    # SQLite quotes what it cannot make sense of, and Python cannot read that quote.
+    text = "malformed" if isinstance(error, UnicodeDecodeError) else str(error)
     if "interrupted" in text:
         return TooSlowError(
             f"the question took longer than {PATIENCE:.0f} s and was stopped: choose a shorter range or "
@@ -278,4 +287,6 @@ def _in_words(error: sqlite3.Error, path: str) -> StoreError:
         return StoreError(
             f"the store {path} is damaged ({text}); the agent sets it aside and begins anew when it writes"
         )
+    if "integer overflow" in text:
+        return StoreError(in_words(path, "numbers that add up to more than there can be"))
     return StoreError(f"the store {path} cannot be read: {text}")

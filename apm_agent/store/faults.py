@@ -33,13 +33,15 @@ _KEPT_ASIDE = 2
 BALLAST = 4 * 2**20
 
 
-def kind_of(error: sqlite3.Error) -> str | None:
+def kind_of(error: sqlite3.Error | UnicodeDecodeError) -> str | None:
     """One of the kinds above, or None for what no state of the file explains."""
+    if isinstance(error, UnicodeDecodeError):
+        return CORRUPT  # SQLite quotes what it cannot make sense of, and Python cannot read that quote
     words = str(error).lower()
     return next((kind for part, kind in _WORDS if part in words), None)
 
 
-def log_is_gone(path: str, error: sqlite3.Error) -> bool:
+def log_is_gone(path: str, error: sqlite3.Error | UnicodeDecodeError) -> bool:
     """Whether an I/O error comes of a WAL that was deleted while somebody, a dashboard perhaps, keeps its index: an
     empty one was made in its place, and all that the index says is in it cannot be read by anyone any more.
     """

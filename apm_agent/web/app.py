@@ -14,14 +14,18 @@ from apm_agent.model.database import databases
 from apm_agent.model.editor import pattern_of
 from apm_agent.plans.plan import DatabaseError, RefusedError
 from apm_agent.queries.connection import Pool, TooSlowError
+from apm_agent.queries.damage import blame
 from apm_agent.web import changes, metrics, openapi, parameters, plain
 from apm_agent.web.access import Access, Authorize
 from apm_agent.web.acting import Acting
+from apm_agent.web.answers import ANSWERS
 from apm_agent.web.common import with_common
 from apm_agent.web.declared import declared
+from apm_agent.web.fitting import fits
 from apm_agent.web.headers import guarded
 from apm_agent.web.missing import NotFoundError
 from apm_agent.web.routes import ROUTES, Asked, as_json, error
+from apm_agent.web.shapes import ANY
 from apm_agent.web.static import Static
 
 API = "api/v1/"
@@ -152,11 +156,12 @@ class Dashboard:
             with self._pool.session() as connection:
                 asked = Asked(connection, given, self._url, __version__, self._databases, self._acting)
                 answer, window = route.answer(asked)
-                return (
-                    answer
-                    if isinstance(answer, Response)
-                    else as_json(with_common(answer, connection, window))
-                )
+                if isinstance(answer, Response):
+                    return answer
+                whole = with_common(answer, connection, window)
+                if not fits(whole, ANSWERS.get(name, ANY)):
+                    blame(connection)
+                return as_json(whole)
         except NotFoundError as missing:
             return error(404, "not_found", str(missing))
         except QuestionError as refused:

@@ -10,8 +10,8 @@ ANSWERS: dict[str, Shape] = {
         **COMMON, "agent": {"version": TEXT, "schema": WHOLE, "reads": WHOLE},
         "dashboard": {"python": TEXT, "sqlite": TEXT, "werkzeug": TEXT, "host": TEXT, "pid": WHOLE},
         "store": {
-            "url": TEXT, "bytes": WHOLE, "wal_bytes": Maybe(WHOLE), "max_bytes": WHOLE, "oldest": NUMBER,
-            "newest": NUMBER, "transactions": WHOLE, "written_at": NUMBER, "stale": YES, "details": WHOLE,
+            "url": TEXT, "bytes": Maybe(WHOLE), "wal_bytes": Maybe(WHOLE), "max_bytes": Maybe(WHOLE),
+            "oldest": Maybe(NUMBER), "newest": Maybe(NUMBER), "transactions": WHOLE, "written_at": Maybe(NUMBER), "stale": YES, "details": WHOLE,
             "partial": Maybe(TEXT),
             "shipping": [{
                 "server": Maybe(TEXT), "shipper": Maybe(TEXT), "at": Maybe(NUMBER), "shipped": WHOLE, "dropped": WHOLE,
@@ -32,8 +32,9 @@ ANSWERS: dict[str, Shape] = {
         "processes": [{
             "host": TEXT, "pid": WHOLE, "service": TEXT, "release": Maybe(TEXT), "started": NUMBER,
             "last_seen": NUMBER,
-            "python": Maybe(TEXT), "server": Maybe(TEXT), "sampler": Each(ANY), "recorder": Each(ANY),
-            "writer": Each(ANY), "overhead": Each(ANY), "instruments": [Each(ANY)],
+            "python": Maybe(TEXT), "server": Maybe(TEXT), "sampler": Maybe(Each(ANY)),
+            "recorder": Maybe(Each(ANY)),
+            "writer": Maybe(Each(ANY)), "overhead": Maybe(Each(ANY)), "instruments": [Each(ANY)],
             "contained": [Each(ANY)], "settings": Each(ANY),
         }],
     },
