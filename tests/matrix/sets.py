@@ -60,9 +60,9 @@ def number(text: str) -> tuple[int, ...]:
     return tuple(map(int, text.split(".")))
 
 
-def _one(name: str, *tests: str, file: str = "", beside: tuple[str, ...] = ()) -> Set:
-    """A set of one library."""
-    return Set(name, (file or f"instruments/{name}",), tests or (f"instruments/test_{name}.py",), beside)
+def _each(files: str, tests: str, *names: str) -> tuple[Set, ...]:
+    """A set of each library whose file and whose tests are named as it is, in these folders."""
+    return tuple(Set(name, (f"{files}/{name}",), (f"{tests}/test_{name}.py",)) for name in names)
 
 
 _DJANGO = (
@@ -117,57 +117,51 @@ SETS = (
         (*_WERKZEUG, *_HTTPX, "SQLAlchemy==2.0.*"),  # the shop's models are written for 2
         framework=True,
     ),
-    _one("falcon", "integrations/test_falcon.py", file="integrations/falcon"),
-    _one("bottle", "integrations/test_bottle.py", file="integrations/bottle"),
-    _one("pyramid", "integrations/test_pyramid.py", file="integrations/pyramid"),
-    _one("tornado", "integrations/test_tornado.py", file="integrations/tornado"),
-    _one("litestar", "integrations/test_litestar.py", file="integrations/places"),
-    _one("quart", "integrations/test_quart.py", file="integrations/quart"),
-    _one("sanic", "integrations/test_sanic.py", file="integrations/sanic"),
-    _one(
+    *_each("integrations", "integrations", "falcon", "bottle", "pyramid", "tornado"),
+    Set("litestar", ("integrations/places",), ("integrations/test_litestar.py",)),
+    *_each("integrations", "integrations", "quart", "sanic"),
+    Set(
         "aiohttp",
-        "integrations/test_aiohttp.py",
-        "instruments/test_more_http_clients.py",
-        file="integrations/aiohttp",
+        ("integrations/aiohttp",),
+        ("integrations/test_aiohttp.py", "instruments/test_more_http_clients.py"),
     ),
-    _one("rest", "integrations/test_django_rest.py", file="integrations/django/naming"),
+    Set("rest", ("integrations/django/naming",), ("integrations/test_django_rest.py",)),
     Set(
         "http",
         ("instruments/requests", "instruments/urllib3", "instruments/httpx"),
         ("instruments/test_http_clients.py", "instruments/test_propagation.py"),
     ),
-    _one("aiomysql"),
-    _one("aiosqlite"),
-    _one("asyncpg"),
-    _one("botocore"),
-    _one("elasticsearch"),
-    _one("grpc"),
-    _one("jinja2"),
-    _one("mako"),
+    *_each("instruments", "instruments", "aiomysql", "aiosqlite", "asyncpg", "botocore", "elasticsearch"),
+    *_each("instruments", "instruments", "grpc"),
+    *_each("instruments", "instruments", "jinja2", "mako"),
     Set("logs", ("instruments/loguru", "instruments/structlog"), ("logs",)),
-    _one("opentelemetry", "otel"),
-    _one("peewee", "instruments/test_peewee.py", "instruments/test_tortoise.py"),
-    _one("psycopg", "instruments/test_psycopg.py", "instruments/test_psycopg_pool.py"),
-    _one("psycopg2"),
-    _one("pymemcache"),
-    _one("pymongo"),
-    _one("pymysql", "instruments/test_pymysql.py", "instruments/test_mysql_drivers.py"),
+    Set("opentelemetry", ("instruments/opentelemetry",), ("otel",)),
+    Set("peewee", ("instruments/peewee",), ("instruments/test_peewee.py", "instruments/test_tortoise.py")),
+    Set(
+        "psycopg",
+        ("instruments/psycopg",),
+        ("instruments/test_psycopg.py", "instruments/test_psycopg_pool.py"),
+    ),
+    *_each("instruments", "instruments", "psycopg2", "pymemcache", "pymongo"),
+    Set(
+        "pymysql",
+        ("instruments/pymysql",),
+        ("instruments/test_pymysql.py", "instruments/test_mysql_drivers.py"),
+    ),
     Set("redis", ("instruments/redis",), ("instruments/test_redis.py", "instruments/test_redis_patched.py")),
     Set("valkey", ("instruments/valkey",), ("instruments/test_redis.py",)),
-    _one("django_cache"),
-    _one("apscheduler", "jobs/test_apscheduler.py", file="integrations/apscheduler"),
-    _one("arq", "jobs/test_arq.py", file="integrations/arq"),
-    _one("celery", "jobs/test_celery.py", file="integrations/celery"),
-    _one("django_tasks", "jobs/test_django_tasks.py", file="integrations/django/tasks"),
-    _one("dramatiq", "jobs/test_dramatiq.py", file="integrations/dramatiq"),
-    _one("huey", "jobs/test_huey.py", file="integrations/huey"),
-    _one("rq", "jobs/test_rq.py", file="integrations/rq"),
-    _one(
+    *_each("instruments", "instruments", "django_cache"),
+    *_each("integrations", "jobs", "apscheduler", "arq", "celery"),
+    Set("django_tasks", ("integrations/django/tasks",), ("jobs/test_django_tasks.py",)),
+    *_each("integrations", "jobs", "dramatiq", "huey", "rq"),
+    Set(
         "servers",
-        "integrations/test_auto.py",
-        "integrations/test_workers.py",
-        "reliability/test_r06_servers.py",
-        file="integrations/auto",
+        ("integrations/auto",),
+        (
+            "integrations/test_auto.py",
+            "integrations/test_workers.py",
+            "reliability/test_r06_servers.py",
+        ),
     ),
 )
 
