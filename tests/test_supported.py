@@ -26,7 +26,9 @@ ROOT = Path(__file__).parents[1]
 
 
 #: Hooks that are arguments of the library's own functions, so that these are patched to give them.
-HOOKS_BY_ARGUMENT = {"apm_agent/instruments/psycopg2.py", "apm_agent/instruments/sqlite3.py"}
+HOOKS_BY_ARGUMENT = {
+    "apm_agent/instruments/psycopg2.py", "apm_agent/instruments/sqlite3.py", "apm_agent/integrations/grpc_server.py",
+}  # fmt: skip
 
 
 def load() -> ModuleType:

@@ -64,6 +64,7 @@ INSTRUMENTS: dict[str, tuple[str, ...]] = {
     "pyramid": ("apm_agent.integrations.pyramid", "pyramid"),
     "quart": ("apm_agent.integrations.quart", "quart"),
     "aiohttp_server": ("apm_agent.integrations.aiohttp", "aiohttp.web_protocol", "aiohttp.web_request"),
+    "grpc_server": ("apm_agent.integrations.grpc_server", "grpc"),
     "tornado": ("apm_agent.integrations.tornado", "tornado.web"),
     "sanic": ("apm_agent.integrations.sanic", "sanic"),
 }

@@ -140,6 +140,6 @@ SUPPORT = Support(
     "patch of the callables a channel gives and the calls' own done callback; of waiting for a stream's next message",
     "method, host, status code; of a stream how long was waited for its messages, for the first, and how many came "
     "(not under an interceptor); sends `traceparent` to hosts named. Channels made before the agent started have no "
-    "host. Its server is not recorded",
+    "host",
     ("grpcio",),
 )

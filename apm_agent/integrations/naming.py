@@ -11,7 +11,9 @@ from apm_agent.model.transaction import FALLBACK, ROUTE, USER, Transaction
 UNNAMED = "(unnamed)"
 OTHER = "(other)"
 
-METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "WS"})
+METHODS = frozenset(
+    {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "WS", "GRPC"}
+)
 _OTHER_METHOD = "OTHER"
 
 _MOST_NAMES = 1000

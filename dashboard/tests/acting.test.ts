@@ -36,7 +36,7 @@ test('a shell takes a hostile path as one word, and it stays an address', () => 
 
 test('a call that cannot be asked again is not offered', () => {
   assert.ok(asksAgain(CALL));
-  for (const wrong of [{ kind: 'background' }, { method: null }, { method: 'GET; ls' }, { path: null }, { path: '--help' }])
+  for (const wrong of [{ kind: 'background' }, { method: null }, { method: 'GET; ls' }, { method: 'GRPC' }, { path: null }, { path: '--help' }])
     assert.ok(!asksAgain({ ...CALL, ...wrong }), JSON.stringify(wrong));
 });
 

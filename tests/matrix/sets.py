@@ -132,7 +132,11 @@ SETS = (
         ("instruments/test_http_clients.py", "instruments/test_propagation.py"),
     ),
     *_each("instruments", "instruments", "aiomysql", "aiosqlite", "asyncpg", "botocore", "elasticsearch"),
-    *_each("instruments", "instruments", "grpc"),
+    Set(
+        "grpc",
+        ("instruments/grpc", "instruments/grpc_aio", "integrations/grpc_server"),
+        ("instruments/test_grpc.py", "instruments/test_grpc_aio.py", "integrations/test_grpc_server.py"),
+    ),
     *_each("instruments", "instruments", "jinja2", "mako"),
     Set("logs", ("instruments/loguru", "instruments/structlog"), ("logs",)),
     Set("opentelemetry", ("instruments/opentelemetry",), ("otel",)),
@@ -172,7 +176,6 @@ BY_OTHERS = frozenset(
     for file in (
         "instruments/aiohttp",
         "instruments/asgiref",
-        "instruments/grpc_aio",
         "instruments/mariadb",
         "instruments/mysqlclient",
         "instruments/threads",

@@ -11,7 +11,8 @@ export interface Call {
 }
 
 const MASK = '[scrubbed]';
-const METHOD = /^[A-Z][A-Z-]{0,19}$/;
+// A call of grpc is no request that curl can make.
+const METHOD = /^(?!GRPC$)[A-Z][A-Z-]{0,19}$/;
 
 /** A request can be asked again where its method and path are known. */
 export const asksAgain = ({ kind, method, path }: Call): boolean =>
