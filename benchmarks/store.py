@@ -119,7 +119,7 @@ def work(path: str, seconds: float, case: Case, answers: Any, ready: Any) -> Non
         slowest = max(slowest, took)
         written += BATCH
     writer.close()
-    answers.put(Done(written, cpu, busy, slowest, writer.errors))
+    answers.put(Done(written, cpu, busy, slowest, writer.carrier.errors))
 
 
 def read(path: str, over: Any, answers: Any) -> None:

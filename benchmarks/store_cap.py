@@ -1,11 +1,11 @@
-"""Whether the byte cap holds while a million transactions pass, and how long it makes a writer wait.
+"""Whether the byte cap holds while many transactions pass, and how long retention makes a writer wait.
 
-    python benchmarks/store_cap.py [--transactions 1000000] [--max-size 64M] [--processes 4] [--rate N]
+    python benchmarks/store_cap.py [--transactions 1000000] [--max-size 64M] [--processes 4] [--rate N] [--minutes N]
 
 Each process writes batches as fast as it can, or all together `--rate` transactions a second, and prunes after each as
-the agent's writer does; one of them holds the lease. Told are the largest file with its WAL (and with the ballast) that
-anybody saw, how long retention held the file at a time, how long a batch waited for it, whoever held it, and what is
-left after the last.
+the agent's writer does; one of them holds the lease. Told are the largest file, WAL and folder that anybody saw, how
+long retention held the file at a time, and how long a batch waited for it: whoever held it, and how much of that while
+retention did. Of the holds past 20 ms: the longest statement, and how much of the time this process had a processor.
 """
 
 from __future__ import annotations
@@ -14,10 +14,13 @@ import argparse
 import multiprocessing
 import os
 import random
+import resource
 import sqlite3
 import sys
 import tempfile
 import time
+from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -30,11 +33,24 @@ from store_big import Endpoint, size_of
 
 from apm_agent.errors import StoreError
 from apm_agent.model.record import Process, Record
-from apm_agent.store import exclusive, retention, sqlite, windows
+from apm_agent.store import exclusive, holds, retention, sqlite
 from apm_agent.store.sqlite import SQLiteStore
 
-BATCH = 200
 ENDPOINTS = 50
+LONG = 0.02
+#: From when to when, by the clock that all processes share.
+Times = list[tuple[float, float]]
+
+
+class Long(NamedTuple):
+    """A long hold: of which statement most of it was, and how it was spent."""
+
+    seconds: float
+    statement: str
+    of_it: float
+    cpu: float
+    lost_processor: int
+    waited: int
 
 
 class Done(NamedTuple):
@@ -42,57 +58,88 @@ class Done(NamedTuple):
 
     written: int
     errors: int
-    waits: list[float]
-    holds: list[float]
-    cuts: list[float]
+    waits: Times
+    holds: Times
+    cpu: list[float]
+    cuts: Times
+    long: list[Long]
     largest: tuple[int, ...]
 
 
-def timed(into: list[float], waits: list[float]) -> Any:
-    """`exclusive`, which notes how long it waited and how long it held."""
+def waiting(waits: Times) -> Any:
+    """`exclusive`, which notes how long it waited."""
 
     @contextmanager
     def noting(connection: sqlite3.Connection) -> Iterator[None]:
         begun = time.monotonic()
         with exclusive.exclusive(connection):
-            had = time.monotonic()
-            waits.append(had - begun)
+            waits.append((begun, time.monotonic()))
             yield
-        into.append(time.monotonic() - had)
+
+    return noting
+
+
+def holding(into: Times, used: list[float], long: list[Long]) -> Any:
+    """`exclusive`, which notes how long it held, and of what a long hold consisted."""
+
+    @contextmanager
+    def noting(connection: sqlite3.Connection) -> Iterator[None]:
+        said: list[tuple[float, str]] = []
+        with exclusive.exclusive(connection):
+            had, cpu, before = time.monotonic(), time.thread_time(), resource.getrusage(resource.RUSAGE_SELF)
+            connection.set_trace_callback(lambda sql: said.append((time.monotonic(), sql)))
+            yield
+        end, cpu = time.monotonic(), time.thread_time() - cpu
+        connection.set_trace_callback(None)
+        into.append((had, end))
+        used.append(cpu)
+        if end - had > LONG:
+            spent: dict[str, float] = defaultdict(float)
+            for (begun, sql), (until, _) in zip(said, [*said[1:], (end, "")], strict=True):
+                spent[" ".join(sql.split()[:3])] += until - begun
+            after = resource.getrusage(resource.RUSAGE_SELF)
+            most, statement = max((seconds, sql) for sql, seconds in spent.items())
+            lost, waited = after.ru_nivcsw - before.ru_nivcsw, after.ru_nvcsw - before.ru_nvcsw
+            long.append(Long(end - had, statement, most, cpu, lost, waited))
 
     return noting
 
 
 def work(path: str, count: int, given: argparse.Namespace, answers: Any) -> None:
     """Write so many transactions, and prune."""
-    waits: list[float] = []
-    holds: list[float] = []
-    cuts: list[float] = []
-    own: list[float] = []
-    setattr(sqlite, "exclusive", timed(own, waits))  # noqa: B010  (theirs alone are measured, here alone)
-    for part in (retention, windows):
-        setattr(part, "exclusive", timed(holds, []))  # noqa: B010
+    waits: Times = []
+    held: Times = []
+    used: list[float] = []
+    cuts: Times = []
+    long: list[Long] = []
+    setattr(sqlite, "exclusive", waiting(waits))  # noqa: B010  (theirs alone are measured, here alone)
+    for part in (retention, holds):
+        setattr(part, "exclusive", holding(held, used, long))  # noqa: B010
     who = Process("cap", "", "1", "here", os.getpid(), time.time_ns(), "3.11")
     store = SQLiteStore(path, who, given.max_size)
-    cut = store._guard_wal
+    cut = store._log.cut
 
     def cutting(connection: sqlite3.Connection) -> None:
         begun = time.monotonic()
         cut(connection)
-        cuts.append(time.monotonic() - begun)
+        if time.monotonic() - begun > 0.0005:
+            cuts.append((begun, time.monotonic()))
 
-    store._guard_wal = store._retention._cut = cutting  # type: ignore[method-assign]
+    store._log.cut = cutting  # type: ignore[method-assign]
     chance = random.Random(os.getpid())
     endpoints = [Endpoint(number, chance) for number in range(ENDPOINTS)]
     ready = [endpoint.record(0, chance) for endpoint in endpoints for _ in range(5)]
+    if given.bare:
+        ready = [replace(each, spans=[], samples=[], insights=[], queries=0) for each in ready]
     errors = written = 0
     largest: tuple[int, ...] = (0, 0, 0)
-    pace = BATCH * given.processes / given.rate if given.rate else 0.0
-    while written < count:
+    pace = given.batch * given.processes / given.rate if given.rate else 0.0
+    last = time.monotonic() + given.minutes * 60
+    while written < count and time.monotonic() < last:
         begun = time.monotonic()
         try:
-            store.write(batch(ready, chance), {})
-            written += BATCH
+            store.write(batch(ready, chance, given.batch, 0.02 if given.bare else 0.3), {})
+            written += given.batch
             store.prune()
         except StoreError:
             errors += 1
@@ -102,20 +149,20 @@ def work(path: str, count: int, given: argparse.Namespace, answers: Any) -> None
     while store.prune() and time.monotonic() < deadline:
         pass
     store.close()
-    answers.put(Done(written, errors, waits, holds, cuts, largest))
+    answers.put(Done(written, errors, waits, held, used, cuts, long, largest))
 
 
-def batch(ready: list[Record], chance: random.Random) -> list[Record]:
-    """What happened just now."""
+def batch(ready: list[Record], chance: random.Random, count: int, kept: float) -> list[Record]:
+    """What happened just now, one each millisecond: of one moment ids would soon be equal."""
     now = time.time_ns()
     return [
         replace(
             chance.choice(ready),
-            id=(now >> 20) << 21 | chance.getrandbits(21),
-            started_at=now,
-            kept="uniform" if chance.random() < 0.3 else None,
+            id=(at >> 20) << 21 | chance.getrandbits(21),
+            started_at=at,
+            kept="uniform" if chance.random() < kept else None,
         )
-        for _ in range(BATCH)
+        for at in range(now - count * 10**6, now, 10**6)
     ]
 
 
@@ -136,11 +183,31 @@ def mib(size: int) -> str:
     return f"{size / 2**20:.1f} MiB"
 
 
+def overlap(times: Times, others: Times) -> list[float]:
+    """How much of each of these times falls into any of the others, which do not overlap one another."""
+    others = sorted(others)
+    ends = [end for _, end in others]
+    found = []
+    for begun, end in times:
+        common, at = 0.0, bisect_left(ends, begun)
+        while at < len(others) and others[at][0] < end:
+            common += min(end, others[at][1]) - max(begun, others[at][0])
+            at += 1
+        found.append(common)
+    return found
+
+
 def told(name: str, many: list[float]) -> str:
-    """How often, the median, the 99th percentile and the longest, in ms."""
+    """How often, the median, the 99th percentile and the longest, in ms; how often past 50 ms."""
     ready = sorted(many) or [0.0]
     at = (ready[len(ready) // 2], ready[int(0.99 * (len(ready) - 1))], ready[-1])
-    return f"{name:28} {len(many):8} " + " ".join(f"{each * 1000:9.1f}" for each in at)
+    late = sum(each > 0.05 for each in ready)
+    return f"{name:34} {len(many):8} " + " ".join(f"{each * 1000:9.1f}" for each in at) + f" {late:9}"
+
+
+def lasted(times: Times) -> list[float]:
+    """Seconds of each."""
+    return [end - begun for begun, end in times]
 
 
 def main() -> None:
@@ -154,6 +221,11 @@ def main() -> None:
     parser.add_argument(
         "--rate", type=int, default=0, help="transactions a second of all (as fast as they can)"
     )
+    parser.add_argument("--batch", type=int, default=500, help="transactions of a write; the agent's has 500")
+    parser.add_argument(
+        "--bare", action="store_true", help="no spans, no samples, and 2 % kept, not 30: far more pass"
+    )
+    parser.add_argument("--minutes", type=float, default=1e6, help="end after so long, however many passed")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/apm.db"
@@ -163,7 +235,7 @@ def main() -> None:
         workers = [
             context.Process(target=work, args=(path, each, given, answers)) for _ in range(given.processes)
         ]
-        begun = time.monotonic()
+        begun, load = time.monotonic(), os.getloadavg()[0]
         for worker in workers:
             worker.start()
         found: list[Done] = [answers.get() for _ in workers]
@@ -179,7 +251,8 @@ def main() -> None:
         db.close()
         written = sum(one.written for one in found)
         print(
-            f"{written:,} transactions in {took:.0f} s, {sum(one.errors for one in found)} flushes given up"
+            f"{written:,} transactions in {took:.0f} s, {sum(one.errors for one in found)} flushes given up;"
+            f" load {load:.0f} before, {os.getloadavg()[0]:.0f} after"
         )
         file, wal, folder_size = (max(each) for each in zip(*(one.largest for one in found), strict=True))
         print(
@@ -187,10 +260,25 @@ def main() -> None:
         )
         print(f"at the end the folder has {mib(sizes(path)[2])}; the file is {whole}")
         print(f"left: {kept:,} transactions, {detail:,} with details; in the rollups: {counted:,}")
-        print(f"{'ms':28} {'times':>8} {'median':>9} {'p99':>9} {'longest':>9}")
-        print(told("retention held the file", [t for one in found for t in one.holds]))
-        print(told("the WAL was cut", [t for one in found for t in one.cuts if t > 0.0005]))
-        print(told("a batch waited for the file", [t for one in found for t in one.waits]))
+        print(f"{'ms':34} {'times':>8} {'median':>9} {'p99':>9} {'longest':>9} {'over 50':>9}")
+        held = [each for one in found for each in one.holds]
+        waits = [each for one in found for each in one.waits]
+        print(told("retention held the file", lasted(held)))
+        print(told("of that on a processor", [each for one in found for each in one.cpu]))
+        print(told("a batch waited for the file", lasted(waits)))
+        print(told("of that while retention had it", [each for each in overlap(waits, held) if each]))
+        print(told("looking after the log", [each for one in found for each in lasted(one.cuts)]))
+        long = [each for one in found for each in one.long]
+        print(
+            f"{len(long)} holds past {LONG * 1000:.0f} ms; of their time on a processor:"
+            f" {100 * sum(each.cpu for each in long) / (sum(each.seconds for each in long) or 1):.0f} %"
+        )
+        for each in sorted(long, reverse=True)[:8]:
+            print(
+                f"  {each.seconds * 1000:6.1f} ms, {each.of_it * 1000:6.1f} of it {each.statement!r};"
+                f" {each.cpu * 1000:5.1f} on a processor, which was taken {each.lost_processor} times,"
+                f" let go {each.waited}"
+            )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Carries transactions from the queue to the store: one thread a process, a batch at a time."""
+"""The one thread of a process that carries transactions to the store: when it starts, sleeps, wakes, forks and ends."""
 
 from __future__ import annotations
 
@@ -8,31 +8,25 @@ from os import getpid
 from typing import Any
 
 from apm_agent.clock import Clock, system
-from apm_agent.errors import StoreError, contained
+from apm_agent.errors import contained
 from apm_agent.model.record import Record
 from apm_agent.model.transaction import Transaction
 from apm_agent.recording import forks, native
+from apm_agent.recording.carrier import Carrier
 from apm_agent.recording.recorder import BATCH, Recorder
 from apm_agent.store.base import Store
 
-_SECOND = 10**9
 #: Seconds without traffic after which the thread sleeps until it is woken.
 _QUIET = 5.0
-_STATE_EACH = 5.0
-_LONGEST_PAUSE = 30.0
 _FORK_WAITS = 1.0
 _ATTEND_EACH = 1.0
+#: Seconds between two rounds while there is more to do: others may want the turn.
+_SOON = 0.02
+#: Batches before there is a look at whether to make room: a flood may never end.
+_ROUND = 10
 
-_digesting = contained("digesting a transaction")
-_telling = contained("printing a transaction")
 _writing = contained("writing to the store")
-_pruning = contained("pruning the store")
-_stating = contained("describing this process")
 _attending = contained("attending to what is armed")
-
-
-def _nothing() -> dict[str, Any]:
-    return {}
 
 
 class Writer:
@@ -41,8 +35,7 @@ class Writer:
     `open_store` is called on the first batch, and again after a fork; `digest` makes a transaction a record;
     `state` adds what others know to what the Health page shows of this process; `on_record` hears of each;
     `attend` is called at least once a second while there is traffic, and as the thread wakes when there was none.
-    When the store is at fault the batch is held and tried again after a pause that doubles up to 30 s; the
-    queue meanwhile keeps the newest. `lost` counts what could not be kept at all.
+    What becomes of batches, and the counts of it, is the carrier's.
     """
 
     def __init__(
@@ -52,20 +45,15 @@ class Writer:
         digest: Callable[[Transaction], Record],
         interval: float = 1.0,
         *,
-        state: Callable[[], dict[str, Any]] = _nothing,
+        state: Callable[[], dict[str, Any]] = dict,
         on_record: Callable[[Record], None] | None = None,
         attend: Callable[[], None] | None = None,
         clock: Clock = system,
     ) -> None:
         self._recorder = recorder
-        self._open_store = open_store
-        self._digest = digest
         self._interval = max(0.01, interval)
-        self._state = state
-        self._on_record = on_record
         self._attend = attend
-        self._clock = clock
-        self._store: Store | None = None
+        self.carrier = Carrier(recorder, open_store, digest, state=state, on_record=on_record, clock=clock)
         self._closed = False
         self._make_anew()
         recorder.wake = self.wake
@@ -76,15 +64,7 @@ class Writer:
         self._running = False
         self._starting, self._turn, self._bell = native.lock(), native.lock(), native.lock()
         self._bell.acquire()
-        self._forking = self._stopped = False
-        self._held: list[Record] = []
-        self._pause = 0.0
-        self._not_before = 0
-        self._state_due = 0
-        self._more_to_prune = False
-        self.batches = self.errors = self.lost = self.cpu_ns = self.last_ns = self.max_ns = 0
-        self.last_error: str | None = None
-        self._began = self._clock.monotonic()
+        self._stopped = self._more_to_prune = False
 
     def before_fork(self) -> None:
         """Finish the batch at hand and close the file, so that a child inherits no connection.
@@ -94,24 +74,22 @@ class Writer:
         """
         if self._pid != getpid():
             return
-        self._forking = True  # whoever writes stops after this batch
+        self.carrier.stop = True
         self._stopped = self._turn.acquire(True, _FORK_WAITS)
-        if self._stopped and self._store is not None:
-            with _writing:
-                self._store.close()
+        if self._stopped:
+            self.carrier.close()
 
     def after_fork_in_parent(self) -> None:
         """Go on; the next batch opens the file again."""
-        self._forking = False
+        self.carrier.stop = False
         if self._stopped:
             self._stopped = False
             self._turn.release()
 
     def after_fork(self) -> None:
         """Make locks, thread and connection anew; the parent's are the parent's."""
-        store, self._store = self._store, None
-        if store is not None:
-            store.close()  # knows that it belongs to another process, and only forgets the file
+        self.carrier.forget()
+        self.carrier.make_anew()
         self._make_anew()
 
     def wake(self) -> None:
@@ -140,7 +118,7 @@ class Writer:
         if not self._turn.acquire(True, max(0.0, timeout)):
             return False
         try:
-            return self._drain(deadline)
+            return self.carrier.drain(deadline)
         finally:
             self._turn.release()
 
@@ -152,25 +130,13 @@ class Writer:
         if not self._turn.acquire(True, timeout):
             return
         try:
-            store, self._store = self._store, None
-            if store is not None:
-                with _writing:
-                    store.close()
+            self.carrier.forget()
         finally:
             self._turn.release()
 
     def stats(self) -> dict[str, Any]:
         """What the Health page shows of the writer."""
-        return {
-            "batches": self.batches,
-            "last_ms": round(self.last_ns / 1e6, 3),
-            "max_ms": round(self.max_ns / 1e6, 3),
-            "errors": self.errors,
-            "cpu_ms": round(self.cpu_ns / 1e6, 3),
-            "lost": self.lost,
-            "waiting": len(self._held),
-            "last_error": self.last_error,
-        }
+        return self.carrier.stats()
 
     def _ring(self) -> None:
         try:
@@ -182,13 +148,14 @@ class Writer:
         pid = self._pid
         quiet = 0.0
         while not self._closed and getpid() == pid:
-            wait = 0.02 if self._more_to_prune else self._interval
+            more = self._more_to_prune or (len(self._recorder.queue) >= BATCH and self.carrier.may_try())
+            wait = _SOON if more else self._interval
             self._wait(wait)
             busy = False
             with _writing:
                 busy = self._round()
             quiet = 0.0 if busy else quiet + wait
-            if quiet >= _QUIET and not self._held and not self._closed:
+            if quiet >= _QUIET and not self.carrier.held and not self._closed:
                 self._sleep()
                 quiet = 0.0
 
@@ -212,115 +179,16 @@ class Writer:
 
     def _round(self) -> bool:
         """Write what waits and prune a slice; True when there was anything to do."""
-        if not self._recorder.queue and not self._held and not self._more_to_prune:
+        if not self._recorder.queue and not self.carrier.held and not self._more_to_prune:
             return False
-        if self._clock.monotonic() < self._not_before or not self._turn.acquire(True, self._interval):
+        if not self.carrier.may_try() or not self._turn.acquire(True, self._interval):
             return True
         try:
-            if self._drain(None) and self._store is not None:
-                self._more_to_prune = False
-                with _pruning:
-                    self._more_to_prune = self._store.prune()
+            self.carrier.drain(None, _ROUND)
+            if (
+                not self.carrier.held and not self.carrier.stop
+            ):  # the store is not at fault, and may stay open
+                self._more_to_prune = self.carrier.prune()
         finally:
             self._turn.release()
         return True
-
-    def _drain(self, deadline: float | None) -> bool:
-        """Write batches until none is left; False when the store is at fault, or it has to stop before."""
-        while not self._forking:
-            cpu, begun = self._clock.cpu(), self._clock.monotonic()
-            try:
-                records = self._next_batch()
-                if not records:
-                    return True
-                left = None if deadline is None else max(0.0, deadline - time.monotonic())
-                if not self._write(records, left):
-                    return False
-            finally:
-                self.cpu_ns += self._clock.cpu() - cpu
-            self.last_ns = self._clock.monotonic() - begun
-            self.max_ns = max(self.max_ns, self.last_ns)
-            if deadline is not None and time.monotonic() > deadline:
-                return not self._recorder.queue
-        return False
-
-    def _next_batch(self) -> list[Record]:
-        if self._held:
-            return self._held
-        records: list[Record] = []
-        while len(records) < BATCH:
-            transaction = self._recorder.take()
-            if transaction is None:
-                break
-            self.lost += 1  # until it is a record
-            with _digesting:
-                records.append(self._digest(transaction))
-                self.lost -= 1
-            transaction.release()
-        return records
-
-    def _write(self, records: list[Record], timeout: float | None) -> bool:
-        self._held = records
-        state = self._due_state()
-        unkeepable = True
-        with _writing:
-            try:
-                self._opened().write(records, state, timeout)
-            except StoreError as error:
-                self._back_off(error)
-                return False
-            unkeepable = False
-        self._held = []
-        self._pause, self._not_before, self.last_error = 0.0, 0, None
-        self.batches += 1
-        if state is not None:
-            self._state_due = self._clock.monotonic() + int(_STATE_EACH * _SECOND)
-        if unkeepable:
-            self.errors += 1
-            self._write_singly(records)
-        if self._on_record is not None:
-            for record in records:
-                with _telling:
-                    self._on_record(record)
-        return True
-
-    def _write_singly(self, records: list[Record]) -> None:
-        """One record broke the batch; find it, so that only it is lost."""
-        for record in records:
-            self.lost += 1
-            with _writing:
-                self._opened().write([record])
-                self.lost -= 1
-
-    def _back_off(self, error: StoreError) -> None:
-        self.errors += 1
-        self.last_error = str(error)
-        _writing.note(error)
-        self._pause = min(_LONGEST_PAUSE, 2 * self._pause or 1.0)
-        self._not_before = self._clock.monotonic() + int(self._pause * _SECOND)
-
-    def _opened(self) -> Store:
-        if self._store is None:
-            self._store = self._open_store()
-        return self._store
-
-    def _due_state(self) -> dict[str, Any] | None:
-        if self._clock.monotonic() < self._state_due:
-            return None
-        state: dict[str, Any] = {
-            "recorder": {**self._recorder.stats(), "lost": self.lost},
-            "writer": self.stats(),
-            "overhead": self._overhead(),
-        }
-        with _stating:
-            state.update(self._state())
-            sampler = state.get("sampler") or {}
-            state["overhead"]["cpu_share"] += sampler.get("cpu_share") or 0.0
-        return state
-
-    def _overhead(self) -> dict[str, Any]:
-        taken, elapsed = self._recorder.taken, self._clock.monotonic() - self._began
-        return {
-            "per_transaction_us": round(self.cpu_ns / taken / 1000, 1) if taken else None,
-            "cpu_share": round(self.cpu_ns / elapsed, 6) if elapsed > 0 else 0.0,
-        }

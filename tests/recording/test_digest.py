@@ -170,7 +170,7 @@ def test_r39_whatever_comes_is_bounded_and_kept(
     of.spans[0].tags = {key: value}
     of.failure = Failure(name, value[:500], None)
     assert line.writer.flush(10)
-    assert line.writer.lost == 0
+    assert line.writer.carrier.lost == 0
     line.writer.close()
     [(found_path, context)] = rows(
         line.path, "SELECT path, context FROM transactions ORDER BY id DESC LIMIT 1"

@@ -28,7 +28,7 @@ def job():
 job()
 deadline = time.monotonic() + 10
 while time.monotonic() < deadline:  # never yields to the hub
-    if os.path.exists({store!r}) and apm.agent._agent.writer.batches:
+    if os.path.exists({store!r}) and apm.agent._agent.writer.carrier.batches:
         break
 else:
     sys.exit("a greenlet cannot have written")

@@ -42,11 +42,11 @@ def test_the_thread_starts_with_the_first_transaction_and_writes_by_itself(make_
     assert line.recorder.asleep
     line.request()
     assert not line.recorder.asleep
-    assert until(lambda: line.writer.batches == 1)
+    assert until(lambda: line.writer.carrier.batches == 1)
     line.request()
-    assert until(lambda: line.writer.batches == 2)
+    assert until(lambda: line.writer.carrier.batches == 2)
     assert threading.active_count() <= before + 1
-    assert line.writer.cpu_ns > 0
+    assert line.writer.carrier.cpu_ns > 0
 
 
 def test_a_full_batch_does_not_wait_for_its_time(make_line: Any) -> None:
@@ -54,7 +54,7 @@ def test_a_full_batch_does_not_wait_for_its_time(make_line: Any) -> None:
     line.request()
     for _ in range(600):
         line.request()
-    assert until(lambda: line.writer.batches >= 1)
+    assert until(lambda: line.writer.carrier.batches >= 1)
 
 
 def test_without_traffic_it_sleeps_and_wakes_again(make_line: Any) -> None:
@@ -62,13 +62,17 @@ def test_without_traffic_it_sleeps_and_wakes_again(make_line: Any) -> None:
     line.request()
     assert until(lambda: line.recorder.asleep, 15)
     line.request("GET /later")
-    assert until(lambda: line.writer.batches == 2)
+    assert until(lambda: line.writer.carrier.batches == 2)
     assert rows(line.path, "SELECT count(*) FROM transactions") == [(2,)]
 
 
 def test_the_state_of_the_process_is_shown(make_line: Any, tmp_path: Path) -> None:
     line = make_line()
-    line.writer._state = lambda: {"sampler": {"cpu_share": 0.001}, "rss": 5, "settings": {"slow": 0.5}}
+    line.writer.carrier._state = lambda: {
+        "sampler": {"cpu_share": 0.001},
+        "rss": 5,
+        "settings": {"slow": 0.5},
+    }
     line.request()
     line.writer.flush(5)
     import json
@@ -88,7 +92,7 @@ def test_a_broken_transaction_is_lost_alone_and_counted(line: Any) -> None:
     broken.start_ns = "yesterday"
     line.request("GET /fine too")
     assert line.writer.flush(5)
-    assert line.writer.lost == 1
+    assert line.writer.carrier.lost == 1
     assert rows(line.path, "SELECT name FROM endpoints ORDER BY name") == [("GET /fine",), ("GET /fine too",)]
 
 
@@ -97,7 +101,7 @@ def test_a_record_no_store_can_keep_is_lost_alone_and_counted(line: Any) -> None
     line.request("GET /broken").rss_after = 2**90
     line.request("GET /fine too")
     assert line.writer.flush(5)
-    assert line.writer.lost == 1
+    assert line.writer.carrier.lost == 1
     assert rows(line.path, "SELECT count(*) FROM transactions") == [(2,)]
     assert sums_agree(line.path)
 
@@ -109,7 +113,7 @@ def test_a_listener_that_fails_costs_nothing(line: Any) -> None:
         heard.append(record.name)
         raise RuntimeError("the terminal is gone")
 
-    line.writer._on_record = listen
+    line.writer.carrier._on_record = listen
     line.request("GET /a")
     line.request("GET /b")
     assert line.writer.flush(5)
@@ -133,14 +137,14 @@ def test_r19_while_the_store_is_locked_nothing_is_lost_until_the_queue_is_full(m
     assert stats["queued"] == 1000
     assert line.writer.stats()["waiting"] == 500
     assert stats["dropped"] == 3001 - 1 - 500 - 1000
-    assert line.writer.errors >= 6
-    assert "locked" in line.writer.last_error
+    assert line.writer.carrier.errors >= 6
+    assert "locked" in line.writer.carrier.last_error
     assert len([what for what in contained.seen if what[0] == "writing to the store"]) == 1
     holder.execute("ROLLBACK")
     holder.close()
     assert line.writer.flush(10)
     assert rows(line.path, "SELECT count(*) FROM transactions") == [(1501,)]
-    assert line.writer.last_error is None
+    assert line.writer.carrier.last_error is None
     assert sums_agree(line.path)
 
 
@@ -152,7 +156,7 @@ def test_r19_the_pause_between_tries_doubles_up_to_half_a_minute(make_line: Any,
     pauses = []
     for _ in range(7):
         assert not line.writer.flush(1)
-        pauses.append((line.writer._not_before - now[0]) / 10**9)
+        pauses.append((line.writer.carrier._not_before - now[0]) / 10**9)
     assert pauses == [1, 2, 4, 8, 16, 30, 30]
     tmp_path.joinpath("store").unlink()
     assert line.writer.flush(5)
@@ -199,3 +203,17 @@ def test_flush_keeps_to_its_time(make_line: Any, timeout: float) -> None:
     assert line.writer.flush(timeout) is False
     line.writer._turn.release()
     assert line.writer.flush(5)
+
+
+def test_r36_a_flood_that_never_ends_is_interrupted_to_make_room(make_line: Any) -> None:
+    """While there was always more to write, nobody looked at the size of the file."""
+    line = make_line(max_queue=20_000)
+    line.recorder.wake = lambda: None  # nobody but us writes
+    for _ in range(12 * 500):
+        line.request()
+    assert line.writer._round()
+    assert line.writer.carrier.batches == 10
+    assert len(line.recorder.queue) == 2 * 500
+    assert rows(line.path, "SELECT name FROM leases") == [("retention",)]
+    assert line.writer._round()
+    assert rows(line.path, "SELECT count(*) FROM transactions") == [(6_000,)]
