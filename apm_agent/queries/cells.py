@@ -18,6 +18,7 @@ from apm_agent.queries.latency import merged, percentiles
 from apm_agent.queries.memory import Memory
 from apm_agent.queries.rollups import KEEP, SETTLED
 from apm_agent.queries.scope import Scope, select
+from apm_agent.queries.units import ms
 from apm_agent.queries.window import Window
 
 _STEPS = (60, 120, 180, 300, 600, 900, 1200, 1800, 3600, 7200, 10800, 14400, 18000, 21600, 43200, 86400)
@@ -30,6 +31,8 @@ _SUMS = (
     " rss_bytes, rss_count"
 )
 _WIDTH = 12
+#: Of so many endpoints a sparkline is read by itself.
+_FEW = 30
 
 
 class Grid(NamedTuple):
@@ -70,26 +73,71 @@ def grid_of(window: Window, most: int) -> Grid:
     return Grid(first, step, max(1, math.ceil((window.end - first) / step)))
 
 
-def sparks(connection: Connection, window: Window, scope: Scope, points: int) -> dict[int, list[int | None]]:
-    """p95 in ns by endpoint, at `points` moments of the window."""
+def sparks(
+    connection: Connection, window: Window, scope: Scope, points: int
+) -> dict[int, list[float | None]]:
+    """p95 in ms by endpoint, at `points` moments of the window; only the scope's endpoints are read."""
     grid = grid_of(window, points)
-
-    def work(first: int, end: int) -> dict[int, dict[int, int | None]]:
-        sql, parameters = select(
-            "rollups", "t, endpoint_id, histogram", [(grid.resolution, first, end)], scope.releases
-        )
-        blobs: dict[int, dict[int, list[bytes]]] = defaultdict(lambda: defaultdict(list))
-        for t, endpoint, histogram in connection.rows(sql, parameters):
-            blobs[t // grid.step * grid.step][endpoint].append(histogram)
-        return {
-            at: {endpoint: merged(parts).quantile(0.95) for endpoint, parts in cell.items()}
-            for at, cell in blobs.items()
-        }
-
-    cells = _remembered(("spark", connection.path, connection.identity, scope.releases), grid, work, {})
+    key = ("spark", connection.path, connection.identity, scope.releases, grid.step)
     middles = [window.start + (number + 0.5) * window.seconds / points for number in range(points)]
-    numbers = [min(grid.cells - 1, int((middle - grid.first) // grid.step)) for middle in middles]
-    return {endpoint: [cells[number].get(endpoint) for number in numbers] for endpoint in scope.endpoints}
+    starts = [
+        grid.first + grid.step * min(grid.cells - 1, int((middle - grid.first) // grid.step))
+        for middle in middles
+    ]
+    past = {start for start in grid.starts if start + grid.step + SETTLED < time.time()}
+    cells: dict[int, dict[int, float | None]] = {}
+    until: dict[int, float] = {}
+    lacking: dict[int, set[int]] = defaultdict(set)
+    for endpoint in scope.endpoints:
+        # Not all for the same time, or all would have to be worked out anew at once.
+        anew = time.monotonic() + KEEP + endpoint % KEEP
+        until[endpoint], known = _sparks.get((*key, endpoint), (anew, {}))
+        cells[endpoint] = dict(known)
+        for start in grid.starts:
+            if start not in known:
+                lacking[start].add(endpoint)
+    for first, end, endpoints in _stretches(lacking, grid.step):
+        made = _p95s(connection, grid, first, end, endpoints, scope.releases)
+        for endpoint in endpoints:
+            mine = made.get(endpoint, {})
+            cells[endpoint].update({start: mine.get(start) for start in range(first, end, grid.step)})
+    for endpoint in {each for start in past for each in lacking.get(start, ())}:
+        kept = {start: cells[endpoint][start] for start in past}
+        _sparks.put((*key, endpoint), (until[endpoint], kept), until[endpoint] - time.monotonic())
+    return {endpoint: [mine[start] for start in starts] for endpoint, mine in cells.items()}
+
+
+def _stretches(lacking: dict[int, set[int]], step: int) -> list[tuple[int, int, set[int]]]:
+    """(from, to, endpoints) of neighbours that lack the same."""
+    found: list[tuple[int, int, set[int]]] = []
+    for start in sorted(lacking):
+        if found and found[-1][1] == start and found[-1][2] == lacking[start]:
+            found[-1] = (found[-1][0], start + step, found[-1][2])
+        else:
+            found.append((start, start + step, lacking[start]))
+    return found
+
+
+def _p95s(  # noqa: PLR0917
+    connection: Connection,
+    grid: Grid,
+    first: int,
+    end: int,
+    endpoints: set[int],
+    releases: tuple[int, ...] | None,
+) -> dict[int, dict[int, float | None]]:
+    """By endpoint and cell; a few endpoints are sought, many are read with all that lie between them."""
+    pieces = [(grid.resolution, first, end)]
+    blobs: dict[tuple[int, int], list[bytes]] = defaultdict(list)
+    for only in sorted(endpoints) if len(endpoints) <= _FEW else (None,):
+        sql, parameters = select("rollups", "t, endpoint_id, histogram", pieces, releases, only)
+        for t, endpoint, histogram in connection.rows(sql, parameters):
+            if endpoint in endpoints:
+                blobs[endpoint, t // grid.step * grid.step].append(histogram)
+    found: dict[int, dict[int, float | None]] = defaultdict(dict)
+    for (endpoint, at), parts in blobs.items():
+        found[endpoint][at] = ms(merged(parts).quantile(0.95))
+    return found
 
 
 def series(
@@ -119,12 +167,15 @@ def series(
 
 
 _memory = Memory(4000)
+#: By endpoint: a page shows up to a thousand of them, over one of a few ranges.
+_sparks = Memory(3000)
 _UNKNOWN = object()
 
 
 def forget() -> None:
     """Forget all remembered cells."""
     _memory.clear()
+    _sparks.clear()
 
 
 def _remembered(

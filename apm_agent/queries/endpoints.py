@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import Any, NamedTuple
 
 from apm_agent.errors import QuestionError
@@ -157,7 +157,7 @@ def _lines(scope: Scope, measured: dict[int, Measured]) -> list[_Line]:
 
 def _order(connection: Connection, window: Window, scope: Scope) -> Callable[[_Line], Any]:
     """The most regressed first; what cannot be compared last."""
-    before = _before(connection, window, scope, None)
+    before = _before(connection, window, scope, None, scope.endpoints)
 
     def first(row: _Line) -> float:
         change = _change(row.sums.count, row.percentiles[1], before.get(row.endpoint.id))
@@ -195,7 +195,7 @@ def _rows(  # noqa: PLR0917
     if not shown:
         return []
     only = shown[0].endpoint.id if len(scope.endpoints) == 1 else None
-    before = _before(connection, window, scope, only)
+    before = _before(connection, window, scope, only, {row.endpoint.id for row in shown})
     points = sparks(
         connection, window, Scope({row.endpoint.id: row.endpoint for row in shown}, scope.releases), POINTS
     )
@@ -221,7 +221,7 @@ def _row(  # noqa: PLR0917
     row: _Line,
     everything_ns: int,
     before: tuple[int, float | None] | None,
-    points: dict[int, list[int | None]],
+    points: dict[int, list[float | None]],
     found: list[Finding],
     told: Reason | None,
 ) -> dict[str, Any]:
@@ -252,9 +252,7 @@ def _row(  # noqa: PLR0917
         "per_min": round(sums.count / window.minutes, 3),
         "kinds": kinds(sums.duration_ns, sums.spans, sums.queue_ns),
         "p95_change": _change(sums.count, p95, before),
-        "spark": [ms(point) for point in points.get(endpoint.id, [None] * POINTS)]
-        if timed
-        else [None] * POINTS,
+        "spark": points.get(endpoint.id, [None] * POINTS) if timed else [None] * POINTS,
         "flags": _flags(sums, p95, found),
         "why": told.why if told else None,
         "where": told.where if told else None,
@@ -262,14 +260,13 @@ def _row(  # noqa: PLR0917
 
 
 def _before(
-    connection: Connection, window: Window, scope: Scope, only: int | None
+    connection: Connection, window: Window, scope: Scope, only: int | None, shown: Container[int]
 ) -> dict[int, tuple[int, float | None]]:
     """Count and p95 in ms of each endpoint in the window before."""
-    measured = measure(connection, window.previous(), scope.releases, only)
     return {
         key: (each.sums.count, ms(each.histogram.quantile(0.95)))
-        for key, each in measured.items()
-        if key in scope.endpoints
+        for key, each in measure(connection, window.previous(), scope.releases, only).items()
+        if key in shown
     }
 
 

@@ -12,7 +12,7 @@ from apm_agent.queries.connection import Connection
 from apm_agent.queries.finding import Finding, rank, weight
 from apm_agent.queries.regressions import regressions
 from apm_agent.queries.rollups import Measured
-from apm_agent.queries.scope import scope_of, select
+from apm_agent.queries.scope import select, timed_ids
 from apm_agent.queries.speeds import two_speeds
 from apm_agent.queries.window import Window
 
@@ -33,7 +33,7 @@ def findings(
     found: dict[int, list[Finding]] = defaultdict(list)
     for at, each in _seen(connection, window, releases, endpoint).items():
         found[at] += _told(each)
-    timed = scope_of(connection).timed
+    timed = timed_ids(connection)
     calls = {at: each for at, each in measured.items() if at in timed and endpoint in {None, at}}
     for of_many in (bursts, two_speeds, regressions):
         for one in of_many(connection, window, releases, calls):

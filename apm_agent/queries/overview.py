@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from apm_agent.model.histogram import Histogram
-from apm_agent.queries import latency, phrases
+from apm_agent.queries import phrases
 from apm_agent.queries.cells import series
 from apm_agent.queries.connection import Connection
 from apm_agent.queries.crew import crew, workers
@@ -13,7 +13,7 @@ from apm_agent.queries.endpoint import charts
 from apm_agent.queries.endpoints import POINTS, first_rows
 from apm_agent.queries.finding import Finding, rank
 from apm_agent.queries.findings import findings
-from apm_agent.queries.rollups import Measured, Totals, measure
+from apm_agent.queries.rollups import Measured, Totals, measure, together_of
 from apm_agent.queries.rows import listed
 from apm_agent.queries.scope import Scope, scope_of
 from apm_agent.queries.slowest import slowest_of_each
@@ -31,7 +31,7 @@ def overview(connection: Connection, window: Window, service: str = "", release:
     everything = scope_of(connection, service, release)
     scope = Scope(everything.timed, everything.releases)
     measured = measure(connection, window, scope.releases)
-    now, before = _all(scope, measured), _all(scope, measure(connection, window.previous(), scope.releases))
+    now, before = (together_of(connection, each, scope) for each in (window, window.previous()))
     drawn = charts(*series(connection, window, scope))
     found = findings(connection, window, scope.releases, measured)
     return {
@@ -63,14 +63,6 @@ def overview(connection: Connection, window: Window, service: str = "", release:
             )
         ],
     }
-
-
-def _all(scope: Scope, measured: dict[int, Measured]) -> Measured:
-    """All endpoints of the scope as one."""
-    found = [each for key, each in measured.items() if key in scope.endpoints]
-    return Measured(
-        Totals.of(each.sums for each in found), latency.together(each.histogram for each in found)
-    )
 
 
 def _kpi(window: Window, now: Measured, before: Measured, drawn: dict[str, Any]) -> dict[str, Any]:

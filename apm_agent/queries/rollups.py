@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass, fields
-from operator import attrgetter
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from apm_agent.model.histogram import Histogram
 from apm_agent.queries.connection import Connection
 from apm_agent.queries.latency import merged, together
 from apm_agent.queries.memory import Memory
-from apm_agent.queries.scope import select
+from apm_agent.queries.scope import Scope, select
 from apm_agent.queries.window import Piece, Window
 
 _SUMS = (
@@ -31,11 +29,10 @@ SETTLED = 900
 KEEP = 1800
 
 
-@dataclass(frozen=True, slots=True)
-class Totals:
+class Totals(NamedTuple):
     """What the transactions of an endpoint add up to."""
 
-    count: int = 0
+    count: int = 0  # type: ignore[assignment]  # a field that hides the method of every tuple
     errors: int = 0
     duration_ns: int = 0
     duration_max_ns: int = 0
@@ -56,10 +53,10 @@ class Totals:
     @classmethod
     def of(cls, many: Iterable[Totals]) -> Totals:
         """All of them as one."""
-        rows = [_figures(part) for part in many]
+        rows = list(many)
         if not rows:
             return cls()
-        sums = [sum(column) for column in zip(*rows, strict=True)]
+        sums = [*map(sum, zip(*rows, strict=True))]
         sums[_LONGEST] = max(row[_LONGEST] for row in rows)
         return cls(*sums)
 
@@ -69,9 +66,7 @@ class Totals:
         return (self.db_ns, self.http_ns, self.template_ns, self.cache_ns, self.wait_ns, self.gc_ns)
 
 
-_NAMES = [field.name for field in fields(Totals)]
-_LONGEST = _NAMES.index("duration_max_ns")
-_figures = attrgetter(*_NAMES)
+_LONGEST = Totals._fields.index("duration_max_ns")
 
 
 def totals(
@@ -108,15 +103,14 @@ def measure(
     connection: Connection, window: Window, releases: tuple[int, ...] | None, endpoint: int | None = None
 ) -> dict[int, Measured]:
     """Sums and histogram by endpoint, of all or of one; of a window that is past they are remembered."""
-    past = not window.open and window.end + SETTLED < time.time() and endpoint is None
+    past = _is_past(window) and endpoint is None
     key = (connection.path, connection.identity, window, releases)
     known: dict[int, Measured] | None = _memory.get(key) if past else None
     if known is not None:
         return known
     if window.open and endpoint is None:
-        unit = window.unit()
-        border = int(time.time() - SETTLED - 1) // unit * unit
-        if border > window.start:  # most of it is past: only the rest is read each time
+        border = settled_until(window)
+        if border is not None:
             settled = measure(connection, Window(window.start, border, None, False), releases)
             return _joined(settled, measure(connection, Window(border, window.end), releases))
     pieces = window.pieces()
@@ -128,6 +122,44 @@ def measure(
             each.histogram.counts  # noqa: B018  (settles it: what several threads read must not change any more)
         _memory.put(key, found, KEEP)
     return found
+
+
+def together_of(connection: Connection, window: Window, scope: Scope) -> Measured:
+    """All endpoints of a scope as one; what is past is remembered, as by `measure`."""
+    border = settled_until(window)
+    if window.open and border is not None:
+        return added(
+            [
+                together_of(connection, Window(window.start, border, None, False), scope),
+                together_of(connection, Window(border, window.end), scope),
+            ]
+        )
+    past = _is_past(window)
+    key = ("together", connection.path, connection.identity, window, scope.key)
+    known: Measured | None = _memory.get(key) if past else None
+    if known is None:
+        measured = measure(connection, window, scope.releases)
+        known = added([each for at, each in measured.items() if at in scope.endpoints])
+        if past:
+            known.histogram.counts  # noqa: B018  (settles it)
+            _memory.put(key, known, KEEP)
+    return known
+
+
+def added(many: Sequence[Measured]) -> Measured:
+    """Several as one; those are left as they are."""
+    return Measured(Totals.of(each.sums for each in many), together(each.histogram for each in many))
+
+
+def _is_past(window: Window) -> bool:
+    return not window.open and window.end + SETTLED < time.time()
+
+
+def settled_until(window: Window) -> int | None:
+    """Up to where most of an open window is past: only the rest is read each time."""
+    unit = window.unit()
+    border = int(time.time() - SETTLED - 1) // unit * unit
+    return border if border > window.start else None
 
 
 def cells(

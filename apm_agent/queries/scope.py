@@ -55,6 +55,13 @@ def scope_of(connection: Connection, service: str = "", release: str = "") -> Sc
     return Scope(endpoints, _releases(connection, release) if release else None)
 
 
+def timed_ids(connection: Connection) -> set[int]:
+    """The endpoints that enter latency percentiles and shares, of all services."""
+    kinds = ", ".join("?" * len(TIMED_KINDS))
+    rows = connection.rows(f"SELECT id FROM endpoints WHERE kind IN ({kinds})", sorted(TIMED_KINDS))
+    return {row[0] for row in rows}
+
+
 def one_endpoint(connection: Connection, name: str, kind: str = "", service: str = "") -> Endpoint | None:
     """The endpoint of that name; where several services or kinds share it, the web one that was seen last."""
     check_kind(kind)

@@ -115,7 +115,7 @@ def slowest_of_each(  # noqa: PLR0917
     sql = statement(EVERY, releases, None, "x.duration_ns", ONE, *_NARROW)
     found: dict[int, list[Row]] = {}
     least = 0
-    for cell in descending(connection, window, releases, endpoints):
+    for cell in descending(connection, window, releases, endpoints, limit):
         if cell.longest_ns < least:
             break
         mine = found.get(cell.endpoint, [])
@@ -142,7 +142,7 @@ def _in_cells(connection: Connection, asked: _Question) -> tuple[list[Row], bool
     sql = statement(filters, releases, after, "x.duration_ns", ONE, *_NARROW)
     found: list[Row] = []
     least = filters.min_ns
-    for number, cell in enumerate(descending(connection, window, releases, endpoints)):
+    for number, cell in enumerate(descending(connection, window, releases, endpoints, limit)):
         if cell.longest_ns < least:
             break
         if filters.narrow and number >= (_MOST_CELLS if len(found) < limit else _MOST_CELLS_FULL):
