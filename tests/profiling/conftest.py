@@ -9,9 +9,10 @@ from apm_agent.profiling import attribution
 from apm_agent.profiling.sampler import Sampler
 from apm_agent.tracing import tracer as tracing
 from apm_agent.tracing.tracer import Tracer
+from looking import looker, run
 from telling import asked, at_work, hand, store, telling
 
-__all__ = ["asked", "at_work", "hand", "store", "telling"]
+__all__ = ["asked", "at_work", "hand", "looker", "run", "store", "telling"]
 
 
 @pytest.fixture(autouse=True)

@@ -26,14 +26,6 @@ MANY = 16
 Turned = Callable[..., tuple[Tracer, list[Any]]]
 
 
-@pytest.fixture(params=["asyncio", "uvloop"])
-def run(request: pytest.FixtureRequest) -> Callable[[Any], Any]:
-    if request.param == "asyncio":
-        return asyncio.run
-    uvloop = pytest.importorskip("uvloop")
-    return uvloop.run  # type: ignore[no-any-return]
-
-
 @pytest.fixture
 def worker_threads() -> Iterator[None]:
     """The instrument's rows, placed by hand: `submit` and `run_sync` pass the function through `lend`."""
