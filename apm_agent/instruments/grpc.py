@@ -71,7 +71,8 @@ def code_of(error: BaseException) -> str | None:
 
 
 def _host(method: Any) -> str:
-    return host_of(method._target)
+    target = getattr(method, "_target", None)
+    return host_of(method._channel.target() if target is None else target)  # of old, the channel alone knows
 
 
 stream = streaming(_host, leaf=True, watch=lambda result, streamed: None)
