@@ -68,6 +68,12 @@ class Cursor:
         self._raw.execute("COMMIT")
         self.done[t] = shipped + lost
 
+    def lose(self, dropped: int, **words: str) -> None:
+        """So many more are lost; keep words with it."""
+        self._raw.execute("BEGIN IMMEDIATE")
+        self.set(dropped=str(int(self.get("dropped", "0")) + dropped), **words)
+        self._raw.execute("COMMIT")
+
     def shipped(self, t: int) -> int:
         """How many of a minute were shipped."""
         row = self._raw.execute("SELECT shipped FROM minutes WHERE t = ?", (t,)).fetchone()

@@ -24,6 +24,7 @@ from apm_agent.clickhouse.tables import (
 from apm_agent.errors import StoreError
 from apm_agent.store.clickhouse.cursor import Cursor
 from apm_agent.store.clickhouse.local import Local, Row, identity
+from apm_agent.store.clickhouse.older import reckon
 from apm_agent.store.clickhouse.schema import prepare
 from apm_agent.store.schema import PROFILES, ROLLUPS
 
@@ -169,7 +170,7 @@ class Shipper:
             hours = {t for t, count in local.counted(_HOUR, first).items() if count > by_hour.get(t, 0)}
         minutes = local.counted(_MINUTE, min([since, *hours]))
         if self._whole:
-            self._cursor.forget(min(minutes, default=0))
+            reckon(local, self._cursor, minutes)
             for resolution in ROLLUPS:
                 self._mark(resolution, local.counted(resolution, self._resumed()))
         for t, counted in minutes.items():
