@@ -185,6 +185,12 @@ TABLES = (
     *WINDOWED.values(), TRANSACTIONS, TRACES, ENDPOINTS, RELEASES, PROCESSES, *DICTIONARIES.values(), SHIPMENTS,
 )  # fmt: skip
 
+#: The version of the tables is kept here.
+META = (
+    "CREATE TABLE IF NOT EXISTS meta (key String, value String, version UInt64)"
+    " ENGINE = ReplacingMergeTree(version) ORDER BY key"
+)
+
 #: The first server that forgets by itself, a row at a time.
 _FORGETS = (19, 6)
 

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from apm_agent.clickhouse.engine import Engine
-from apm_agent.clickhouse.tables import TABLES, VERSION, ddl
+from apm_agent.clickhouse.tables import META, TABLES, VERSION, ddl
 from apm_agent.errors import StoreError
-
-_META = (
-    "CREATE TABLE IF NOT EXISTS meta (key String, value String, version UInt64)"
-    " ENGINE = ReplacingMergeTree(version) ORDER BY key"
-)
 
 
 def prepare(engine: Engine) -> None:
     """Make what is not there; nothing that is there is changed."""
-    engine.run(_META)
+    engine.run(META)
     found = engine.rows("SELECT max(version) FROM meta WHERE key = 'schema'")
     there = int(found[0][0] or 0) if found else 0
     if there > VERSION:

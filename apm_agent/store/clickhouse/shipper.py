@@ -61,6 +61,8 @@ class Shipper:
         self._local: Local | None = None
         self._version = 0
         self._sent = 0
+        #: everything is to be looked at, not only what is new
+        self._whole = True
         self._reset()
 
     def step(self, all_of_it: bool = False) -> int:
@@ -71,13 +73,18 @@ class Shipper:
         self._version = max(self._version + 1, time.time_ns(), int(self._cursor.get("version", "0")) + 1)
         self._cursor.set(version=str(self._version))
         self._introduce(engine, local)
+        minutes = self._looked_at(local)
+        if self._whole:
+            # They count all that was just seen in them: the transactions that follow change none.
+            self._windows(engine, local, all_of_it)
         batch: list[Minute] = []
-        for minute in self._unfinished(local):
+        for minute in self._unfinished(local, minutes):
             batch.append(minute)
             if sum(len(each.fresh) for each in batch) >= _ROWS:
                 self._minutes(engine, local, batch)
                 batch = []
         self._minutes(engine, local, batch)
+        self._whole = False
         self._windows(engine, local, all_of_it)
         self._report(engine, local)
         return self._sent - before
@@ -153,8 +160,8 @@ class Shipper:
                 self._insert(engine, table, [(*row, "") for row in local.entries(name, part)])
             known.update(fresh_ids)
 
-    def _unfinished(self, local: Local) -> Iterator[Minute]:
-        """Minutes of which not all is shipped, oldest first."""
+    def _looked_at(self, local: Local) -> dict[int, int]:
+        """How many transactions there are in the minutes of which not all may be shipped."""
         now = time.time()
         done = self._cursor.done
         since = int(now) - _RECENT
@@ -173,12 +180,16 @@ class Shipper:
             reckon(local, self._cursor, minutes)
             for resolution in ROLLUPS:
                 self._mark(resolution, local.counted(resolution, self._resumed()))
+        return minutes
+
+    def _unfinished(self, local: Local, minutes: dict[int, int]) -> Iterator[Minute]:
+        """Those of them of which not all is shipped, oldest first."""
         for t, counted in minutes.items():
-            if counted > done.get(t, 0):
+            if counted > self._cursor.done.get(t, 0):
                 sent = self._ids.get(t, ())
                 yield Minute(t, counted, [each for each in local.of_minute(t) if each not in sent])
-        self._whole = False
-        for t in [t for t in self._ids if t < now - _RECENT]:
+        oldest = time.time() - _RECENT
+        for t in [t for t in self._ids if t < oldest]:
             del self._ids[t]
 
     def _resumed(self) -> int:
@@ -203,10 +214,9 @@ class Shipper:
             dropped = minute.counted - shipped - (self._cursor.done.get(t, before) - before)
             self._cursor.finish(t, shipped, max(0, dropped), shipped - before)
             self._sent += shipped - before
+        resumed = self._resumed() if self._whole else -1
         for resolution in ROLLUPS:
-            self._mark(resolution, [minute.t for minute in batch])
-        if sum(map(len, self._dirty.values())) > _DAY // _MINUTE:
-            self._windows(engine, local, False)
+            self._mark(resolution, [minute.t for minute in batch if not self._whole or minute.t < resumed])
 
     def _transactions(self, engine: Engine, local: Local, ids: Sequence[int]) -> None:
         part: list[Row] = []
