@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from typing import NamedTuple
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 SCHEMES = ("clickhouse", "clickhouses")
 _FORM = "clickhouse://user:password@host:8123/database (clickhouses:// for HTTPS)"
@@ -62,6 +62,11 @@ def parse(url: str, refused: type[Exception] = ValueError) -> Address:
         secure,
         _hosts(parts.query, refused),
     )
+
+
+def only(url: str, host: str) -> str:
+    """The same store, but what that machine has shipped."""
+    return f"{url.partition('?')[0]}?{urlencode({'host': host})}"
 
 
 def _hosts(query: str, refused: type[Exception]) -> tuple[str, ...]:

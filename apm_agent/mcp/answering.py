@@ -8,7 +8,7 @@ from typing import Any
 from apm_agent.errors import QuestionError, StoreError
 from apm_agent.mcp import trimming
 from apm_agent.mcp.tools import TOOLS
-from apm_agent.queries.connection import Pool
+from apm_agent.queries.pool import Pool
 from apm_agent.web import parameters
 from apm_agent.web.common import with_common
 from apm_agent.web.routes import ROUTES, Asked

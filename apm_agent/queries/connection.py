@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sqlite3
-import threading
 import time
-import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -16,6 +13,7 @@ from apm_agent.clickhouse.address import is_clickhouse
 from apm_agent.errors import QuestionError, StoreError
 from apm_agent.queries.damage import blame, in_words
 from apm_agent.queries.mirror import Mirror, mirror_of
+from apm_agent.queries.narrowed import Narrowed
 
 #: The newest schema these queries were written for (`PRAGMA user_version`).
 SCHEMA = 5
@@ -46,12 +44,16 @@ class Connection:
 
     Each statement is its own autocommit transaction and is read to its end at once, so that no reader keeps
     the write-ahead log from being reused. Before a file that mirrors a server answers, what the statement reads is
-    drawn from there.
+    drawn from there. With a `host` it answers as if that machine had written the file alone.
     """
 
-    def __init__(self, path: str, mirror: Mirror | None = None) -> None:
+    def __init__(self, path: str, mirror: Mirror | None = None, host: str = "") -> None:
         self.path = path
         self.mirror = mirror
+        self.host = host
+        #: all machines there are, where this sees but one of them
+        self.hosts: list[str] = []
+        self._narrowed: Narrowed | None = None
         #: in words, what the answers leave out; empty where they are drawn from all there is
         self.partial = ""
         if mirror is not None:
@@ -67,6 +69,8 @@ class Connection:
                 self._raw.set_progress_handler(self._look, _STEPS_BETWEEN_LOOKS)
                 if not self._usable():
                     self.close()
+                elif host and mirror is None:
+                    self._narrowed = Narrowed(self._raw, host)
             except BaseException:
                 self.close()
                 raise
@@ -85,6 +89,8 @@ class Connection:
             self.partial = self.mirror.provide(sql, parameters) or self.partial
             self._deadline += time.monotonic() - began
         try:
+            if self._narrowed is not None:
+                self.partial = self._narrowed.provide(sql, parameters) or self.partial
             return self._raw.execute(sql, parameters).fetchall()
         except (sqlite3.Error, UnicodeDecodeError) as error:
             raise _in_words(error, self.path) from error
@@ -119,9 +125,11 @@ class Connection:
             self.mirror.begin()
         return self._raw is not None and self._now() == self.identity
 
-    def _now(self) -> tuple[int, ...] | None:
+    def _now(self) -> tuple[int | str, ...] | None:
         found = _identity(self.path)
-        return (*found, self.mirror.generation) if found and self.mirror is not None else found
+        if found and self.mirror is not None:
+            return (*found, self.mirror.generation)
+        return (*found, self.host) if found and self.host else found
 
     def close(self) -> None:
         if self._raw is not None:
@@ -161,80 +169,9 @@ class Connection:
         return bool(self.rows(wanted)[0][0] == 2)
 
 
-class Pool:
-    """Keeps a few connections open for many threads: opening one costs more than most questions."""
-
-    _MOST = 4
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self.path = ""
-        self._foreign: list[Connection] = []
-        self._begin()
-
-    @contextlib.contextmanager
-    def session(self) -> Iterator[Connection]:
-        """A connection for one request; it goes back to the pool unless something went wrong with it."""
-        connection = self._take()
-        try:
-            yield connection
-        except QuestionError:
-            self._give_back(connection)
-            raise
-        except BaseException as error:
-            try:
-                blame(connection, error)
-            finally:
-                connection.close()
-            raise
-        self._give_back(connection)
-
-    def close(self) -> None:
-        """Close what is idle."""
-        with self._lock:
-            _close(self._idle, self._pid)
-
-    def _begin(self) -> None:
-        self._idle: list[Connection] = []
-        self._pid, self._lock = os.getpid(), threading.Lock()
-        self._mirror = mirror_of(self.url) if is_clickhouse(self.url) else None
-        self.path = os.path.abspath(path_of(self.url))
-        # Nobody closes a dashboard, and Python 3.13 warns of a connection that is only dropped.
-        weakref.finalize(self, _close, self._idle, self._pid)
-
-    def _take(self) -> Connection:
-        if (
-            os.getpid() != self._pid
-        ):  # after a fork the parent's connections are not ours to use, nor to close
-            self._foreign.extend(self._idle)
-            self._begin()
-        with self._lock:
-            connection = self._idle.pop() if self._idle else None
-        if connection is not None and connection.current():
-            connection.renew()
-            return connection
-        if connection is not None:
-            connection.close()
-        return Connection(self.path, self._mirror)
-
-    def _give_back(self, connection: Connection) -> None:
-        if not connection.empty:
-            with self._lock:
-                if len(self._idle) < self._MOST:
-                    self._idle.append(connection)
-                    return
-        connection.close()
-
-
 def connect(url: str) -> Connection:
     """A connection to the store `url` names; close it, or use it in a with-block."""
     return Connection(os.path.abspath(path_of(url)), mirror_of(url) if is_clickhouse(url) else None)
-
-
-def _close(connections: list[Connection], pid: int) -> None:
-    """Close them all in the process that opened them."""
-    while connections and os.getpid() == pid:
-        connections.pop().close()
 
 
 def _text(data: bytes) -> str:

@@ -69,8 +69,8 @@ def blame(connection: Connection, error: BaseException | None = None) -> None:
 
 def wrong(connection: Connection) -> str:
     """The first value that cannot be, in words; empty where none is, or none was found in the time there is."""
-    # What mirrors a server was made a moment ago, by us.
-    if connection.empty or connection.mirror is not None:
+    # What mirrors a server was made a moment ago, by us; and what one machine wrote is no table but a view.
+    if connection.empty or connection.mirror is not None or connection.host:
         return ""
     key = (connection.path, connection.identity)
     known: str | None = _verdicts.get(key)

@@ -87,12 +87,20 @@ class Drawing:
         columns = [column.name for column in table.columns if column.name not in {"id", "number"}]
         last = [f"argMax({each}, version)" for each in columns]
         ends = ["service", "host"] if table is PROCESSES else ["service"]
+        only = self._only_sources() if table is PROCESSES else self._only
         rows = self._engine.rows(
             f"SELECT id, {', '.join(last)}, {', '.join(f'any({each})' for each in ends)} FROM {name}"
-            f" WHERE 1{self._only} GROUP BY id HAVING max(added) >= toDateTime({since}) ORDER BY min(number), id"
+            f" WHERE 1{only} GROUP BY id HAVING max(added) >= toDateTime({since}) ORDER BY min(number), id"
         )
         names = ["id", *(other.get(each, each) for each in columns), *ends]
         return [dict(zip(names, row, strict=True)) for row in rows]
+
+    def _only_sources(self) -> str:
+        """A process has the name of its own machine, which in a container is not that of the one that ships."""
+        if not self._only:
+            return ""
+        sources = ", ".join(quoted(each["source"]) for each in self.shipments())
+        return f" AND source IN ({sources})" if sources else " AND 0"
 
     def dictionary(self, name: str, since: int) -> list[Drawn]:
         """Entries of a dictionary that came since."""

@@ -74,7 +74,7 @@ def told(store_path: str) -> list[Told]:
 
 def in_flight(connection: Connection) -> dict[str, Any]:
     """The processes and what they have in flight, the oldest first; changes nothing and asks for nothing."""
-    telling = told(connection.path)
+    telling = [each for each in told(connection.path) if connection.host in ("", each.host)]
     endpoints = list(scope_of(connection).endpoints.values()) if telling else []
     usual = _usual(connection) if any(each.flights for each in telling) else {}
     rows = [_row(each, flight, endpoints, usual) for each in telling for flight in each.flights]

@@ -92,8 +92,10 @@ class Mirror:
         partial = ""
         self._blobs.begin()
         asked = needs(sql, parameters)
-        if asked and self._drawn is not None:
+        if asked:
             with self._lock:
+                if self._drawn is None:
+                    raise StoreError(f"what was drawn of {self.address.shown} has been let go of: ask again")
                 for need in asked:
                     partial = self._provide(self._drawn, need) or partial
         return partial
@@ -191,3 +193,11 @@ def mirror_of(url: str) -> Mirror:
         if key not in _mirrors:
             _mirrors[key] = Mirror(key[0])
         return _mirrors[key]
+
+
+def forget(url: str) -> None:
+    """Away with the mirror of a store."""
+    with _lock:
+        found = _mirrors.pop((parse(url, StoreError), os.getpid()), None)
+    if found is not None:
+        found.close()

@@ -13,8 +13,9 @@ from apm_agent.errors import ConfigError, QuestionError, StoreError, contained
 from apm_agent.model.database import databases
 from apm_agent.model.editor import pattern_of
 from apm_agent.plans.plan import DatabaseError, RefusedError
-from apm_agent.queries.connection import Pool, TooSlowError
+from apm_agent.queries.connection import TooSlowError
 from apm_agent.queries.damage import blame
+from apm_agent.queries.pool import Pool
 from apm_agent.web import changes, metrics, openapi, parameters, plain
 from apm_agent.web.access import Access, Authorize
 from apm_agent.web.acting import Acting
@@ -153,7 +154,7 @@ class Dashboard:
         route = ROUTES[name]
         try:
             given = parameters.read(request.args, declared(name, route.parameters))
-            with self._pool.session() as connection:
+            with self._pool.session(given.get("host", "")) as connection:
                 asked = Asked(connection, given, self._url, __version__, self._databases, self._acting)
                 answer, window = route.answer(asked)
                 if isinstance(answer, Response):

@@ -58,6 +58,11 @@ PARAMETERS: dict[str, Parameter] = {
     ),
     "service": Parameter("Only endpoints of this service.", example="shop"),
     "release": Parameter("Only transactions of this release of the application.", example="1.4.0"),
+    "host": Parameter(
+        "Only what this machine wrote, one of `hosts` of `filters`. In a local file that several machines share,"
+        " profiles, queries and causes are counted for all of them together: `store.partial` says so.",
+        example="web-1",
+    ),
     "kind": Parameter(
         "Only this kind of transaction: `web` (a request), `background` (a job), `websocket` or `stream` (a long "
         "connection, left out of percentiles and shares).",

@@ -14,6 +14,7 @@ from apm_agent.queries.connection import Connection
 from apm_agent.queries.counts import counts
 from apm_agent.queries.endpoints import Page
 from apm_agent.queries.filters import Filters
+from apm_agent.queries.pool import machines
 from apm_agent.queries.scope import check_kind
 from apm_agent.queries.window import Window
 from apm_agent.web import parameters as read
@@ -36,10 +37,11 @@ def groups(connection: Connection, given: Given) -> Found:
 
 
 def filters(connection: Connection, given: Given) -> Found:
-    """Services and releases, and how many there are of what each page lists."""
+    """Services, releases and hosts, and how many there are of what each page lists."""
     window = read.window(given)
     known = all_groups.filters(connection, read.text(given, "service"))
-    return {**known, "counts": counts(connection, window, *_narrowed(given))}, window
+    hosts = connection.hosts or machines(connection)
+    return {**known, "hosts": hosts, "counts": counts(connection, window, *_narrowed(given))}, window
 
 
 def traces(connection: Connection, given: Given) -> Found:

@@ -12,7 +12,7 @@ from apm_agent.errors import QuestionError
 from apm_agent.queries.window import Window, parse
 
 WINDOW = ("range", "from", "to")
-COMMON = (*WINDOW, "service", "release")
+COMMON = (*WINDOW, "service", "release", "host")
 
 #: What pages keep in their own address; it may come along in a question and means nothing there.
 PAGES_OWN = frozenset({

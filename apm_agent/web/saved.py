@@ -32,7 +32,7 @@ MARKDOWN = re.compile(r"\[([^]]*)\]\([^)]*\)")
 #: Where the file's own size is written once it is known; JSON takes the spaces.
 _SIZE = f'"bytes":{0:>12}'
 _URL = re.compile(r"""url\(["']?(?:\./)?([A-Za-z0-9_-]+\.woff2)["']?\)""")
-_WINDOW = ("range", "from", "to", "service", "release")
+_WINDOW = ("range", "from", "to", "service", "release", "host")
 
 
 class Page(NamedTuple):

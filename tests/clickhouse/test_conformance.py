@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from werkzeug.test import Client
 
-from apm_agent.queries.connection import Pool
+from apm_agent.queries.pool import Pool
 from apm_agent.web.app import dashboard
 from apm_agent.web.routes import ROUTES
 

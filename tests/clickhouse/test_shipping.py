@@ -6,18 +6,21 @@ import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from werkzeug.test import Client
 
 from apm_agent.clickhouse import engine as engines
 from apm_agent.clickhouse import status
-from apm_agent.clickhouse.address import parse
+from apm_agent.clickhouse.address import only, parse
 from apm_agent.errors import StoreError
 from apm_agent.queries import window
 from apm_agent.queries.connection import connect
 from apm_agent.queries.why import diagnose
 from apm_agent.store.clickhouse.shipper import Shipper
 from apm_agent.store.sqlite import SQLiteStore
+from apm_agent.web.app import dashboard
 from clickhouse_engine import close, engine, shipper
 from make_store import Shop, batches, make, process
 from servers import PYTHON, Program, environment, free_port
@@ -34,6 +37,12 @@ def _counted(url: str) -> tuple[int, int, int]:
     finally:
         server.close()
     return int(rows[0][0]), int(sums.get(60, 0)), int(sums.get(86400, 0))
+
+
+def _asked(page: Client, question: str, **parameters: str) -> Any:
+    environ = {"REMOTE_ADDR": "127.0.0.1", "HTTP_HOST": "localhost"}
+    given = {"range": "6h", **parameters}
+    return page.get(f"/api/v1/{question}", query_string=given, environ_overrides=environ).get_json()
 
 
 def _write(path: Path, count: int, seed: int = 1) -> None:
@@ -90,6 +99,15 @@ def test_two_machines_are_added_up_and_told_apart(tmp_path: Path, server: str, f
         assert both.mirror is not None
         assert [each["host"] for each in both.mirror.shipments()] == ["web-1", "web-2"]
         assert diagnose(single, "GET /orders", span) == diagnose(local, "GET /orders", span)
+        assert len(single.rows("SELECT id FROM processes")) == len(local.rows("SELECT id FROM processes"))
+    both_pages, own = Client(dashboard(url)), Client(dashboard(f"sqlite:///{tmp_path}/web-1/apm.db"))
+    forget(only(url, "(nobody)"))
+    assert _asked(both_pages, "filters")["hosts"] == ["web-1", "web-2"]
+    assert _asked(both_pages, "filters", host="web-1")["hosts"] == ["web-1", "web-2"]
+    for question in ("endpoints", "queries"):
+        told, alone = _asked(both_pages, question, host="web-1"), _asked(own, question)
+        assert told["total"] == alone["total"]
+    assert _asked(both_pages, "endpoints", host="web-9")["total"]["count"] == 0
 
 
 def test_an_engine_that_is_away_costs_nothing_but_delay(tmp_path: Path, forget: Forget) -> None:

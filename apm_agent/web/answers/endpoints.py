@@ -71,7 +71,7 @@ ANSWERS: dict[str, Shape] = {
         }],
     },
     "filters": {
-        **COMMON, "services": [TEXT], "releases": [TEXT],
+        **COMMON, "services": [TEXT], "releases": [TEXT], "hosts": [TEXT],
         "counts": {
             "endpoints": WHOLE, "jobs": WHOLE, "queries": WHOLE, "errors": WHOLE, "in_flight": Maybe(WHOLE),
         },

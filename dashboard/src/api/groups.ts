@@ -10,10 +10,12 @@ export type GroupRow = Omit<
 export interface FiltersAnswer extends Common {
   services: string[];
   releases: string[];
+  /** machines that wrote to the store */
+  hosts: string[];
   /** how many of what each page lists; null is not known */
   counts: { endpoints: number; jobs: number; queries: number; errors: number; in_flight: number | null };
 }
 
-export interface GroupsAnswer extends Omit<FiltersAnswer, 'counts'> {
+export interface GroupsAnswer extends Omit<FiltersAnswer, 'counts' | 'hosts'> {
   groups: GroupRow[];
 }

@@ -1,4 +1,4 @@
-/** The top bar: what is looked at (service, release, range), search, live and theme. */
+/** The top bar: what is looked at (service, release, host, range), search, live and theme. */
 import { Icon } from '../parts/icon.tsx';
 import { Segments } from '../parts/panel.tsx';
 import type { Page } from '../pages.ts';
@@ -16,6 +16,7 @@ export function TopBar({ page }: { page: Page }) {
   return (
     <header class="top">
       {page.ranged && <Filters />}
+      {page.id !== 'trace' && <Hosts />}
       <span class="space" />
       <Search />
       {page.ranged && <Ranges />}
@@ -70,12 +71,20 @@ function Filters() {
   );
 }
 
+/** Where more than one machine wrote; on every page but that of one transaction, which has but one. */
+function Hosts() {
+  const query = useQuery();
+  const hosts = useSignal(filters)?.hosts ?? [];
+  if (hosts.length < 2 && !query.get('host')) return null;
+  return <Pick name="host" label="Host" all="all hosts" options={hosts} />;
+}
+
 function Pick({ name, label, all, options }: { name: string; label: string; all: string; options: string[] }) {
   const query = useQuery();
   const current = query.get(name);
   const shown = current && !options.includes(current) ? [current, ...options] : options;
   if (!shown.length) return null;
-  if (shown.length === 1)
+  if (shown.length === 1 && !current)
     return (
       <span class="pick only">
         <span class="muted">{label}</span> {f.tame(shown[0]!, 28)}

@@ -104,7 +104,7 @@ const FRAMEWORKS = [
 /** Nothing was ever recorded, or nothing in this range, or nothing that passes the filters: each with its next step. */
 export function Empty({ common, noun, filters = [] }: { common: Common; noun: string; filters?: string[] }) {
   const query = useQuery();
-  const active = [...filters, 'service', 'release'].filter((name) => query.get(name));
+  const active = [...filters, 'service', 'release', 'host'].filter((name) => query.get(name));
   if (active.length) return <NoMatch noun={noun} active={active} />;
   if (common.store.written_at === null) return <NothingYet />;
   const { from, to } = common.window;

@@ -19,7 +19,7 @@ function read(): Saved | null {
 }
 
 /** A page asks for its range even where its address names none. */
-const LOOSE = new Set(['range', 'from', 'to', 'service', 'release']);
+const LOOSE = new Set(['range', 'from', 'to', 'service', 'release', 'host']);
 
 /** The answer to a question as the page puts it; undefined where the file does not hold it. */
 export function answerTo(file: Saved, path: string): unknown {

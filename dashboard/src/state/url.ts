@@ -4,7 +4,7 @@ export const RANGES = ['15m', '1h', '6h', '24h', '7d'] as const;
 export const DEFAULT_RANGE = '1h';
 
 /** What goes along from page to page; everything else belongs to the page that set it. */
-export const CARRIED = ['range', 'from', 'to', 'service', 'release', 'live'] as const;
+export const CARRIED = ['range', 'from', 'to', 'service', 'release', 'host', 'live'] as const;
 
 export type Changes = Record<string, string | number | null | undefined>;
 
@@ -29,7 +29,12 @@ export function link(search: string, page: string, parameters: Changes = {}): st
 /** The query string of an API call: the range and filters of the page, and `parameters`. */
 export function apiQuery(search: string, parameters: Changes = {}): string {
   const here = new URLSearchParams(search);
-  const common: Changes = { service: here.get('service'), release: here.get('release'), ...windowOf(here) };
+  const common: Changes = {
+    service: here.get('service'),
+    release: here.get('release'),
+    host: here.get('host'),
+    ...windowOf(here),
+  };
   return changed('', { ...common, ...parameters });
 }
 
