@@ -8,8 +8,11 @@ has an instrument here. A call's span is a leaf, so that no instrument counts be
 
 from __future__ import annotations
 
+import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import wraps
 from typing import Any
 
 from apm_agent.errors import contained
@@ -29,6 +32,8 @@ _ENTRIES = frozenset({"SERVER", "CONSUMER"})
 #: Open spans of an SDK by their id; what never ends is let go of when there are too many.
 _open: dict[int, Span] = {}
 _MOST_OPEN = 1000
+#: What the API's `use_span` is told of how a span ends.
+_ENDING = ("end_on_exit", "record_exception", "set_status_on_exception")
 #: name of an instrumentation → whether an instrument of ours sees the same
 _seen: dict[str, bool] = {}
 #: the classes made of theirs, which must not be imported before they are
@@ -131,6 +136,36 @@ def _make_span(api: Any) -> Any:
     return RecordedSpan
 
 
+def _attach_api(api: Any) -> Callable[[], None]:
+    """Of old, its tracer that does nothing gives a with-block a span that it did not start."""
+    tracer = api.NoOpTracer
+    original = tracer.start_as_current_span
+    if "start_span" in original.__wrapped__.__code__.co_names:
+        return lambda: None
+    signature = inspect.signature(original)
+
+    @wraps(original)
+    @contextmanager
+    def start_as_current_span(self: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        given = signature.bind(self, *args, **kwargs).arguments
+        ending = {key: given.get(key, True) for key in _ENDING}
+        given.pop("end_on_exit", None)
+        span = self.start_span(**{key: one for key, one in given.items() if key != "self"})
+        if hasattr(span, "_apm_agent"):
+            with api.use_span(span, **ending):
+                yield span
+        else:
+            yield span
+
+    tracer.start_as_current_span = start_as_current_span
+
+    def detach() -> None:
+        if tracer.start_as_current_span is start_as_current_span:
+            tracer.start_as_current_span = original
+
+    return detach
+
+
 # With a provider of the SDK.
 
 
@@ -205,6 +240,7 @@ def _attach(sdk: Any) -> Callable[[], None]:
 PATCHES = (
     Returning("opentelemetry.trace:ProxyTracer.__init__", _named),
     Returning("opentelemetry.trace:NoOpTracer.start_span", _started),
+    Attached("opentelemetry.trace", _attach_api),
     Returning("opentelemetry.sdk.trace:TracerProvider.__init__", _provided),
     Attached("opentelemetry.sdk.trace", _attach),
 )

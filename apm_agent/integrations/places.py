@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 from apm_agent.errors import contained
 from apm_agent.instruments.support import Support
 from apm_agent.integrations.naming import name_unmatched, of_route, view_of
-from apm_agent.integrations.route_search import Route, route_of
+from apm_agent.integrations.route_search import Route, in_litestar, route_of
 from apm_agent.model.transaction import FALLBACK, ROUTE, Transaction
 
 _naming = contained("naming a transaction")
@@ -116,7 +116,7 @@ def name_asgi(transaction: Transaction, scope: Mapping[str, Any]) -> None:
     router = scope.get("router")
     route = scope.get("route")
     if route is None and router is None:
-        if "path_template" in scope:
+        if "path_template" in scope or "route_handler" in scope:
             _name_litestar(transaction, scope)
         return
     with _naming:
@@ -139,7 +139,11 @@ def name_asgi(transaction: Transaction, scope: Mapping[str, Any]) -> None:
 def _name_litestar(transaction: Transaction, scope: Mapping[str, Any]) -> None:
     with _naming:
         handler = scope.get("route_handler")
-        found = Found(scope["path_template"], lambda: view_of(getattr(handler, "fn", handler)))
+        template = scope.get("path_template")
+        if template is None:  # before 2.12
+            template = route_of(scope["app"], handler, scope.get("path_params") or (), in_litestar).template
+        view = getattr(handler, "fn", handler)
+        found = Found(template, lambda: view_of(getattr(view, "value", view)))
         _name(transaction, "", found, handler)
 
 

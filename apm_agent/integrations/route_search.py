@@ -1,8 +1,8 @@
-"""Finds the route of an endpoint in a Starlette router, for versions that do not leave it in the scope."""
+"""Finds the route of an endpoint, for versions of Starlette and Litestar that do not leave it in the scope."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any, NamedTuple
 
 
@@ -19,29 +19,47 @@ _MOST = 4096
 _DEEPEST = 20
 
 
-def route_of(router: Any, endpoint: Any, parameters: Collection[str]) -> Route:
+Routes = Iterator[tuple[Route, set[str]]]
+
+
+def in_starlette(router: Any, endpoint: Any) -> Routes:
+    """Routes of a router that call `endpoint`, and the names of their parameters."""
+    return _routes(router, endpoint, "", set(), 0)
+
+
+def in_litestar(app: Any, handler: Any) -> Routes:
+    """The same of Litestar's application."""
+    for route in app.routes:
+        if handler in getattr(route, "route_handlers", (getattr(route, "route_handler", None),)):
+            yield Route(route.path_format), set(route.path_parameters)
+
+
+def route_of(
+    router: Any,
+    endpoint: Any,
+    parameters: Collection[str],
+    search: Callable[[Any, Any], Routes] = in_starlette,
+) -> Route:
     """The route that calls `endpoint`; one with an empty template when none does."""
     key = (id(router), id(endpoint), tuple(parameters))
     known = _known.get(key)
     if known is None:
         if len(_known) >= _MOST:
             _known.clear()
-        known = _known[key] = (_search(router, endpoint, set(parameters)), (router, endpoint))
+        known = _known[key] = (_chosen(search(router, endpoint), set(parameters)), (router, endpoint))
     return known[0]
 
 
-def _search(router: Any, endpoint: Any, parameters: set[str]) -> Route:
+def _chosen(routes: Routes, parameters: set[str]) -> Route:
     first = None
-    for route, names in _routes(router, endpoint, "", set(), 0):
+    for route, names in routes:
         if names == parameters:
             return route
         first = first or route
     return first or Route("")
 
 
-def _routes(
-    router: Any, endpoint: Any, prefix: str, names: set[str], depth: int
-) -> Iterator[tuple[Route, set[str]]]:
+def _routes(router: Any, endpoint: Any, prefix: str, names: set[str], depth: int) -> Routes:
     for route in getattr(router, "routes", None) or () if depth < _DEEPEST else ():
         path = prefix + getattr(route, "path", "")
         here = names | set(getattr(route, "param_convertors", ()))

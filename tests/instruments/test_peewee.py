@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +27,10 @@ def psycopg2(folder: Path, port: int) -> Any:
 
 
 def psycopg3(folder: Path, port: int) -> Any:
-    return playhouse.postgres_ext.Psycopg3Database("postgres", host="127.0.0.1", port=port, user="postgres")
+    extension = playhouse.postgres_ext
+    if not hasattr(extension, "Psycopg3Database"):
+        extension = importlib.import_module("playhouse.psycopg3_ext")  # where it lay before peewee 4
+    return extension.Psycopg3Database("postgres", host="127.0.0.1", port=port, user="postgres")
 
 
 def pymysql(folder: Path, port: int) -> Any:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from litestar import Litestar, Router, get
 
+from apm_agent.integrations.route_search import in_litestar, route_of
 from frameworks import check, write
 from servers import script
 
@@ -71,3 +73,20 @@ def test_on_granian_with_no_edit(tmp_path: Path) -> None:
 def test_on_uvicorn_wrapped(tmp_path: Path) -> None:
     folder = write(tmp_path, SITE)
     check(lambda port: uvicorn("wrapped:app", port), folder, TEMPLATE, watched=False, WRAPPED="asgi")
+
+
+def test_of_versions_that_leave_no_template_it_is_found_by_handler_and_parameters() -> None:
+    @get("/users/{number:int}")
+    async def user() -> str:
+        return ""
+
+    app = Litestar([user, Router("/shops/{shop:str}", route_handlers=[user])], openapi_config=None)
+    found = {
+        (route_of(app, handler, names, in_litestar).template, tuple(names))
+        for route in app.routes
+        for handler in route.route_handlers  # type: ignore[attr-defined]
+        for names in (["number"], ["shop", "number"])
+        if set(names) == set(route.path_parameters)
+    }
+    assert found == {("/users/{number}", ("number",)), ("/shops/{shop}/users/{number}", ("shop", "number"))}
+    assert route_of(app, object(), [], in_litestar).template == ""
