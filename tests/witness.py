@@ -24,13 +24,15 @@ import os, time
 import apm_agent
 
 served = os.open(os.environ["SERVED"], os.O_CREAT | os.O_APPEND | os.O_WRONLY)
+born = {}
 
 def site(environ, start_response):
     path = environ["PATH_INFO"]
     if path == "/hang":
         time.sleep(60)
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "2")])
-    os.write(served, f"{os.getpid()} {time.monotonic_ns()} {path}\\n".encode())
+    pid, now = os.getpid(), time.monotonic_ns()
+    os.write(served, f"{pid} {now} {path} {born.setdefault(pid, now)}\\n".encode())
     return [b"ok"]
 
 app = apm_agent.wsgi(site, service="witness")
@@ -38,11 +40,14 @@ app = apm_agent.wsgi(site, service="witness")
 
 
 class Served(NamedTuple):
-    """A request as the application saw it; `at` is the machine's monotonic clock."""
+    """A request as the application saw it; `at` is the machine's monotonic clock. `born` is when its process answered
+    first: of a few hundred workers on a busy machine some get the number that one of them had before.
+    """
 
     pid: int
     at: int
     path: str
+    born: int
 
 
 class Site:
@@ -69,7 +74,7 @@ class Site:
     def served(self) -> list[Served]:
         """All requests the application answered, in the order it did; the last line may have been cut."""
         lines = self._told.read_text().rpartition("\n")[0].splitlines() if self._told.exists() else []
-        return [Served(int(pid), int(at), path) for pid, at, path in map(str.split, lines)]
+        return [Served(int(pid), int(at), path, int(born)) for pid, at, path, born in map(str.split, lines)]
 
     def workers(self) -> list[int]:
         """The processes that serve now."""
@@ -159,6 +164,12 @@ def kill_workers(site: Site, kills: int, pace: Callable[[], float]) -> list[int]
     return killed
 
 
+def of_first(served: list[Served], pid: int) -> list[Served]:
+    """What the first process of that number answered: none is killed that has the number of one killed before."""
+    answered = [each for each in served if each.pid == pid]
+    return [each for each in answered if each.born == answered[0].born]
+
+
 def losses(site: Site, killed: list[int]) -> list[Kill]:
     """What each killed worker took with it. A sync worker's requests come one after the other, so does the queue:
     what is lost must be the last it answered, or something in the middle went missing.
@@ -166,7 +177,7 @@ def losses(site: Site, killed: list[int]) -> list[Kill]:
     kept, served = site.kept(), site.served()
     found = []
     for pid in killed:
-        answered = [each for each in served if each.pid == pid]
+        answered = of_first(served, pid)
         lost = [each for each in answered if (pid, each.path) not in kept]
         assert lost == answered[len(answered) - len(lost) :], (
             f"of process {pid} more than its last is missing"

@@ -9,6 +9,7 @@ worker answered, and no more than one interval of it. Ends with 1 on a breach.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import NamedTuple
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from records import rows, sums_agree
-from witness import Site, kill_workers, load, serving, until
+from witness import Site, kill_workers, load, of_first, serving, until
 
 #: Seconds that a write may take, or wait for the other worker, on a machine with other work.
 WRITE = 1.0
@@ -39,7 +40,7 @@ def taken(site: Site, killed: list[int]) -> list[Taken]:
     kept, served = site.kept(), site.served()
     found = []
     for pid in killed:
-        answered = [each for each in served if each.pid == pid]
+        answered = of_first(served, pid)
         missing = [(pid, each.path) not in kept for each in answered]
         last = next((n for n, gone in enumerate(reversed(missing)) if not gone), len(missing))
         over = answered[-1].at - answered[len(answered) - last].at if last else 0
@@ -67,6 +68,7 @@ def main() -> int:
                         print(f"NOT   whole after kill {len(killed)}", flush=True)
                 assert until(lambda: site.ask() == 200)
         found = taken(site, killed)
+        again = len({(each.pid, each.born) for each in site.served() if each.pid in killed}) - len(killed)
         print("answered   lost   over ms   gaps   (a killed worker a line)")
         for kill in found:
             print(f"{kill.answered:8} {kill.lost:6} {kill.over_ns / 1e6:9.0f} {kill.gaps:6}")
@@ -80,7 +82,8 @@ def main() -> int:
             f" {sum(kill.lost for kill in found)} lost, the most {max(kill.lost for kill in found)},"
             f" {sum(kill.gaps for kill in found)} in the middle;"
             f" over at most {max(kill.over_ns for kill in found) / 1e6:.0f} ms of {options.interval * 1000:.0f};"
-            f" answers {dict(statuses)}"
+            f" answers {dict(statuses)}; {again} later workers had the number of a killed one;"
+            f" load {os.getloadavg()[0]:.0f}"
         )
     print("All holds." if not broken else f"{broken} of this does not hold.")
     return 1 if broken else 0
