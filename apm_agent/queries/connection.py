@@ -16,7 +16,7 @@ from apm_agent.queries.mirror import Mirror, mirror_of
 from apm_agent.queries.narrowed import Narrowed
 
 #: The newest schema these queries were written for (`PRAGMA user_version`).
-SCHEMA = 5
+SCHEMA = 6
 
 #: Longest time one request may keep the store busy.
 PATIENCE = 5.0

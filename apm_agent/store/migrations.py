@@ -11,7 +11,7 @@ from typing import Any
 
 from apm_agent.errors import StoreError, contained
 from apm_agent.store.exclusive import exclusive
-from apm_agent.store.schema import CLOCKED, FAILED, FIRST, PLANNED, VERSION
+from apm_agent.store.schema import CLOCKED, COUNTED, FAILED, FIRST, PLANNED, VERSION
 
 _SET = "apm_agent"
 #: What sqlite-utils imports where it is installed, only to know its types.
@@ -53,6 +53,11 @@ def failed(connection: sqlite3.Connection) -> None:
     _run(connection, FAILED)
 
 
+def counted(connection: sqlite3.Connection) -> None:
+    """Know how many details there are without going through them."""
+    _run(connection, COUNTED)
+
+
 def _run(connection: sqlite3.Connection, script: str) -> None:
     # One by one, because `executescript` would commit the transaction that keeps other processes out.
     for statement in script.split(";"):
@@ -61,7 +66,7 @@ def _run(connection: sqlite3.Connection, script: str) -> None:
 
 
 #: Every migration there ever was, oldest first; the number of them is `schema.VERSION`. Only ever add.
-MIGRATIONS = (first, clocked, planned, viewed, failed)
+MIGRATIONS = (first, clocked, planned, viewed, failed, counted)
 
 
 def version_of(connection: sqlite3.Connection) -> int:

@@ -13,7 +13,8 @@ In `profiles`, `clocked_ns` is the part of `weight_ns` whose processor time is k
 rest, as of all rows older than these columns, it is not known.
 
 The fourth migration makes the views of `store.views`; they hold nothing. The fifth is an index of the failed alone:
-few rows, which the pages of errors would otherwise look for among all of a week.
+few rows, which the pages of errors would otherwise look for among all of a week. The sixth is an index of the ids
+of `traces` alone: to count details by the table is to read them all, and this is a hundredth of them.
 
 Ids 0 in `statement_id` and `frame_id` mean none. `traces.data` is what `store.detail` packs; `context` is
 JSON.
@@ -21,7 +22,7 @@ JSON.
 
 from __future__ import annotations
 
-VERSION = 5
+VERSION = 6
 
 #: Seconds of the three rollup levels: minute, hour, day. Profiles are kept by ten minutes, hour and day.
 ROLLUPS = (60, 3600, 86400)
@@ -107,3 +108,6 @@ CREATE INDEX plans_statement ON plans (statement_id, at);
 
 #: The fifth.
 FAILED = "CREATE INDEX transactions_failed ON transactions (started_at) WHERE failed = 1"
+
+#: The sixth.
+COUNTED = "CREATE INDEX traces_ids ON traces (transaction_id)"

@@ -30,7 +30,7 @@ def test_r44_a_new_file_has_the_schema_and_its_settings(tmp_path: Path) -> None:
     store.close()
     assert rows(path, "SELECT migration_set, name FROM _sqlite_migrations ORDER BY name DESC") == [
         ("apm_agent", "viewed"), ("apm_agent", "planned"), ("apm_agent", "first"), ("apm_agent", "failed"),
-        ("apm_agent", "clocked"),
+        ("apm_agent", "counted"), ("apm_agent", "clocked"),
     ]  # fmt: skip
 
 
@@ -124,3 +124,15 @@ def test_r44_a_file_of_the_first_schema_is_brought_up_and_keeps_what_it_had(tmp_
     store.close()
     assert rows(path, "PRAGMA user_version") == [(VERSION,)]
     assert rows(path, "SELECT weight_ns, cpu_ns, clocked_ns FROM profiles WHERE t = 0") == [(20, 0, 0)]
+
+
+def test_details_are_counted_without_reading_them(tmp_path: Path) -> None:
+    path = tmp_path / "apm.db"
+    store = SQLiteStore(str(path), process())
+    store.write([record(), record()])
+    store.close()
+    (plan,) = rows(path, "EXPLAIN QUERY PLAN SELECT count(*) FROM traces")
+    assert plan[-1] == "SCAN traces USING COVERING INDEX traces_ids"
+    (plan,) = rows(path, "EXPLAIN QUERY PLAN SELECT data FROM traces WHERE transaction_id = 1")
+    assert "PRIMARY KEY" in plan[-1]
+    assert rows(path, "SELECT count(*) FROM traces") == [(2,)]
