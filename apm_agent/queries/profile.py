@@ -12,7 +12,7 @@ from apm_agent.model.profile import WAITING, Frame, Profile, Stack
 from apm_agent.queries import detail, names
 from apm_agent.queries.connection import Connection
 from apm_agent.queries.rollups import totals
-from apm_agent.queries.scope import select
+from apm_agent.queries.summed import summed
 from apm_agent.queries.window import PROFILES, Piece, Window
 
 #: Most distinct stacks read; the time of the rest is kept under one name.
@@ -87,9 +87,8 @@ def of_window(
 ) -> Profiled:
     """All samples of some endpoints in a window, which begins at full ten minutes or hours."""
     wanted = list(endpoints)
-    pieces = pieces_of(window)
     only = wanted[0] if len(wanted) == 1 else None
-    rows = _sums(connection, pieces, releases, only, set(wanted))
+    rows = _sums(connection, window, releases, only, set(wanted))
     counted = totals(connection, window.pieces(), releases, only)
     transactions = sum(counted[endpoint].count for endpoint in wanted if endpoint in counted)
     return Profiled(named(connection, rows), transactions)
@@ -99,7 +98,7 @@ def by_endpoint(
     connection: Connection, window: Window, endpoints: Iterable[int], releases: tuple[int, ...] | None
 ) -> dict[int, list[Weighed]]:
     """The samples of each endpoint by itself."""
-    rows = _by_endpoint(connection, pieces_of(window), releases, None, set(endpoints))
+    rows = _by_endpoint(connection, window, releases, None, set(endpoints))
     rows.sort(key=lambda row: -row[4])
     stacks = names.stacks(connection, {row[1] for row in rows[:_MOST_STACKS]})
     found: dict[int, list[Weighed]] = defaultdict(list)
@@ -111,7 +110,11 @@ def by_endpoint(
 
 def pieces_of(window: Window) -> list[Piece]:
     """The profile rollups that cover a window: its edges are widened to what is kept of that time."""
-    return window.pieces(PROFILES if time.time() - window.start < _FINE else PROFILES[1:])
+    return window.pieces(_levels(window))
+
+
+def _levels(window: Window) -> tuple[int, ...]:
+    return PROFILES if time.time() - window.start < _FINE else PROFILES[1:]
 
 
 def of_transaction(connection: Connection, number: int) -> Profiled | None:
@@ -223,13 +226,13 @@ def check_clock(value: str) -> str:
 
 def _sums(
     connection: Connection,
-    pieces: list[Piece],
+    window: Window,
     releases: tuple[int, ...] | None,
     only: int | None,
     wanted: set[int],
 ) -> list[tuple[int, ...]]:
     sums: dict[tuple[int, int], list[int]] = defaultdict(lambda: [0, 0, 0, 0])
-    for _, stack, state, *figures in _by_endpoint(connection, pieces, releases, only, wanted):
+    for _, stack, state, *figures in _by_endpoint(connection, window, releases, only, wanted):
         _add(sums[stack, state], figures)
     return [(*key, *figures) for key, figures in sums.items()]
 
@@ -241,21 +244,17 @@ def _add(sums: list[int], figures: list[int]) -> None:
 
 def _by_endpoint(
     connection: Connection,
-    pieces: list[Piece],
+    window: Window,
     releases: tuple[int, ...] | None,
     only: int | None,
     wanted: set[int],
 ) -> list[tuple[int, ...]]:
     """Endpoint, stack, state, samples, nanoseconds, processor time and of how many ns it is known."""
-    spent = "cpu_ns, clocked_ns" if connection.schema() >= _CLOCKED else "0 AS cpu_ns, 0 AS clocked_ns"
-    sql, parameters = select(
-        "profiles", f"endpoint_id, stack_id, state, count, weight_ns, {spent}", pieces, releases, only
-    )
-    rows = connection.rows(
-        "SELECT endpoint_id, stack_id, state, sum(count), sum(weight_ns), sum(cpu_ns), sum(clocked_ns)"
-        f" FROM ({sql}) GROUP BY endpoint_id, stack_id, state",
-        parameters,
-    )
+    spent = ("cpu_ns", "clocked_ns")
+    if connection.schema() < _CLOCKED:
+        spent = ("0 AS cpu_ns", "0 AS clocked_ns")
+    keys, sums = ("endpoint_id", "stack_id", "state"), ("count", "weight_ns", *spent)
+    rows = summed(connection, window, "profiles", keys, sums, releases, only, _levels(window))
     return [(*row,) for row in rows if row[0] in wanted]
 
 

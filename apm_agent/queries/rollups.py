@@ -103,7 +103,7 @@ def measure(
     connection: Connection, window: Window, releases: tuple[int, ...] | None, endpoint: int | None = None
 ) -> dict[int, Measured]:
     """Sums and histogram by endpoint, of all or of one; of a window that is past they are remembered."""
-    past = _is_past(window) and endpoint is None
+    past = is_past(window) and endpoint is None
     key = (connection.path, connection.identity, window, releases)
     known: dict[int, Measured] | None = _memory.get(key) if past else None
     if known is not None:
@@ -134,7 +134,7 @@ def together_of(connection: Connection, window: Window, scope: Scope) -> Measure
                 together_of(connection, Window(border, window.end), scope),
             ]
         )
-    past = _is_past(window)
+    past = is_past(window)
     key = ("together", connection.path, connection.identity, window, scope.key)
     known: Measured | None = _memory.get(key) if past else None
     if known is None:
@@ -151,7 +151,8 @@ def added(many: Sequence[Measured]) -> Measured:
     return Measured(Totals.of(each.sums for each in many), together(each.histogram for each in many))
 
 
-def _is_past(window: Window) -> bool:
+def is_past(window: Window) -> bool:
+    """Whether nothing comes to it any more."""
     return not window.open and window.end + SETTLED < time.time()
 
 

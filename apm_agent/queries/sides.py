@@ -20,6 +20,7 @@ from apm_agent.queries.ran import Ran, by_text
 from apm_agent.queries.rollups import Measured, Totals, cells, measure, totals
 from apm_agent.queries.rows import COLUMNS, TABLES, listed
 from apm_agent.queries.scope import Endpoint, check_kind, scope_of, select
+from apm_agent.queries.summed import summed
 from apm_agent.queries.units import hex_id, parse_id
 from apm_agent.queries.window import ROLLUPS, Window, cover, of_range, parse
 
@@ -110,15 +111,8 @@ class WindowSide:
 
     def statements(self) -> dict[str, Ran]:
         """What ran, by its text."""
-        sql, parameters = select(
-            "statement_rollups", "endpoint_id, statement_id, frame_id, count, duration_ns", self.window.pieces(),
-            self._releases,
-        )  # fmt: skip
-        rows = self._connection.rows(
-            "SELECT endpoint_id, statement_id, frame_id, sum(count), sum(duration_ns)"
-            f" FROM ({sql}) GROUP BY endpoint_id, statement_id, frame_id",
-            parameters,
-        )
+        keys, sums = ("endpoint_id", "statement_id", "frame_id"), ("count", "duration_ns")
+        rows = summed(self._connection, self.window, "statement_rollups", keys, sums, self._releases)
         return by_text(self._connection, [row[1:] for row in rows if row[0] in self._endpoints])
 
     def profile_span(self) -> tuple[int, int] | None:

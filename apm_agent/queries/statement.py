@@ -8,20 +8,22 @@ from apm_agent.errors import StoreError
 from apm_agent.model.statement import summary
 from apm_agent.queries import detail, names
 from apm_agent.queries.cells import grid_of
-from apm_agent.queries.connection import Connection
+from apm_agent.queries.connection import Connection, Row
 from apm_agent.queries.plans import kept
 from apm_agent.queries.rows import COLUMNS, TABLES, listed
 from apm_agent.queries.scope import Endpoint, Scope, scope_of, select
 from apm_agent.queries.standing import NONE, Ran, p95
 from apm_agent.queries.statements import Sums, rows, runs_per_call, sums
 from apm_agent.queries.units import mean, millis, ms
-from apm_agent.queries.window import Window
+from apm_agent.queries.window import Piece, Window
 
 _POINTS = 120
 _MOST_SENDERS = 100
 _MOST_EXAMPLES = 12
 #: Details looked into for examples, the newest of the endpoints that spend most time in the statement.
 _MOST_DETAILS, _MOST_ENDPOINTS = 200, 5
+#: From more endpoints that send it on, all rows are read over time instead of seeking those of each.
+_FEW_SENDERS = 8
 
 
 def statement(
@@ -42,7 +44,7 @@ def statement(
         "text": text,
         "summary": summary(text),
         "p95": {"ms": p95(sorted(ran.durations)), "count": len(ran.durations)},
-        "series": _series(connection, window, scope, number),
+        "series": _series(connection, window, scope, number, found),
         "senders": _senders(connection, scope.endpoints, found) if found else [],
         "examples": examples,
         "plans": kept(connection, number),
@@ -64,23 +66,23 @@ def last_release(connection: Connection, number: int) -> str:
     return str(row[0]) if row else ""
 
 
-def _series(connection: Connection, window: Window, scope: Scope, number: int) -> dict[str, Any]:
+def _series(
+    connection: Connection, window: Window, scope: Scope, number: int, found: Sums | None
+) -> dict[str, Any]:
     grid = grid_of(window, _POINTS)
     end = grid.first + grid.step * grid.cells
-    sql, parameters = select(
-        "statement_rollups",
-        "t, endpoint_id, statement_id, count, duration_ns, duration_max_ns",
-        [(grid.resolution, grid.first, end)],
-        scope.releases,
-    )
+    unit = grid.resolution
+    # Who sent it in the window is known; the cells at its edges reach beyond.
+    low = min(end, -(-window.start // unit) * unit)
+    high = end if window.open else max(low, min(end, int(window.end) // unit * unit))
     cells = [[0, 0, 0] for _ in range(grid.cells)]
-    for t, endpoint, count, duration, longest in connection.rows(
-        f"SELECT t, endpoint_id, count, duration_ns, duration_max_ns FROM ({sql}) WHERE statement_id = ?",
-        [*parameters, number],
-    ):
-        if endpoint in scope.endpoints:
-            cell = cells[(t - grid.first) // grid.step]
-            cell[:] = [cell[0] + count, cell[1] + duration, max(cell[2], longest)]
+    for t, count, duration, longest in [
+        *_of_all(connection, scope, number, (unit, grid.first, low)),
+        *_of_senders(connection, scope, number, (unit, low, high), found),
+        *_of_all(connection, scope, number, (unit, high, end)),
+    ]:
+        cell = cells[(t - grid.first) // grid.step]
+        cell[:] = [cell[0] + count, cell[1] + duration, max(cell[2], longest)]
     return {
         "t": grid.starts,
         "step": grid.step,
@@ -89,6 +91,39 @@ def _series(connection: Connection, window: Window, scope: Scope, number: int) -
         "mean_ms": [ms(mean(cell[1], cell[0])) for cell in cells],
         "max_ms": [millis(cell[2]) if cell[0] else None for cell in cells],
     }
+
+
+_OVER_TIME = "t, endpoint_id, statement_id, count, duration_ns, duration_max_ns"
+
+
+def _of_senders(
+    connection: Connection, scope: Scope, number: int, piece: Piece, found: Sums | None
+) -> list[Row]:
+    """Time, runs, nanoseconds and the longest; a few senders are sought, for theirs are few rows among all."""
+    senders = {sent.endpoint for sent in found.senders} if found else set()
+    if len(senders) > _FEW_SENDERS:
+        return _of_all(connection, scope, number, piece)
+    rows: list[Row] = []
+    for endpoint in sorted(senders):
+        sql, parameters = select("statement_rollups", _OVER_TIME, [piece], scope.releases, endpoint)
+        rows += connection.rows(
+            f"SELECT t, count, duration_ns, duration_max_ns FROM ({sql}) WHERE statement_id = ?",
+            [*parameters, number],
+        )
+    return rows
+
+
+def _of_all(connection: Connection, scope: Scope, number: int, piece: Piece) -> list[Row]:
+    """The same of whichever endpoint of the scope."""
+    _, start, end = piece
+    if start >= end:
+        return []
+    sql, parameters = select("statement_rollups", _OVER_TIME, [piece], scope.releases)
+    rows = connection.rows(
+        f"SELECT endpoint_id, t, count, duration_ns, duration_max_ns FROM ({sql}) WHERE statement_id = ?",
+        [*parameters, number],
+    )
+    return [row[1:] for row in rows if row[0] in scope.endpoints]
 
 
 def _senders(connection: Connection, endpoints: dict[int, Endpoint], found: Sums) -> list[dict[str, Any]]:

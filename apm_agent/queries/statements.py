@@ -14,10 +14,12 @@ from apm_agent.queries.connection import Connection
 from apm_agent.queries.endpoints import releases
 from apm_agent.queries.scope import Endpoint, Scope, scope_of, select
 from apm_agent.queries.standing import NONE, Ran, kept_runs, standings
+from apm_agent.queries.summed import summed
 from apm_agent.queries.units import mean, millis
 from apm_agent.queries.window import Window
 
-_COLUMNS = "endpoint_id, statement_id, frame_id, count, duration_ns, duration_max_ns, transactions"
+_KEYS = ("statement_id", "endpoint_id", "frame_id")
+_SUMS = ("count", "duration_ns", "duration_max_ns", "transactions")
 _MOST_NAMED = 3
 _REPEATED = "repeated_query"
 
@@ -102,15 +104,9 @@ def statements(
     }
 
 
-def sums(connection: Connection, window: Window, scope: Scope, statement: int | None = None) -> list[Sums]:
-    """All statements that endpoints of the scope sent in the window, or one of them."""
-    sql, parameters = select("statement_rollups", _COLUMNS, window.pieces(), scope.releases)
-    only = "" if statement is None else " WHERE statement_id = ?"
-    found = connection.rows(
-        "SELECT statement_id, endpoint_id, frame_id, sum(count), sum(duration_ns), max(duration_max_ns),"
-        f" sum(transactions) FROM ({sql}){only} GROUP BY statement_id, endpoint_id, frame_id",
-        [*parameters, *([] if statement is None else [statement])],
-    )
+def sums(connection: Connection, window: Window, scope: Scope) -> list[Sums]:
+    """All statements that endpoints of the scope sent in the window."""
+    found = summed(connection, window, "statement_rollups", _KEYS, _SUMS, scope.releases)
     senders: dict[int, list[Sent]] = defaultdict(list)
     for number, *sent in found:
         if number and sent[0] in scope.endpoints:
