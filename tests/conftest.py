@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from apm_agent.testing.leaks import DESCRIPTORS, THREADS, leaving_nothing
+from databases import mariadb_port, postgresql_port
 from demo_apps import demo_store
 
-__all__ = ["demo_store"]
+__all__ = ["demo_store", "mariadb_port", "postgresql_port"]
 
 _NEVER_SKIPPED = ("browser", "server", "tools")
 

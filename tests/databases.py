@@ -75,6 +75,20 @@ def mariadb() -> Iterator[int]:
             yield port
 
 
+@pytest.fixture(scope="session", name="postgresql")
+def postgresql_port() -> Iterator[int]:
+    """The port of a PostgreSQL of the tests' own."""
+    with postgresql() as port:
+        yield port
+
+
+@pytest.fixture(scope="session", name="mariadb")
+def mariadb_port() -> Iterator[int]:
+    """The port of a MariaDB of the tests' own."""
+    with mariadb() as port:
+        yield port
+
+
 def built(name: str) -> Any:
     """A driver that must be compiled as it is installed; without it the tests are skipped, with the cure."""
     if os.environ.get("CI"):

@@ -23,6 +23,10 @@ class Server(NamedTuple):
     host: str
     port: int
 
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}:{self.port}/"
+
     def get(
         self, path: str, headers: dict[str, str] | None = None, method: str = "GET", host: str | None = None
     ) -> Answer:

@@ -103,6 +103,6 @@ def show() -> Iterator[Callable[[Path | str], str]]:
         def start(store: Path | str) -> str:
             url = store if "://" in str(store) else f"sqlite:///{store}"
             server = stack.enter_context(served(dashboard(str(url))))
-            return f"http://{server.host}:{server.port}/"
+            return server.url
 
         yield start

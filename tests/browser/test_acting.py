@@ -54,7 +54,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> str:
 def mount(store: str) -> Iterator[str]:
     """The dashboard of a made-up day, with an editor."""
     with served(dashboard(store, editor="vscode")) as server:
-        yield f"http://{server.host}:{server.port}/"
+        yield server.url
 
 
 @pytest.fixture(scope="module")

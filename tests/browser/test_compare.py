@@ -60,7 +60,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def site(store: Path) -> Iterator[str]:
     with served(dashboard(f"sqlite:///{store}")) as server:
-        yield f"http://{server.host}:{server.port}/"
+        yield server.url
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ COUNT_FOREIGN = """() => [
 def haunted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     path = hostile_store(tmp_path_factory.mktemp("hostile") / "apm.db", HOSTILE[request.param])
     with served(dashboard(f"sqlite:///{path}")) as server:
-        yield f"http://{server.host}:{server.port}/"
+        yield server.url
 
 
 def test_r39_hostile_names_are_only_shown(visit: Callable[..., Window], haunted: str) -> None:

@@ -32,7 +32,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     path = tmp_path_factory.mktemp("saved") / "apm.db"
     make(path, 800)
     with served(dashboard(f"sqlite:///{path}")) as server:
-        yield f"http://{server.host}:{server.port}/"
+        yield server.url
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +137,7 @@ def test_r39_hostile_names_do_nothing_in_a_file(
 ) -> None:
     text = HOSTILE[name] + "</script><script>window.owned=1</script><!--<script>"
     with served(dashboard(f"sqlite:///{hostile_store(tmp_path / 'apm.db', text)}")) as server:
-        mount = f"http://{server.host}:{server.port}/"
+        mount = server.url
         base = mount.rstrip("/")
         row = ask(base, "endpoints")["endpoints"][0]
         trace = ask(base, "traces")["traces"][0]["id"]

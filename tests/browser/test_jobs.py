@@ -26,7 +26,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     path = tmp_path_factory.mktemp("jobs") / "apm.db"
     make(path, 1500)
     with served(dashboard(f"sqlite:///{path}")) as server:
-        yield f"http://{server.host}:{server.port}/"
+        yield server.url
 
 
 def test_by_keyboard_from_any_page_to_who_enqueued_it(visit: Callable[..., Window], site: str) -> None:

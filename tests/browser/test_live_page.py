@@ -57,7 +57,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         running([PYTHON, str(script), f"sqlite:///{store}"], env=environment(), cwd=folder),
         served(dashboard(f"sqlite:///{store}")) as server,
     ):
-        yield f"http://{server.host}:{server.port}/"
+        yield server.url
 
 
 def test_a_stuck_job_its_stack_and_the_silent_worker(visit: Callable[..., Window], site: str) -> None:

@@ -221,7 +221,7 @@ def test_by_keys_alone_from_here_to_the_source_line(
 def demo(browser: Browser, demo_store: str) -> Iterator[Window]:
     """One window on what the example apps recorded of themselves."""
     with served(dashboard(demo_store)) as server:
-        window = Window(browser, f"http://{server.host}:{server.port}/")
+        window = Window(browser, server.url)
         yield window
         assert window.complaints == []
         window.close()

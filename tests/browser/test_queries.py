@@ -39,7 +39,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def site(shop: Path) -> Iterator[str]:
     explain = [f"shop=sqlite:///{shop}/shop.db", f"old=sqlite:///{shop}/gone.db"]
     with served(dashboard(f"sqlite:///{shop}/apm.db", explain=explain)) as server:
-        yield f"http://{server.host}:{server.port}/"
+        yield server.url
 
 
 def id_of(site: str, text: str) -> str:

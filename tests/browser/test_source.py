@@ -34,7 +34,7 @@ def shop(tmp_path: Path) -> Path:
 @pytest.fixture
 def window(browser: Browser, shop: Path) -> Iterator[Window]:
     with served(dashboard(f"sqlite:///{shop.parent}/apm.db")) as server:
-        opened = Window(browser, f"http://{server.host}:{server.port}/")
+        opened = Window(browser, server.url)
         yield opened
         opened.close()
     assert opened.complaints == []
@@ -87,7 +87,7 @@ def test_where_there_is_no_repository_it_is_said(window: Window) -> None:
 
 def test_the_setting_blame_takes_the_button_away(visit: Callable[..., Window], shop: Path) -> None:
     with served(dashboard(f"sqlite:///{shop.parent}/apm.db", blame=False)) as server:
-        page = visit(f"http://{server.host}:{server.port}/").open(ENDPOINT)
+        page = visit(server.url).open(ENDPOINT)
         expect(page.locator("#source .place").first).to_be_visible()
         assert page.locator(".act").count() == 0
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-import databases
 from upstream import upstream
 
 ABOVE = """
@@ -199,10 +198,11 @@ def view():
         ("big_result", "# rows", r"SELECT .* returns 1,500 rows at shop\.py:\d+"),
     ],
 )
-def test_a_real_pool_and_a_real_database(tmp_path: Path, kind: str, word: str, why: str) -> None:
-    with databases.postgresql() as port:
-        app = POSTGRESQL.replace("PORT", str(port)).replace(word, "# here")
-        found = told(tmp_path, app + "\nstop = pool.close\n", kind, insight_thresholds="connection_wait=0")
+def test_a_real_pool_and_a_real_database(
+    tmp_path: Path, postgresql: int, kind: str, word: str, why: str
+) -> None:
+    app = POSTGRESQL.replace("PORT", str(postgresql)).replace(word, "# here")
+    found = told(tmp_path, app + "\nstop = pool.close\n", kind, insight_thresholds="connection_wait=0")
     assert re.fullmatch(why, found["why"]), found["why"]
 
 

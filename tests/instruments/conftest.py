@@ -7,7 +7,6 @@ from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
-import databases
 from apm_agent.errors import contained
 from apm_agent.instruments import patching
 from apm_agent.model.span import Span
@@ -65,17 +64,3 @@ def traced(instruments: None, sink: list[Transaction]) -> Traced:
         assert all(span.end_ns >= span.start_ns > 0 for span in transaction.spans), "each span was closed"
 
     return run
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[int]:
-    """The port of a PostgreSQL of the tests' own."""
-    with databases.postgresql() as port:
-        yield port
-
-
-@pytest.fixture(scope="session")
-def mariadb() -> Iterator[int]:
-    """The port of a MariaDB of the tests' own."""
-    with databases.mariadb() as port:
-        yield port

@@ -185,7 +185,7 @@ def maria(mariadb: int) -> str:
     db = pymysql.connect(host="127.0.0.1", port=mariadb, user="apm", password="a-password", database="shop")
     with db.cursor() as cursor:
         cursor.execute(
-            "CREATE TABLE orders (id INT PRIMARY KEY, customer VARCHAR(50), KEY by_day (id, customer))"
+            "CREATE OR REPLACE TABLE orders (id INT PRIMARY KEY, customer VARCHAR(50), KEY by_day (id, customer))"
         )
         cursor.execute("INSERT INTO orders SELECT seq, seq FROM seq_1_to_500")
     db.commit()
