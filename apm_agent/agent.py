@@ -14,7 +14,6 @@ from functools import partial
 from typing import Any
 
 from apm_agent import config as settings
-from apm_agent import release
 from apm_agent.clock import system
 from apm_agent.config import Config
 from apm_agent.errors import InstallError, contained
@@ -23,7 +22,6 @@ from apm_agent.instruments import patching
 from apm_agent.model import arm as arms
 from apm_agent.model import scrub, scrub_rules
 from apm_agent.model.origin import Origin
-from apm_agent.model.record import Process
 from apm_agent.model.threshold import Thresholds
 from apm_agent.profiling import decorated
 from apm_agent.profiling.allocations import Allocations
@@ -36,6 +34,7 @@ from apm_agent.profiling.lines import LineTimings
 from apm_agent.profiling.live import Live, Whose
 from apm_agent.profiling.memory import Memory
 from apm_agent.profiling.sampler import Sampler
+from apm_agent.recording import process
 from apm_agent.recording.digest import Digest
 from apm_agent.recording.recorder import Recorder
 from apm_agent.recording.scrub_function import ScrubFunction
@@ -68,7 +67,7 @@ class Agent:
         self.profilers: tuple[Profiler, ...] = ()
         self.armed = Armed(
             arms.folder_of(path_of(self.store)),
-            self.service,
+            partial(process.service_of, config),
             {
                 arms.CPROFILE: OnDemand(self.deterministic),
                 arms.LINES: LineTimings(),
@@ -88,10 +87,6 @@ class Agent:
             attend=self.armed.look,
         )
 
-    def service(self) -> str:
-        """The name of this application."""
-        return self.config.service or os.path.basename(os.getcwd()) or "app"
-
     def arm(self, on: bool) -> None:
         """Tell the profiler of what is armed of every transaction, or of none any more."""
         tracer = tracing.tracer
@@ -105,7 +100,7 @@ class Agent:
             sampler.looks.heard = samples
 
         path = path_of(self.store)
-        whose = Whose(path, self.service(), _host())
+        whose = Whose(path, process.service_of(self.config), process.host())
         live = Live(whose, self.origin, hear, prepare=partial(prepare, path))
         curve = Curve(self.memory) if self.memory is not None else None
         sampler.beside = live.look if curve is None else lambda busy: live.look(busy) + curve.look(busy)
@@ -114,18 +109,7 @@ class Agent:
     def open_store(self) -> Store:
         """Open the store as the process that runs now; called by the writer, and again after a fork."""
         config = self.config
-        process = Process(
-            service=self.service(),
-            environment=config.environment,
-            release=release.find(config.release, config.app_root or os.getcwd()),
-            host=_host(),
-            pid=os.getpid(),
-            started_at=system.wall(),
-            python=sys.version.split()[0],
-            server=_server(),
-            app_root=os.path.abspath(config.app_root or os.getcwd()),
-        )
-        return open_store(self.store, process, config.max_size, config.max_age)
+        return open_store(self.store, process.describe(config), config.max_size, config.max_age)
 
     def start(self) -> None:
         """Turn on: patch what is imported, and let transactions begin."""
@@ -149,7 +133,8 @@ class Agent:
         if self.collections is not None:
             self.collections.hook()
         decorated.watch()
-        tracing.tracer = Tracer(self.recorder, self.profilers, system, config.max_spans)
+        sink = self.recorder.__call__  # its method, because a call of an object is slower
+        tracing.tracer = Tracer(sink, self.profilers, system, config.max_spans)
 
     def stop(self) -> None:
         """Turn off and write what is queued; every patched object is put back."""
@@ -260,20 +245,6 @@ def flush(timeout: float = 2.0) -> bool:
 def config() -> Config | None:
     """The settings in force; None when the agent is off."""
     return _agent.config if _agent is not None else None
-
-
-def _host() -> str:
-    return os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "")
-
-
-def _server() -> str:
-    """The server that runs us, by the modules it loaded; empty when none is known."""
-    for name in ("gunicorn", "uvicorn", "hypercorn", "granian", "waitress", "uwsgi", "celery"):
-        module = sys.modules.get(name)
-        if module is not None:
-            version = getattr(module, "__version__", "")
-            return f"{name} {version}".strip()
-    return ""
 
 
 def _after_fork_in_child() -> None:

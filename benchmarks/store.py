@@ -90,9 +90,10 @@ def record_some(tracer: Tracer, case: Case) -> None:
 def add_samples(transaction: Transaction, count: int) -> None:
     """Stacks 20 frames deep, of functions that exist."""
     codes = [function.__code__ for function in (record_some, add_samples, work, run, main)] * 4
-    for n in range(count):
-        key = tuple(part for code in codes for part in (code, 2 * (n % 8)))
-        transaction.samples.append(Sample(transaction.start_ns + n, 10_000_000, key, RUNNING))
+    stacks = [tuple(part for code in codes for part in (code, 2 * (n % 8))) for n in range(count)]
+    transaction.samples = [
+        Sample(transaction.start_ns + n, 10_000_000, key, RUNNING) for n, key in enumerate(stacks)
+    ]
 
 
 def work(path: str, seconds: float, case: Case, answers: Any, ready: Any) -> None:

@@ -85,12 +85,13 @@ class Middleware:
             _note(transaction, known)
         exchange = self._exchange(active, transaction, scope, send)
         try:
-            await self.app(scope, receive, exchange)
+            await self.app(scope, receive, exchange.pass_on)
         except BaseException as error:
             exchange.end(error)
             raise
         else:
-            exchange.end()
+            if not transaction.ended:
+                exchange.end()
         finally:
             here = current.get()
             if here is not None and transaction_of(here) is None:

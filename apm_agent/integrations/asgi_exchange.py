@@ -20,10 +20,10 @@ _BODY = frozenset({"http.response.body", "http.response.pathsend"})
 
 
 class Exchange:
-    """`send` of one request or connection. It keeps the same few words however many messages pass.
+    """What is known of the answer of one request or connection: the same few words however many messages pass.
 
-    A plain callable that returns what the server's `send` returned: only parts of a stream, which may find
-    the client gone, cost a coroutine of ours.
+    `pass_on` is its `send`, a plain callable that returns what the server's `send` returned: only parts of a stream,
+    which may find the client gone, cost a coroutine of ours.
     """
 
     __slots__ = ("active", "gone", "headers", "scope", "send", "trailers", "transaction")
@@ -43,20 +43,26 @@ class Exchange:
         self.trailers: Any = False
         self.gone = False
 
-    def __call__(self, message: dict[str, Any]) -> Awaitable[None]:
+    def pass_on(self, message: dict[str, Any]) -> Awaitable[None]:
+        """Note what a message says, and hand it on as it came; a method, because a call of an object is slower."""
         kind = message["type"]
+        transaction = self.transaction
         if kind in _BODY:
             if message.get("more_body", False):
                 return self._part(message)
-            self._last()
-        elif not self.transaction.ended:
+            # Ended before it is sent, so that what a client has seen is recorded.
+            if not self.trailers and transaction.kind != "websocket":
+                # Starlette answers 500 while it handles the exception, which it raises after the last byte.
+                failed = (transaction.status or 0) >= 500
+                self.end(exc_info()[1] if failed else None)
+        elif not transaction.ended:
             if kind in _START:
                 self.headers = message.get("headers")
                 self.trailers = message.get("trailers", False)
                 self._arrive(message.get("status"))
             elif kind == "websocket.accept":
                 self._arrive(101)
-            elif kind == "websocket.close" and self.transaction.status is None:
+            elif kind == "websocket.close" and transaction.status is None:
                 self._arrive(403)  # what servers answer when a handshake is refused
         return self.send(message)
 
@@ -74,14 +80,6 @@ class Exchange:
         except OSError:
             self.gone = True  # the peer left; that the application hears of it is no failure of its own
             raise
-
-    def _last(self) -> None:
-        # Ended before it is sent, so that what a client has seen is recorded.
-        transaction = self.transaction
-        if not self.trailers and transaction.kind != "websocket":
-            # Starlette answers 500 while it handles the exception, which it raises after the last byte.
-            failed = (transaction.status or 0) >= 500
-            self.end(exc_info()[1] if failed else None)
 
     def _look_for_events(self) -> None:
         headers, self.headers = self.headers, None

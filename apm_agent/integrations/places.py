@@ -57,6 +57,8 @@ Known = tuple[str, str | None, Any]
 _by_route: dict[Here, Known] = {}
 #: (method, mount prefix, template, application) → name, view. Filled as routes are met; bounded by `_MOST`.
 _seen: dict[tuple[str, str, str, int], tuple[str, str | None]] = {}
+#: (id of the route, method) → the same, and the route itself, of an ASGI application's routes below no mount
+_by_plain_route: dict[tuple[int, str | None], Known] = {}
 _MOST = 4096
 
 
@@ -71,24 +73,24 @@ class Asked(Protocol):
 
 def name_wsgi(asked: Asked) -> None:
     """Name a transaction by what the framework left in the environ."""
-    _naming.each(_NAMERS, asked)
-
-
-def _name_wsgi(asked: Asked) -> None:
-    environ = asked.environ
-    for key, route_in, view_in in WSGI_PLACES:
-        found = environ.get(key)
-        if found is not None:
-            route = route_in(found)
-            transaction = asked.transaction
-            here = (id(route), transaction.method, asked.script_name, environ.get("SCRIPT_NAME"))
-            known = _by_route.get(here)
-            if known is None:
-                known = _learn(transaction, here, route, view_in, asked.framework)
-            if known is not None and transaction.name_priority <= ROUTE:
-                transaction.name, transaction.view, _ = known
-                transaction.name_priority = ROUTE
-            return
+    try:
+        environ = asked.environ
+        for key, route_in, view_in in WSGI_PLACES:
+            found = environ.get(key)
+            if found is not None:
+                route = route_in(found)
+                transaction = asked.transaction
+                here = (id(route), transaction.method, asked.script_name, environ.get("SCRIPT_NAME"))
+                known = _by_route.get(here)
+                if known is None:
+                    known = _learn(transaction, here, route, view_in, asked.framework)
+                if known is not None and transaction.name_priority <= ROUTE:
+                    transaction.name, transaction.view, _ = known
+                    transaction.name_priority = ROUTE
+                return
+    except BaseException as error:
+        if not _naming.holds(error):
+            raise
 
 
 def _learn(
@@ -108,13 +110,17 @@ def _learn(
     return known
 
 
-_NAMERS = (_name_wsgi,)
-
-
 def name_asgi(transaction: Transaction, scope: Mapping[str, Any]) -> None:
     """Name a transaction by the route Starlette, FastAPI and their like leave in the scope."""
-    router = scope.get("router")
     route = scope.get("route")
+    known = _by_plain_route.get((id(route), transaction.method))
+    # Below a mount, and where FastAPI tells more of a route, it is called otherwise from request to request.
+    if known is not None and "app_root_path" not in scope and "fastapi" not in scope:
+        if transaction.name_priority <= ROUTE:
+            transaction.name, transaction.view, _ = known
+            transaction.name_priority = ROUTE
+        return
+    router = scope.get("router")
     if route is None and router is None:
         if "path_template" in scope or "route_handler" in scope:
             _name_litestar(transaction, scope)
@@ -126,13 +132,22 @@ def name_asgi(transaction: Transaction, scope: Mapping[str, Any]) -> None:
             found = _starlette(scope, route, endpoint, transaction.status)
             # What is mounted may be no router: a name it gave itself from the inside is the better one.
             priority = FALLBACK if _is_mount(route) else ROUTE
-            _name(transaction, _mounted(scope, route), found, app, priority)
+            name = _name(transaction, _mounted(scope, route), found, app, priority)
+            if (
+                name is not None
+                and priority == ROUTE
+                and "app_root_path" not in scope
+                and "fastapi" not in scope
+            ):
+                if len(_by_plain_route) >= _MOST:
+                    _by_plain_route.clear()
+                _by_plain_route[id(route), transaction.method] = (*name, route)
             return
-        known = (
+        searched = (
             route_of(router, endpoint, scope.get("path_params") or ()) if endpoint is not None else Route("")
         )
-        template = "" if known.is_mount and transaction.status in _UNROUTED else known.template
-        priority = FALLBACK if known.is_mount else ROUTE
+        template = "" if searched.is_mount and transaction.status in _UNROUTED else searched.template
+        priority = FALLBACK if searched.is_mount else ROUTE
         _name(transaction, "", Found(template, lambda: view_of(endpoint)), app, priority)
 
 
@@ -181,13 +196,12 @@ def _mounted(scope: Mapping[str, Any], route: Any) -> str:
 
 
 def _name(
-    transaction: Transaction, prefix: str, found: Found | None, app: Any, priority: int = ROUTE
-) -> None:
-    if found is None:
-        return
+    transaction: Transaction, prefix: str, found: Found, app: Any, priority: int = ROUTE
+) -> tuple[str, str | None] | None:
+    """Name it, by a name that others may have won over; name and view are answered where a route was found."""
     if not found.template:
         name_unmatched(transaction, priority)
-        return
+        return None
     key = (transaction.method or "", prefix, found.template, id(app))
     seen = _seen.get(key)
     if seen is None:
@@ -199,6 +213,7 @@ def _name(
     if priority >= transaction.name_priority:
         transaction.rename(seen[0], priority)
         transaction.view = seen[1]
+    return seen
 
 
 #: For docs/supported.md.

@@ -86,7 +86,7 @@ class Middleware:
             if "HTTP_TRACEPARENT" in environ:
                 accept(transaction, environ["HTTP_TRACEPARENT"])
             exchange = Exchange(active, transaction, environ, start_response, framework)
-            body = app(environ, exchange)
+            body = app(environ, exchange.start)
             # A list is all there: no code of the application is left to run, and servers ask for its length.
             if isinstance(body, (list, tuple)):
                 exchange.end()

@@ -20,7 +20,7 @@ _failing = contained("describing an exception")
 
 
 class Exchange:
-    """`start_response` of one request, and all that is known of its answer."""
+    """All that is known of the answer of one request; `start` is its `start_response`."""
 
     __slots__ = (
         "active", "environ", "framework", "headers", "script_name", "start_response", "transaction",
@@ -42,8 +42,8 @@ class Exchange:
         self.script_name = environ.get("SCRIPT_NAME", "")
         self.headers: Any = ()
 
-    def __call__(self, status: str, headers: Any, exc_info: Any = None) -> Any:
-        """Note how the response starts, and hand it on as it came."""
+    def start(self, status: str, headers: Any, exc_info: Any = None) -> Any:
+        """Note how the response starts, and hand it on as it came; a method, because a call of an object is slower."""
         transaction = self.transaction
         if not transaction.ended:
             transaction.status = number_of(status)
@@ -60,7 +60,13 @@ class Exchange:
         if isinstance(wrapper, type) and isinstance(body, wrapper):
             return self._carry_file(body)
         # The thread is free between the steps of the body: whatever it does then is no part of this request.
-        carried = _SizedBody(self, body) if hasattr(type(body), "__len__") else _Body(self, body)
+        kind = type(body)
+        carrier = _carriers.get(kind)
+        if carrier is None:
+            if len(_carriers) >= _MOST_KINDS:
+                _carriers.clear()
+            carrier = _carriers[kind] = _SizedBody if hasattr(kind, "__len__") else _Body
+        carried = carrier(self, body)
         current.set(None)
         return carried
 
@@ -79,10 +85,11 @@ class Exchange:
         if transaction.first_byte_ns is None and not transaction.ended:
             transaction.first_byte_ns = self.active.monotonic() - transaction.start_ns
         try:
-            length = dict(self.headers).get("Content-Length")  # as nearly everybody spells it
-            if length is None:
-                length = next((value for name, value in self.headers if name.lower() == "content-length"), 0)
-            return int(length)
+            for name, value in self.headers:
+                # As nearly everybody spells it, and then as anybody may.
+                if name == "Content-Length" or name.lower() == "content-length":
+                    return int(value)
+            return 0
         except (AttributeError, TypeError, ValueError):
             return 0
 
@@ -98,9 +105,9 @@ class Exchange:
                 transaction.status = 500  # what servers answer when an application gave none
         if transaction.name_priority != ROUTE:
             settle(transaction)
-        if transaction.first_byte_ns is None and transaction.status is not None:
-            transaction.first_byte_ns = self.active.monotonic() - transaction.start_ns
-        self.active.end(transaction, error)
+        self.active.end(
+            transaction, error, transaction.first_byte_ns is None and transaction.status is not None
+        )
 
     def look_for_events(self) -> None:
         """Server-sent events are a long connection, not a slow request."""
@@ -151,19 +158,16 @@ class _Body:
         self.here = current.get()
         current.set(None)
         if self.chunks < 2:
-            self._begin()
+            self.chunks += 1
+            if self.chunks == 1:
+                self.left = self.exchange.arrive()
+            else:
+                self.exchange.look_for_events()
         if self.left and isinstance(chunk, bytes):
             self.left -= len(chunk)
             if self.left <= 0:
                 self._end()
         return chunk
-
-    def _begin(self) -> None:
-        self.chunks += 1
-        if self.chunks == 1:
-            self.left = self.exchange.arrive()
-        else:
-            self.exchange.look_for_events()
 
     def _stop(self, error: BaseException) -> None:
         if isinstance(error, StopIteration):
@@ -211,6 +215,11 @@ class _SizedBody(_Body):
 
     def __len__(self) -> int:
         return len(self.body)  # type: ignore[arg-type]
+
+
+#: class of an application's body → what carries it; to ask a class for a method it has not is slow before 3.12
+_carriers: dict[type, type[_Body]] = {}
+_MOST_KINDS = 100
 
 
 class _FileEnd:

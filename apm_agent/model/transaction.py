@@ -19,6 +19,9 @@ TIMED_KINDS = ("web", "background")
 DEFAULT, FALLBACK, ROUTE, VIEW, USER = range(5)
 
 
+#: Stands for a list nobody has made yet: to read it is as to read an empty one.
+NONE_YET: Any = ()
+
 #: Keys of `notes` that are results: what was measured on demand and for which arm, line timings, memory.
 CAPTURED, LINES, MEMORY = "captured", "lines", "memory"
 #: The key of `notes` with the trace it belongs to, across services.
@@ -61,7 +64,15 @@ class Transaction:
         "start_ns", "status", "thread_id", "view", "waits", "weights",
     )  # fmt: skip
 
-    def __init__(self, kind: str, name: str, start_ns: int) -> None:
+    def __init__(  # noqa: PLR0917
+        self,
+        kind: str,
+        name: str,
+        start_ns: int,
+        notes: dict[Any, Any] | None = None,
+        method: str | None = None,
+        path: str | None = None,
+    ) -> None:
         self.id = getrandbits(64)
         self.kind = kind
         self.name = name
@@ -71,8 +82,8 @@ class Transaction:
         self.ended = False
         self.ignored = False
         self.thread_id = 0
-        self.method: str | None = None
-        self.path: str | None = None
+        self.method = method
+        self.path = path
         self.view: str | None = None
         self.status: int | None = None
         self.failure: Failure | None = None
@@ -88,9 +99,11 @@ class Transaction:
         self.spans: list[Span] = []
         #: spans past the limit, summed: (kind, name) → [count, ns]
         self.overflow: dict[tuple[str, str], list[int]] | None = None
-        self.samples: list[Sample] = []
+        # Most end before the first look at them: a list is made by whoever has something to put in. What is made for
+        # each is kept by each until it is written, and gone through by the garbage collector.
+        self.samples: list[Sample] = NONE_YET
         #: what it was suspended in, where it runs on an event loop or in a greenlet
-        self.waits: list[Wait] = []
+        self.waits: list[Wait] = NONE_YET
         #: who held the event loop while it was ready to run, and, where it held it, who waited
         self.blocked: list[Blocked] | None = None
         self.blocking: Culprit | None = None
@@ -102,7 +115,7 @@ class Transaction:
         #: what was measured call by call, made when it is asked for
         self.callgraph: Callable[[], Callgraph] | None = None
         #: what profilers carry from start to stop, by their own key
-        self.notes: dict[Any, Any] | None = None
+        self.notes = notes
 
     @property
     def duration_ns(self) -> int:

@@ -59,8 +59,10 @@ def begin(transaction: Transaction) -> None:
     ident = transaction.thread_id = get_ident()
     if ident not in natives:
         natives[ident] = get_native_id()
-    if not alone():
-        _begin_shared(transaction, ident)
+    # What `alone` asks, without a call of its own where there is neither a loop nor a library that shares threads.
+    loop = (_loop_here or running_loop)() if "asyncio.events" in _modules else None
+    if loop is not None or (("greenlet" in _modules or "trio.lowlevel" in _modules) and not alone()):
+        _begin_shared(transaction, ident, loop)
         return
     before = threads.get(ident)
     if before is not None and not before[0].ended:
@@ -72,8 +74,7 @@ def begin(transaction: Transaction) -> None:
     threads[ident] = (transaction, transaction.start_ns)
 
 
-def _begin_shared(transaction: Transaction, ident: int) -> None:
-    loop = (_loop_here or running_loop)()
+def _begin_shared(transaction: Transaction, ident: int, loop: Any) -> None:
     if loop is not None:
         here = loops.get(ident)
         if here is None or here.loop is not loop:

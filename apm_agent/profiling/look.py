@@ -207,7 +207,9 @@ class Look:
             self.heard.append((key, weight))
         samples = transaction.samples
         if len(samples) < _MOST_SAMPLES:
-            if samples and samples[-1].stack == key:
+            if not samples:
+                samples = transaction.samples = []
+            elif samples[-1].stack == key:
                 key = samples[-1].stack
             samples.append(Sample(now, weight, key, state, cpu))
             return

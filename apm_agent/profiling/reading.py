@@ -16,9 +16,17 @@ from typing import Any
 def filler(descriptor: int, buffer: bytearray) -> Callable[[], int]:
     """A function that reads an open file from its start into `buffer`.
 
-    It answers how many bytes it read; where the file cannot be read, a negative number or OSError.
+    It answers how many bytes it read; where the file cannot be read, a negative number.
     """
-    return _keeping(descriptor, buffer) or partial(os.preadv, descriptor, [buffer], 0)
+    return _keeping(descriptor, buffer) or partial(_giving_up, descriptor, [buffer])
+
+
+def _giving_up(descriptor: int, into: list[bytearray]) -> int:
+    """The same without the C library, with what it costs."""
+    try:
+        return os.preadv(descriptor, into, 0)
+    except OSError:
+        return -1
 
 
 def _keeping(descriptor: int, buffer: bytearray) -> Callable[[], int] | None:
@@ -28,10 +36,11 @@ def _keeping(descriptor: int, buffer: bytearray) -> Callable[[], int] | None:
 
         function: Any = ctypes.PyDLL(None).pread
         function.restype = ctypes.c_ssize_t
-        # Made beforehand: to convert them each time takes as long as the call.
-        into = (ctypes.c_char * len(buffer)).from_buffer(buffer)
-        given = (ctypes.c_int(descriptor), into, ctypes.c_size_t(len(buffer)), ctypes.c_long(0))
-        return partial(function, *given)
+        # Converted once: what `from_param` and `byref` make is handed to C as it is, where numbers and arrays would be
+        # converted by each call, for as long as the call takes beside the system's part of it.
+        into = ctypes.byref((ctypes.c_char * len(buffer)).from_buffer(buffer))
+        size, offset = ctypes.c_size_t.from_param(len(buffer)), ctypes.c_long.from_param(0)
+        return partial(function, ctypes.c_int.from_param(descriptor), into, size, offset)
     # An interpreter without ctypes, or a system without libraries.
     except (ImportError, OSError, AttributeError):
         return None

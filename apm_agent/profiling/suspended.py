@@ -96,7 +96,10 @@ def book(transaction: Transaction, known: Suspended, now: int, ns: int) -> None:
     waits = transaction.waits
     if len(waits) < _MOST_WAITS:
         known.wait = Wait(now, ns, known.key)
-        waits.append(known.wait)
+        if waits:
+            waits.append(known.wait)
+        else:
+            transaction.waits = [known.wait]
         return
     weights = transaction.weights
     if weights is None:

@@ -63,26 +63,39 @@ class Tracer:
         `notes` are wishes for the profilers, like ``{"cprofile": True}``; `method` and `path` are all they can know of
         a request while its name is not known.
         """
-        transaction = Transaction(kind, name, self.monotonic())
-        transaction.notes = notes
-        transaction.method = method
-        transaction.path = path
+        transaction = Transaction(kind, name, self.monotonic(), notes, method, path)
+        left = iter(self.starters)
         try:
             current.set(transaction)
-            _beginning.each(self.starters, transaction)
-        except BaseException:
-            self.end(transaction)  # nobody has it to end it
-            raise
+            for start in left:
+                start(transaction)
+        except BaseException as raised:
+            theirs = _beginning.go_on(raised, left, transaction)
+            if theirs is not None:
+                self.end(transaction)  # nobody has it to end it
+                raise theirs  # noqa: B904  (as it came, with no cause of ours)
         return transaction
 
-    def end(self, transaction: Transaction, error: BaseException | None = None) -> None:
-        """Close a transaction, once; a second call does nothing. Raises nothing of its own."""
+    def end(self, transaction: Transaction, error: BaseException | None = None, whole: bool = False) -> None:
+        """Close a transaction, once; a second call does nothing. Raises nothing of its own.
+
+        `whole`: nothing of its answer has left yet, so the first byte leaves now.
+        """
         if transaction.ended:
             return
-        transaction.end_ns = self.monotonic()
+        now = transaction.end_ns = self.monotonic()
         transaction.ended = True
+        left = iter(self.stoppers)
         try:
-            _ending.each(self.stoppers, transaction)
+            if whole:
+                transaction.first_byte_ns = now - transaction.start_ns
+            try:
+                for stop in left:
+                    stop(transaction)
+            except BaseException as raised:
+                theirs = _ending.go_on(raised, left, transaction)
+                if theirs is not None:
+                    raise theirs  # noqa: B904  (as it came, with no cause of ours)
             if error is not None and transaction.failure is None:
                 with _ending:
                     transaction.failure = failures.describe(error)
@@ -91,7 +104,11 @@ class Tracer:
             if here is transaction or (here is not None and transaction_of(here) is None):
                 current.set(None)
             if not transaction.ignored:
-                _handing.each((self.sink,), transaction)
+                try:
+                    self.sink(transaction)
+                except BaseException as raised:
+                    if not _handing.holds(raised):
+                        raise
 
 
 tracer: Tracer | None = None

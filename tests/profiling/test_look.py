@@ -136,7 +136,7 @@ def test_an_ended_transaction_gets_nothing_more(worker: Worker, clock: Clock) ->
     clock.now = 10 * MS
     worker.transaction.ended = True
     look.look()
-    assert worker.transaction.samples == []
+    assert not worker.transaction.samples
 
 
 def test_a_thread_that_is_gone_is_forgotten(clock: Clock) -> None:
@@ -149,7 +149,7 @@ def test_a_thread_that_is_gone_is_forgotten(clock: Clock) -> None:
     # Its number may already belong to another thread only if one was started; none was.
     look.look()
     assert not attribution.threads
-    assert transaction.samples == []
+    assert not transaction.samples
 
 
 def test_past_the_limit_samples_are_summed_by_stack(worker: Worker, clock: Clock) -> None:
@@ -168,10 +168,10 @@ def test_past_the_limit_samples_are_summed_by_stack(worker: Worker, clock: Clock
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks the kernel for another thread's time")
 def test_a_late_look_books_what_was_computed_where_it_was_computed(worker: Worker, clock: Clock) -> None:
     look = Look(clock)
-    samples = worker.transaction.samples
     for at in (98, 99, 100):
         clock.now = at * MS
         look.look(waited=False, planned_ns=MS)  # the GIL was free: `acquire` is known to give it up
+    samples = worker.transaction.samples
     del samples[:2]
     worker.work()
     clock.now = 200 * MS

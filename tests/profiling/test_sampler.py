@@ -123,7 +123,7 @@ def test_r02_a_build_without_the_gil_is_refused_with_words(
     sampler = make_sampler(0.001, 1.0)
     threads = threads_of_this_process()
     transaction = one_transaction(sampler, in_python, 0.05)
-    assert transaction.samples == []
+    assert not transaction.samples
     assert "GIL" in sampler.stats()["state"]
     assert threads_of_this_process() <= threads
 

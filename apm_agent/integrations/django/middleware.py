@@ -112,14 +112,14 @@ class APMMiddleware:
         name_request(transaction, request)
         if not is_ours:
             return
-        transaction.first_byte_ns = active.monotonic() - transaction.start_ns
         if transaction.name_priority != ROUTE:
             settle(transaction)
         if response.streaming:
+            transaction.first_byte_ns = active.monotonic() - transaction.start_ns
             with _following:
                 if follow(active, transaction, response):
                     return
-        active.end(transaction)
+        active.end(transaction, None, transaction.first_byte_ns is None)
 
 
 #: For docs/supported.md.

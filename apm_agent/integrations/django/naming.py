@@ -25,7 +25,7 @@ _ESCAPED = re.compile(r"\\(?=[^\w\s])")
 
 def name_request(transaction: Transaction, request: Any) -> None:
     """Name a transaction by what the resolver matched; what no route matched shares one name a status."""
-    with _naming:
+    try:
         match = getattr(request, "resolver_match", None)
         if match is not None:
             func = match.func
@@ -42,6 +42,9 @@ def name_request(transaction: Transaction, request: Any) -> None:
                 transaction.view = view
         elif not 200 <= (transaction.status or 0) < 300:
             name_unmatched(transaction)
+    except BaseException as error:
+        if not _naming.holds(error):
+            raise
 
 
 def _learn(here: tuple[int, Any, str | None], func: Any) -> tuple[str, str | None, Any]:
