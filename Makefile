@@ -5,6 +5,7 @@
 #   make bench-check             overhead against benchmarks/budgets.toml; ends with 1 where one is over
 #   make bench                   overhead             make matrix   see below
 #   make bench-peers             every other monitor in an environment of its own, beside ours; writes docs/overhead.md
+#   make bench-served            the same under gunicorn and uvicorn: throughput and p99 by wrk (apt-get install wrk)
 #   make bench-profilers         accuracy and cost of ours, py-spy, pyinstrument, yappi and cProfile; about an hour
 #   make soak                    long runs            make clean    take away what was made
 #   make suites                  the own tests of Flask, Starlette, Werkzeug and Django under the agent (ARGS=flask)
@@ -26,7 +27,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 PAGES := $(shell find dashboard/src dashboard/build.mjs dashboard/build.py dashboard/package-lock.json -type f 2>/dev/null)
 
-.PHONY: demo test lint bench bench-check bench-peers bench-profilers matrix soak suites dist fuzz docs clean packages
+.PHONY: demo test lint bench bench-check bench-peers bench-served bench-profilers matrix soak suites dist fuzz docs clean packages
 
 demo: $(VENV)/.demo
 	@exec $(BIN)/apm-agent demo $(ARGS)
@@ -55,6 +56,9 @@ bench-check: $(VENV)/.dev
 
 bench-peers: $(VENV)/.made
 	$(BIN)/python benchmarks/peers --write $(ARGS)
+
+bench-served: $(VENV)/.made
+	$(BIN)/python benchmarks/peers/serving.py --write $(ARGS)
 
 bench-profilers: $(VENV)/.bench
 	$(BIN)/python benchmarks/profilers $(ARGS)

@@ -18,14 +18,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import kept
 import rooms
+import serving
 from apps import FRAMEWORKS
 from pairs import measure
 from told import tables
-
-PEERS = (
-    "ours", "ours_cprofile", "ours_everything", "scout", "elastic", "newrelic_", "datadog", "sentry", "opentelemetry_",
-    "logfire_", "silk", "flask_dashboard", "pyinstrument_", "werkzeug_",
-)  # fmt: skip
 
 
 def main() -> int:
@@ -34,12 +30,12 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--peer", choices=PEERS, action="append")
+    parser.add_argument("--peer", choices=rooms.PEERS, action="append")
     parser.add_argument("--framework", choices=FRAMEWORKS, action="append")
     parser.add_argument("--write", action="store_true", help="into docs/overhead.md")
     options = parser.parse_args()
     found, versions = kept.load() if options.write else ({}, {})
-    for name in options.peer or PEERS:
+    for name in options.peer or rooms.PEERS:
         peer = importlib.import_module(f"watch.{name}")
         python = rooms.python(peer)
         versions[peer.TITLE] = rooms.version(peer)
@@ -55,7 +51,7 @@ def main() -> int:
                     found[peer.TITLE, framework] = str(error)
                     print(error, file=sys.stderr)
             print(f"{peer.TITLE}, {framework}: {found[peer.TITLE, framework]}", file=sys.stderr, flush=True)
-    text = tables(found, versions, options.rounds)
+    text = tables(found, versions, options.rounds) + serving.section(serving.load())
     print(text)
     if options.write:
         kept.save(found, versions)

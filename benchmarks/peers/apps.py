@@ -12,8 +12,10 @@ from overhead import Run, call_asgi, call_wsgi
 
 #: View → requests a batch.
 VIEWS = {"trivial": 300, "5 ms of CPU": 20, "ten queries": 100}
-_PATHS = {"trivial": "/trivial", "5 ms of CPU": "/cpu", "ten queries": "/queries"}
+PATHS = {"trivial": "/trivial", "5 ms of CPU": "/cpu", "ten queries": "/queries"}
 FRAMEWORKS = ("flask", "django", "starlette")
+#: Served by uvicorn; the others by gunicorn.
+ASGI = ("starlette",)
 
 _QUERY = "SELECT name FROM things WHERE id = ?"
 _THINGS = [(number, str(number)) for number in range(100)]
@@ -45,20 +47,26 @@ def _ask() -> str:
     return "".join(found)
 
 
-def flask(peer: ModuleType | None) -> dict[str, Run]:
-    """By view."""
+def views(framework: str, peer: ModuleType | None) -> dict[str, Run]:
+    """What calls each view without a server."""
+    call = call_asgi if framework in ASGI else call_wsgi
+    app = globals()[framework](peer)
+    return {view: call(app, path) for view, path in PATHS.items()}
+
+
+def flask(peer: ModuleType | None) -> Any:
+    """The application, watched."""
     from flask import Flask
 
     app = Flask("watched")
     app.add_url_rule("/trivial", "trivial", lambda: "ok")
     app.add_url_rule("/cpu", "cpu", compute)
     app.add_url_rule("/queries", "queries", _ask)
-    watched = (peer.flask(app) or app) if peer else app
-    return {view: call_wsgi(watched, path) for view, path in _PATHS.items()}
+    return (peer.flask(app) or app) if peer else app
 
 
-def django(peer: ModuleType | None) -> dict[str, Run]:
-    """By view."""
+def django(peer: ModuleType | None) -> Any:
+    """The application, watched."""
     import django as library
     from django.conf import settings
 
@@ -98,12 +106,11 @@ def django(peer: ModuleType | None) -> dict[str, Run]:
     ready = getattr(peer, "django_ready", None)
     if ready:
         ready()
-    app = get_wsgi_application()
-    return {view: call_wsgi(app, path) for view, path in _PATHS.items()}
+    return get_wsgi_application()
 
 
-def starlette(peer: ModuleType | None) -> dict[str, Run]:
-    """By view."""
+def starlette(peer: ModuleType | None) -> Any:
+    """The application, watched."""
     from starlette.applications import Starlette
     from starlette.responses import PlainTextResponse
     from starlette.routing import Route
@@ -118,5 +125,4 @@ def starlette(peer: ModuleType | None) -> dict[str, Run]:
         return PlainTextResponse(_ask())
 
     app = Starlette(routes=[Route("/trivial", trivial), Route("/cpu", cpu), Route("/queries", queries)])
-    watched = (peer.starlette(app) or app) if peer else app
-    return {view: call_asgi(watched, path) for view, path in _PATHS.items()}
+    return (peer.starlette(app) or app) if peer else app

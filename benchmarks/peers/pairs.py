@@ -22,12 +22,13 @@ _LEAST_BYTES = 20
 
 
 class Cost(NamedTuple):
-    """Of one view: µs bare and added, on the wall and of all processor time, deferred work included."""
+    """Of one view: µs bare and added, on the wall and of all processor time; `flushed` of that after the requests."""
 
     bare_us: float
     added_us: float
     bare_cpu_us: float
     added_cpu_us: float
+    flushed_us: float = 0.0
 
 
 class Found(NamedTuple):
@@ -116,11 +117,17 @@ def measure(python: str, framework: str, peer: ModuleType, rounds: int, folder: 
 
 
 def _view(both: dict[str, Process], view: str, count: int, rounds: int) -> Cost:
-    took: dict[str, list[tuple[float, float]]] = {who: [] for who in both}
+    took: dict[str, list[tuple[float, float, float]]] = {who: [] for who in both}
     for number in range(rounds):
         for who in ("bare", "watched") if number % 2 else ("watched", "bare"):
             run = both[who].ask(do="run", view=view, count=count)
             rest = both[who].ask(do="flush")
-            took[who].append((run["wall"] / count / 1e3, (run["cpu"] + rest["cpu"]) / count / 1e3))
-    wall, cpu = ({who: statistics.median(each[at] for each in took[who]) for who in both} for at in (0, 1))
-    return Cost(wall["bare"], wall["watched"] - wall["bare"], cpu["bare"], cpu["watched"] - cpu["bare"])
+            all_cpu = run["cpu"] + rest["cpu"]
+            took[who].append((run["wall"] / count / 1e3, all_cpu / count / 1e3, rest["cpu"] / count / 1e3))
+    wall, cpu, flushed = (
+        {who: statistics.median(each[at] for each in took[who]) for who in both} for at in range(3)
+    )
+    return Cost(
+        wall["bare"], wall["watched"] - wall["bare"], cpu["bare"], cpu["watched"] - cpu["bare"],
+        flushed["watched"] - flushed["bare"],
+    )  # fmt: skip

@@ -11,6 +11,11 @@ from types import ModuleType
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ROOT / ".venv-peers"
 _FRAMEWORKS = ("flask", "django", "starlette")
+#: Files in watch/, in the order of the tables.
+PEERS = (
+    "ours", "ours_cprofile", "ours_everything", "scout", "elastic", "newrelic_", "datadog", "sentry", "opentelemetry_",
+    "logfire_", "silk", "flask_dashboard", "pyinstrument_", "werkzeug_",
+)  # fmt: skip
 
 
 def python(peer: ModuleType) -> str:
@@ -30,6 +35,13 @@ def python(peer: ModuleType) -> str:
         subprocess.run([*pip, *_FRAMEWORKS, *requires], check=True)
         stamp.write_text(wanted)
     return str(path)
+
+
+def servers(path: str) -> None:
+    """Install what serves, once."""
+    if subprocess.run([path, "-c", "import gunicorn, uvicorn"], capture_output=True, check=False).returncode:
+        pip = [path, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*pip, "gunicorn", "uvicorn"], check=True)
 
 
 def version(peer: ModuleType) -> str:

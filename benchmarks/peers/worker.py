@@ -22,7 +22,7 @@ def main(framework: str, peer_name: str) -> None:
         peer.begin()
     import apps
 
-    views = getattr(apps, framework)(peer)
+    views = apps.views(framework, peer)
     for run in views.values():
         run(1)
     _say(ready=True)
