@@ -60,21 +60,25 @@ class Histogram:
     buckets: adding a few hundred counts is then one addition.
     """
 
-    __slots__ = ("_buckets", "_lanes")
+    __slots__ = ("_buckets", "_lanes", "_ranked")
 
     def __init__(self, durations: Iterable[int] = ()) -> None:
         self._buckets: dict[int, int] = {}
         self._lanes = 0
+        #: buckets in use and how many lie up to each, once somebody asked; nothing may be added without its going
+        self._ranked: tuple[list[int], list[int]] | None = None
         for duration in durations:
             self.add(duration)
 
     def add(self, ns: int, count: int = 1) -> None:
         """Count a duration."""
+        self._ranked = None
         bucket = bucket_of(ns)
         self._buckets[bucket] = self._buckets.get(bucket, 0) + count
 
     def fill(self, counts: dict[int, int]) -> None:
         """Add counts by bucket number."""
+        self._ranked = None
         buckets = self._buckets
         if not buckets:
             self._buckets = dict(counts)
@@ -96,6 +100,7 @@ class Histogram:
             pass
 
     def _merge(self, data: bytes) -> None:
+        self._ranked = None
         width = data[0]
         if width == _DENSE:
             first = data[2] | data[3] << 8
@@ -151,11 +156,13 @@ class Histogram:
 
     def quantiles(self, shares: Iterable[float]) -> list[int | None]:
         """`quantile` of each share, reading the buckets once."""
-        counts = self.counts
-        seen = list(accumulate(counts.values()))
+        if self._ranked is None:
+            counts = self.counts
+            self._ranked = list(counts), list(accumulate(counts.values()))
+        buckets, seen = self._ranked
         if not seen or not seen[-1]:
             return [None for _ in shares]
-        buckets, last = list(counts), len(seen) - 1  # the last one is the answer when q is above 1
+        last = len(seen) - 1  # the answer when q is above 1
         ranks = (int(q * (seen[-1] - 1)) for q in shares)
         return [middle(buckets[min(last, bisect_right(seen, rank))]) for rank in ranks]
 
