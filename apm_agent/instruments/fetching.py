@@ -15,6 +15,8 @@ from apm_agent.tracing.current import current
 _keeping = contained("keeping whose rows a cursor reads")
 #: Cursor → how the rows are read of what it ran last.
 _of: WeakKeyDictionary[Any, Fetched] = WeakKeyDictionary()
+#: The same among the attributes of a cursor.
+_KEY = "_apm_agent"
 
 
 class Asked(Fetched):
@@ -24,7 +26,8 @@ class Asked(Fetched):
 
     def took(self, ns: int, rows: int) -> None:
         """One more wait is over."""
-        super().took(ns, rows)
+        self.ns += ns
+        self.rows += rows
         if not self.first_ns:
             self.first_ns = self.ns
 
@@ -138,20 +141,8 @@ def read_stepwise(
     return found
 
 
-def reading(count: Callable[[Any], int]) -> Wrapper:
-    """For a cursor's method that reads rows, which were announced by `began`; others are left alone."""
-
-    def run(wrapped: Callable[..., Any], cursor: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        fetched = fetched_by(cursor)
-        if fetched is None:
-            return wrapped(*args, **kwargs)
-        return read(fetched, count, wrapped, *args, **kwargs)
-
-    return run
-
-
 def reading_async(count: Callable[[Any], int]) -> Wrapper:
-    """`reading` of a coroutine function."""
+    """For a cursor's coroutine function that reads rows, which were announced by `began`; others are left alone."""
 
     async def run(
         wrapped: Callable[..., Awaitable[Any]], cursor: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -162,3 +153,61 @@ def reading_async(count: Callable[[Any], int]) -> Wrapper:
         return await read_async(fetched, count, wrapped, *args, **kwargs)
 
     return run
+
+
+# Cursors written in Python, of which each row is asked for by a call: what they read lies at the cursor itself, for a
+# look into a dictionary of weak references would cost as much as the row.
+
+
+def began_by_row(
+    wrapped: Callable[..., Any], cursor: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """`began` for them."""
+    with _keeping:
+        vars(cursor)[_KEY] = fetched_of_statement(Asked)
+    return wrapped(*args, **kwargs)
+
+
+def reading_row(plain: Callable[..., Any]) -> Callable[..., Any]:
+    """For a method of theirs that reads one row, or None."""
+    monotonic = system.monotonic
+
+    def fetch(self: Any) -> Any:
+        fetched = self.__dict__.get(_KEY)
+        if fetched is None or within_now(fetched) is None:
+            return plain(self)
+        started = monotonic()
+        try:
+            row = plain(self)
+        except BaseException as error:
+            fetched.failed(monotonic() - started, error)
+            raise
+        fetched.took(monotonic() - started, row is not None)
+        return row
+
+    return fetch
+
+
+def reading_rows(plain: Callable[..., Any]) -> Callable[..., Any]:
+    """For one that reads many."""
+
+    def fetch(self: Any, *args: Any, **kwargs: Any) -> Any:
+        fetched = within_now(self.__dict__.get(_KEY))
+        if fetched is None:
+            return plain(self, *args, **kwargs)
+        return read(fetched, len, plain, self, *args, **kwargs)
+
+    return fetch
+
+
+def iterating_by_row(plain: Callable[..., Any]) -> Callable[..., Any]:
+    """For their `__iter__` where a row costs less than timing it: from here on it is noted, not timed."""
+
+    def iterate(self: Any) -> Any:
+        fetched = within_now(self.__dict__.get(_KEY))
+        if fetched is not None:
+            fetched.iterated = True
+            self.__dict__[_KEY] = None
+        return plain(self)
+
+    return iterate

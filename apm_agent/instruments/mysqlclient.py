@@ -1,6 +1,7 @@
 """mysqlclient (MySQLdb): statements, procedures, commits and connecting.
 
-Rows of an unbuffered cursor are the statement's time, as they are fetched.
+Rows of an unbuffered cursor are the statement's time where they are fetched; iterating over one is noted, not timed,
+which would double what a row costs.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from typing import Any
 
 from apm_agent.errors import contained
 from apm_agent.instruments import dbapi
-from apm_agent.instruments.fetching import began, one, reading
-from apm_agent.instruments.rows import Returning, Timed
+from apm_agent.instruments.fetching import began_by_row, iterating_by_row, reading_row, reading_rows
+from apm_agent.instruments.rows import Replaced, Returning, Timed
 from apm_agent.instruments.support import Support
 
 _SYSTEM = "mysql"
@@ -43,10 +44,11 @@ PATCHES = (
     _executing("execute"),
     _executing("executemany"),
     Timed(f"{_CURSOR}.callproc", dbapi.procedure(_SYSTEM), kind="db", leaf=True, name="CALL"),
-    Returning(f"{_UNBUFFERED}._get_result", began),
-    Returning(f"{_UNBUFFERED}.fetchone", reading(one)),  # and by this one iterates
-    Returning(f"{_UNBUFFERED}.fetchmany", reading(len)),
-    Returning(f"{_UNBUFFERED}.fetchall", reading(len)),
+    Returning(f"{_UNBUFFERED}._get_result", began_by_row),
+    Replaced(f"{_UNBUFFERED}.fetchone", reading_row),  # and by this one iterates
+    Replaced(f"{_UNBUFFERED}.fetchmany", reading_rows),
+    Replaced(f"{_UNBUFFERED}.fetchall", reading_rows),
+    Replaced(f"{_CURSOR}.__iter__", iterating_by_row),
     dbapi.command(f"{_CONNECTION}.begin", _SYSTEM, "BEGIN"),
     # Inherited from the class made in C; each is a question to the server.
     dbapi.command(f"{_CONNECTION}.commit", _SYSTEM, "COMMIT"),
@@ -60,6 +62,6 @@ SUPPORT = Support(
     "Databases",
     "mysqlclient",
     "patch of cursors and connections",
-    "as PyMySQL",
+    "as PyMySQL; iterating over an unbuffered cursor is noted, not timed",
     ("mysqlclient",),
 )

@@ -6,8 +6,8 @@ Rows of an unbuffered cursor are the statement's time, as each is read, whicheve
 from __future__ import annotations
 
 from apm_agent.instruments import dbapi
-from apm_agent.instruments.fetching import began, one, reading
-from apm_agent.instruments.rows import Returning, Timed
+from apm_agent.instruments.fetching import began_by_row, reading_row
+from apm_agent.instruments.rows import Replaced, Returning, Timed
 from apm_agent.instruments.support import Support
 
 _SYSTEM = "mysql"
@@ -23,8 +23,8 @@ PATCHES = (
     _executing("execute"),
     _executing("executemany"),
     Timed("pymysql.cursors:Cursor.callproc", dbapi.procedure(_SYSTEM), kind="db", leaf=True, name="CALL"),
-    Returning("pymysql.cursors:SSCursor._query", began),
-    Returning("pymysql.cursors:SSCursor.read_next", reading(one)),
+    Returning("pymysql.cursors:SSCursor._query", began_by_row),
+    Replaced("pymysql.cursors:SSCursor.read_next", reading_row),
     # Each of these is a question to the server, whether or not there is something to finish.
     dbapi.command("pymysql.connections:Connection.begin", _SYSTEM, "BEGIN"),
     dbapi.command("pymysql.connections:Connection.commit", _SYSTEM, "COMMIT"),

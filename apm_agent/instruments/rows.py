@@ -1,4 +1,4 @@
-"""The four kinds of rows an instrument's table PATCHES is made of."""
+"""The kinds of rows an instrument's table PATCHES is made of."""
 
 from __future__ import annotations
 
@@ -72,5 +72,17 @@ class Passing:
     wrap: Callable[[Any], Any]
 
 
-Patch = Timed | Returning | Passing
+@dataclass(frozen=True)
+class Replaced:
+    """A plain function or method of Python in whose place another stands, made of it once.
+
+    For what is called so often, as for each row of a result, that the way through `Returning` would cost more than
+    the call.
+    """
+
+    target: str
+    make: Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+Patch = Timed | Returning | Passing | Replaced
 Row = Patch | Attached

@@ -14,7 +14,7 @@ from types import FunctionType, TracebackType
 from typing import Any
 
 from apm_agent.errors import contained
-from apm_agent.instruments.rows import Passing, Patch, Returning, Timed, Wrapper
+from apm_agent.instruments.rows import Passing, Patch, Replaced, Returning, Timed, Wrapper
 from apm_agent.model.span import Span
 from apm_agent.tracing import tracer as tracing
 from apm_agent.tracing.around import around, is_coroutine, is_plain
@@ -27,13 +27,16 @@ def stand_in(original: Any, row: Patch, in_class: bool) -> Any:
     if isinstance(original, classmethod):
         return classmethod(stand_in(original.__func__, row, True))
     if isinstance(original, FunctionType):
-        function = (
-            _timed(original, row, in_class) if isinstance(row, Timed) else _wrapped(original, row, in_class)
-        )
+        if isinstance(row, Replaced):
+            function: Any = functools.wraps(original)(row.make(original))
+        elif isinstance(row, Timed):
+            function = _timed(original, row, in_class)
+        else:
+            function = _wrapped(original, row, in_class)
         # `__wrapped__` is enough for inspect.signature, but inspect.getfullargspec does not look there.
-        function.__signature__ = inspect.signature(original)  # type: ignore[attr-defined]
+        function.__signature__ = inspect.signature(original)
         return function
-    if callable(original) or hasattr(original, "__get__"):
+    if not isinstance(row, Replaced) and (callable(original) or hasattr(original, "__get__")):
         return _double(original, _timing(row) if isinstance(row, Timed) else _wrapper(row))
     raise TypeError(f"{row.target} is of type {type(original).__name__}, not a function")
 

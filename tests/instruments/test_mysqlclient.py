@@ -42,4 +42,4 @@ def test_r12_r43_signatures_are_kept_and_the_very_objects_come_back() -> None:
     owners = (
         MySQLdb.cursors.BaseCursor, MySQLdb.cursors.CursorUseResultMixIn, MySQLdb.connections.Connection,
     )  # fmt: skip
-    assert_same_and_back(owners, 10)
+    assert_same_and_back(owners, 11)
