@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import threading
@@ -12,7 +13,7 @@ from types import FrameType
 import click
 
 from apm_agent.cli import place
-from apm_agent.clickhouse import address
+from apm_agent.clickhouse import address, sharded
 from apm_agent.errors import ConfigError, StoreError
 from apm_agent.store.clickhouse.shipper import Shipper
 from apm_agent.store.location import path_of
@@ -51,6 +52,14 @@ def forward(target: str, store: str, each: float, once: bool) -> None:
     finally:
         signal.signal(signal.SIGTERM, before)
         shipper.close()
+
+
+def tables(target: str, cluster: str) -> str:
+    """The SQL that makes the tables on several servers, each shard on as many as hold it."""
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", cluster):
+        raise ConfigError(f"--cluster {cluster[:60]!r} is no name of a cluster: letters, digits and _ only")
+    database = address.parse(target, ConfigError).database
+    return ";\n".join(sharded.statements(database, cluster)) + ";"
 
 
 def _go_on(shipper: Shipper, ended: threading.Event, each: float, once: bool) -> None:

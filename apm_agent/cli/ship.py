@@ -58,6 +58,7 @@ _DEFAULT, _DEFAULT_GRPC = "http://localhost:4318", "http://localhost:4317"
     show_default=True,
     help="Seconds between two looks.",
 )
+@click.option("--cluster", help="Print how the tables are made on a cluster of TARGET, and end.")
 @click.option("--store", help="The store: a URL, or the path of a file.")
 def command(  # noqa: PLR0917  (click gives them by name)
     target: str | None,
@@ -67,6 +68,7 @@ def command(  # noqa: PLR0917  (click gives them by name)
     span: str,
     once: bool,
     each: float,
+    cluster: str | None,
     store: str | None,
 ) -> None:
     """Send finished transactions to an OpenTelemetry collector (OTLP over HTTP or gRPC), each once.
@@ -79,6 +81,9 @@ def command(  # noqa: PLR0917  (click gives them by name)
     apm-agent ship --range 1h --once
     apm-agent ship clickhouse://apm@db.example.com:8123/apm
     """
+    if cluster is not None:
+        click.echo(forwarding.tables(target or "", cluster))
+        return
     if target is not None:
         forwarding.forward(target, place.readable(store), each, once)
         return

@@ -90,7 +90,7 @@ class Connection:
             self._deadline += time.monotonic() - began
         try:
             if self._narrowed is not None:
-                self.partial = self._narrowed.provide(sql, parameters) or self.partial
+                self._narrowed.provide(sql, parameters)
             return self._raw.execute(sql, parameters).fetchall()
         except (sqlite3.Error, UnicodeDecodeError) as error:
             raise _in_words(error, self.path) from error
@@ -118,6 +118,10 @@ class Connection:
         """Begin a new request's time."""
         self.partial = ""
         self._deadline = time.monotonic() + PATIENCE
+
+    def left_out(self, start: float) -> str:
+        """In words, what answers about a time from `start` on leave out; empty where they are of all there is."""
+        return self.partial if self._narrowed is None else self._narrowed.left_out(start)
 
     def current(self) -> bool:
         """Whether the path still names the file that was opened."""

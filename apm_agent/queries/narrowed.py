@@ -1,7 +1,7 @@
 """A local file as if one of its machines had written it alone: for a store that several share.
 
 Transactions and processes tell their machine; the rollups of one machine are added up from its transactions, window
-by window, as a statement reads them. What the file counts for all machines together, `provide` says in words.
+by window, as a statement reads them. What the file counts for all machines together, `left_out` says in words.
 """
 
 from __future__ import annotations
@@ -67,25 +67,21 @@ class Narrowed:
         oldest = raw.execute("SELECT min(started_at) FROM main.transactions").fetchone()[0]
         self._since = (oldest or 0) // _SECOND
 
-    def provide(self, sql: str, parameters: Sequence[Any]) -> str:
-        """Add up what a statement reads; in words, what of it is not of the machine alone."""
-        partial = ""
+    def provide(self, sql: str, parameters: Sequence[Any]) -> None:
+        """Add up what a statement reads."""
         for need in needs(sql, parameters):
-            if isinstance(need, Oldest):
-                need = Windows(need.table, need.level, 0, END)  # noqa: PLW2901  (the first is among all)
-            if not isinstance(need, Windows):
-                continue
-            if need.table != "rollups":
-                partial = _TOGETHER
-                continue
-            for level in (need.level,) if need.level else _LEVELS:
-                self._add_up(level, need.start, need.end)
-            if need.start < self._since and self._older(need):
-                since = datetime.datetime.fromtimestamp(self._since, datetime.timezone.utc)
-                partial = (
-                    f"hosts are told apart since {since:%Y-%m-%d %H:%M} UTC, when single transactions begin"
-                )
-        return partial
+            if isinstance(need, Oldest) and need.table == "rollups":
+                self._add_up(need.level, 0, END)  # the first is among all
+            elif isinstance(need, Windows) and need.table == "rollups":
+                for level in (need.level,) if need.level else _LEVELS:
+                    self._add_up(level, need.start, need.end)
+
+    def left_out(self, start: float) -> str:
+        """In words, what of answers about a time from `start` on is not of the machine alone."""
+        if start >= self._since or not self._older(int(start)):
+            return _TOGETHER
+        since = datetime.datetime.fromtimestamp(self._since, datetime.timezone.utc)
+        return f"{_TOGETHER}; of a host nothing is known before {since:%Y-%m-%d %H:%M} UTC, when transactions begin"
 
     def _add_up(self, level: int, start: int, end: int) -> None:
         low, high = start // level * level, min(END, -(-end // level) * level)
@@ -100,10 +96,10 @@ class Narrowed:
     def _columns(self) -> str:
         return ", ".join(row[1] for row in self._raw.execute("PRAGMA main.table_info(rollups)"))
 
-    def _older(self, need: Windows) -> bool:
+    def _older(self, start: int) -> bool:
         """Whether the file counted something before its oldest transaction."""
         found = self._raw.execute(
             "SELECT 1 FROM main.rollups WHERE resolution = ? AND t >= ? AND t < ? LIMIT 1",
-            (need.level or _LEVELS[-1], need.start, self._since - (need.level or _LEVELS[-1])),
+            (_LEVELS[0], start, self._since - _LEVELS[0]),
         )
         return found.fetchone() is not None

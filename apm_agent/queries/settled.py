@@ -19,11 +19,12 @@ _memory = Memory(12)
 
 
 class _Past(NamedTuple):
-    """What was read up to a time (Unix seconds), and when the first of it was (monotonic seconds)."""
+    """What was read up to a time (Unix seconds), when the first of it was (monotonic seconds), what it leaves out."""
 
     border: int
     read_at: float
     found: Any
+    partial: str
 
 
 def settled(  # noqa: PLR0917
@@ -39,10 +40,6 @@ def settled(  # noqa: PLR0917
     Neither may change what it was given. The past grows by whole `unit`s, counted from the window's start, without
     being read again; after `KEEP` seconds it is, should something older have come in after all.
     """
-    if (
-        getattr(connection, "mirror", None) is not None
-    ):  # it must be asked each time to say what it leaves out
-        return read(window.start_ns, window.end_ns)
     end = None if window.open else window.end_ns // 10**9
     until = math.floor(time.time() - SETTLED - 1)
     if end is not None:
@@ -68,14 +65,27 @@ def _past(  # noqa: PLR0917
     now = time.monotonic()
     known: _Past | None = _memory.get(whole)
     if known is None or known.border > border:
-        known = _Past(border, now, read(start * 10**9, border * 10**9))
+        found, partial = _read(connection, start, border, read)
+        known = _Past(border, now, found, partial)
     elif known.border < border:
-        more = read(known.border * 10**9, border * 10**9)
-        known = _Past(border, known.read_at, join(known.found, more))
+        more, partial = _read(connection, known.border, border, read)
+        known = _Past(border, known.read_at, join(known.found, more), partial or known.partial)
     else:
+        connection.partial = known.partial or connection.partial
         return known.found  # type: ignore[no-any-return]
+    connection.partial = known.partial or connection.partial
     _memory.put(whole, known, known.read_at + KEEP - now)
     return known.found  # type: ignore[no-any-return]
+
+
+def _read(
+    connection: Connection, start: int, end: int, read: Callable[[int, int], _Found]
+) -> tuple[_Found, str]:
+    """What a part of the past says, and what it leaves out, of a store that is drawn from elsewhere."""
+    before, connection.partial = connection.partial, ""
+    found = read(start * 10**9, end * 10**9)
+    partial, connection.partial = connection.partial, before
+    return found, partial
 
 
 def forget() -> None:

@@ -19,7 +19,7 @@ def with_common(answer: dict[str, Any], connection: Connection, window: Window |
     fresh: dict[str, Any] = {
         "written_at": written,
         "stale": written is not None and time.time() - written > _STALE,
-        "partial": connection.partial or None,
+        "partial": connection.left_out(window.start if window else time.time()) or None,
     }
     named = {"from": float(window.start), "to": float(window.end), "range": window.range} if window else None
     return {"window": named, **answer, "store": {**answer.get("store", {}), **fresh}}

@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from werkzeug.test import Client
 
+from apm_agent.cli import cli
 from apm_agent.clickhouse import engine as engines
 from apm_agent.clickhouse import status
 from apm_agent.clickhouse.address import only, parse
+from apm_agent.clickhouse.tables import TABLES
 from apm_agent.errors import StoreError
 from apm_agent.queries import window
 from apm_agent.queries.connection import connect
@@ -209,6 +212,25 @@ def test_the_command_tells_how_far_it_is_and_never_the_password(
     assert why.wait(120) == 0, why.output
     assert "43 identical queries" in why.output
     why.stop()
+
+
+def test_the_current_engine_reads_how_tables_are_made_on_a_cluster(server: str, forget: Forget) -> None:
+    asked = ["ship", "--cluster", "all_shards", "clickhouse://u:s3cret@h/apm"]
+    printed = CliRunner().invoke(cli, asked).output
+    assert "s3cret" not in printed
+    for made in (
+        "ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/apm_local/",
+        "Distributed(all_shards, ",
+    ):
+        assert printed.count(f"ENGINE = {made}") == len(TABLES) + 1
+    engine = engines.connect(parse(forget(f"{server}cluster")), StoreError)
+    try:
+        for statement in printed.rstrip(";\n").split(";\n"):
+            engine.run(f"EXPLAIN AST {statement}")  # refused where it cannot be read
+    finally:
+        engine.close()
+    for wrong in (["ship", "--cluster", "a b", "clickhouse://h/d"], ["ship", "--cluster", "all"]):
+        assert CliRunner().invoke(cli, wrong).exit_code != 0
 
 
 def test_addresses_say_what_is_wrong_with_them_and_not_the_password() -> None:
