@@ -6,10 +6,12 @@ import re
 import sqlite3
 import subprocess
 from contextlib import closing
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+from apm_agent.cli import COMMANDS
 from servers import PYTHON, ROOT, environment
 
 README = (ROOT / "README.md").read_text()
@@ -42,10 +44,72 @@ AROUND = {
 pytestmark = pytest.mark.server
 
 
+#: A site of Django's with the lines of README, asked by either of its doors.
+DJANGO = """
+import asyncio, sys
+from django.conf import settings
+{settings}
+settings.configure(
+    INSTALLED_APPS=INSTALLED_APPS, ROOT_URLCONF="urls", SECRET_KEY="s", ALLOWED_HOSTS=["*"], DEBUG=True,
+)
+import django
+django.setup()
+from django.test import AsyncClient, Client
+if sys.argv[1] == "wsgi":
+    ask = Client().get
+else:
+    ask = lambda path: asyncio.run(AsyncClient().get(path))
+assert ask("/django").status_code == 200
+assert ask("/apm/overview").status_code == 200
+import apm_agent
+apm_agent.flush()
+"""
+
+
 def lines_of(heading: str) -> str:
-    found = re.search(rf"^\*\*{heading}\*\*\n```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    found = re.search(rf"^\*\*{heading}\*\*[^\n]*\n```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
     assert found is not None, f"README sets up no {heading}"
     return found[1]
+
+
+@pytest.mark.parametrize("door", ["wsgi", "asgi"])
+def test_django_as_written(door: str, tmp_path: Path) -> None:
+    around = re.search(r"^```python\n(from django.urls .*?)^```", README, re.MULTILINE | re.DOTALL)
+    assert around is not None
+    (tmp_path / "site_.py").write_text(DJANGO.format(settings=lines_of("Django").replace(", ...", "")))
+    (tmp_path / "urls.py").write_text(
+        "from django.http import HttpResponse\n"
+        + around[1].replace(", ...", ", path('django', lambda request: HttpResponse('hello'))")
+    )
+    done = subprocess.run(
+        [PYTHON, "site_.py", door],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "GET /django" in names_in(tmp_path)
+
+
+def names_in(folder: Path) -> set[str]:
+    """Endpoints of the store that is made where a program runs."""
+    with closing(sqlite3.connect(folder / ".apm-agent" / "apm.db")) as store:
+        return {name for (name,) in store.execute("SELECT name FROM endpoints")}
+
+
+def test_every_command_and_its_options_are_told() -> None:
+    rows = dict(re.findall(r"^\| `apm-agent (\w+)[^|]*\| (.*) \|$", README, re.MULTILINE))
+    assert set(rows) >= set(COMMANDS), set(COMMANDS) - set(rows)
+    pages = "\n".join(path.read_text() for path in (ROOT / "README.md", *(ROOT / "docs").rglob("*.md")))
+    for name, module in COMMANDS.items():
+        said = import_module(module).command
+        for option in (each for each in said.params if each.param_type_name == "option" and not each.hidden):
+            assert said.help, name
+            assert any(
+                re.search(rf"{re.escape(long)}\b", pages) for long in (*option.opts, *option.secondary_opts)
+            ), f"no page tells of apm-agent {name} {option.opts[-1]}"
 
 
 def test_each_set_up_as_written(tmp_path: Path) -> None:
@@ -55,6 +119,4 @@ def test_each_set_up_as_written(tmp_path: Path) -> None:
         [PYTHON, "all.py"], cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    with closing(sqlite3.connect(tmp_path / ".apm-agent" / "apm.db")) as store:
-        names = {name for (name,) in store.execute("SELECT name FROM endpoints")}
-    assert {"GET /flask", "GET /fastapi", "GET /wsgi", "nightly invoices"} <= names
+    assert {"GET /flask", "GET /fastapi", "GET /wsgi", "nightly invoices"} <= names_in(tmp_path)

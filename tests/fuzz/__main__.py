@@ -9,7 +9,9 @@ Each test is a target: what atheris makes up is what Hypothesis would have drawn
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.util
+import io
 import logging
 import subprocess
 import sys
@@ -63,7 +65,8 @@ def _look(name: str, seconds: int) -> int:
     import atheris
 
     logging.disable(logging.CRITICAL)  # what is contained is no finding
-    with atheris.instrument_imports(include=["apm_agent"]):
+    # It names each of some three hundred modules.
+    with contextlib.redirect_stderr(io.StringIO()), atheris.instrument_imports(include=["apm_agent"]):
         target = dict(_tests())[name].hypothesis.fuzz_one_input  # type: ignore[attr-defined]
     options = [f"-max_total_time={seconds}", "-max_len=4096", "-verbosity=0", "-print_final_stats=1"]
     atheris.Setup([sys.argv[0], *options], target)
