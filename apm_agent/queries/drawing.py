@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from struct import pack
 from typing import Any, NamedTuple
@@ -35,6 +36,10 @@ _HOUR_NS, _DAY_NS = 3600 * 10**9, 86_400 * 10**9
 _RANDOM_BITS, _UNIT_BITS = 21, 20
 
 
+#: An index of it: a view has none.
+_ON_TRACES = re.compile(r' ON "?traces"?(?= )')
+
+
 class Changes(NamedTuple):
     """What came since a look: dictionaries, windows by table and resolution, hours of transactions; and when."""
 
@@ -48,7 +53,7 @@ def own(statement: str) -> str:
     """A statement that makes the local tables, as the mirror runs it."""
     if statement.startswith(("CREATE TABLE traces", 'CREATE TABLE "traces"')):
         return "CREATE TABLE IF NOT EXISTS untraced (transaction_id INTEGER PRIMARY KEY, data BLOB)"
-    return statement
+    return _ON_TRACES.sub(" ON untraced", statement)
 
 
 class Drawing:
