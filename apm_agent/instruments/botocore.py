@@ -24,7 +24,7 @@ def call(wrapped: Callable[..., Any], client: Any, args: tuple[Any, ...], kwargs
     span = tracing.open_span("http", "call", True)
     if span is None:
         return wrapped(*args, **kwargs)
-    return within(span, _call, span, wrapped, client, args, kwargs)
+    return within(span, _call, wrapped, client, args, kwargs)
 
 
 def _call(

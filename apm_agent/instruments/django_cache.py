@@ -24,7 +24,7 @@ def get(wrapped: Callable[..., Any], cache: Any, args: tuple[Any, ...], kwargs: 
     span = tracing.open_span("cache", "get", True)
     if span is None:
         return wrapped(*args, **kwargs)
-    return within(span, _get, span, wrapped, cache, args, kwargs)
+    return within(span, _get, wrapped, cache, args, kwargs)
 
 
 def _get(

@@ -27,7 +27,7 @@ def execute(wrapped: Callable[..., Any], cursor: Any, args: tuple[Any, ...], kwa
         sql = args[0] if args else kwargs.get("sql")
         span.statement = sql if isinstance(sql, str) else None
         span.tags = {"system": cursor.db.vendor}
-    return within(span, _execute, span, wrapped, cursor, args, kwargs)
+    return within(span, _execute, wrapped, cursor, args, kwargs)
 
 
 def _execute(

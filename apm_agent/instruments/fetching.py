@@ -88,7 +88,7 @@ def rows_in(found: Any) -> int:
 
 def one(row: Any) -> int:
     """The same of what gives one row, whatever the user makes of it, or None."""
-    return int(row is not None)
+    return row is not None
 
 
 def read(

@@ -23,7 +23,7 @@ def call(wrapped: Callable[..., Any], method: Any, args: tuple[Any, ...], kwargs
     span = tracing.open_span("http", "grpc", True)
     if span is None:
         return wrapped(*args, **kwargs)
-    return within(span, _call, span, wrapped, method, args, kwargs)
+    return within(span, _call, wrapped, method, args, kwargs)
 
 
 def _call(

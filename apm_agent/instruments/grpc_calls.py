@@ -62,7 +62,7 @@ def streaming(host: Callable[[Any], str], leaf: bool, watch: Callable[[Any, Stre
         span = tracing.open_span("http", "grpc", leaf)
         if span is None:
             return wrapped(*args, **kwargs)
-        return within(span, run, span, wrapped, method, args, kwargs)
+        return within(span, run, wrapped, method, args, kwargs)
 
     return stream
 

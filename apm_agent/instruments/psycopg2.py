@@ -101,7 +101,7 @@ def _executing(plain: Callable[..., Any]) -> Any:
         span = tracing.open_span("db", "", True)
         if span is None:
             return plain(self, *args, **kwargs)
-        return within(span, _execute, span, plain, self, args, kwargs)
+        return within(span, _execute, plain, self, args, kwargs)
 
     return like(execute, plain)
 

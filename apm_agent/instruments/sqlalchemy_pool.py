@@ -13,6 +13,7 @@ from apm_agent.errors import contained
 from apm_agent.instruments.rows import Returning
 from apm_agent.instruments.support import Support
 from apm_agent.instruments.wrapping import within
+from apm_agent.model.span import Span
 from apm_agent.tracing import tracer as tracing
 
 _looking = contained("looking at SQLAlchemy's pool")
@@ -26,7 +27,13 @@ def get(wrapped: Callable[..., Any], queue: Any, args: tuple[Any, ...], kwargs: 
             span = tracing.open_span("wait", "connection pool", False, 2)
     if span is None:
         return wrapped(*args, **kwargs)
-    return within(span, wrapped, *args, **kwargs)
+    return within(span, _get, wrapped, queue, args, kwargs)
+
+
+def _get(
+    span: Span, wrapped: Callable[..., Any], queue: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    return wrapped(*args, **kwargs)
 
 
 PATCHES = (

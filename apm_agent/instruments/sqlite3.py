@@ -17,8 +17,9 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from apm_agent.clock import system
 from apm_agent.errors import contained
-from apm_agent.instruments.fetching import fetched_of_statement, one, read
+from apm_agent.instruments.fetching import fetched_of_statement, one
 from apm_agent.instruments.rows import Returning
 from apm_agent.instruments.subclassing import like
 from apm_agent.instruments.support import Support
@@ -29,6 +30,7 @@ from apm_agent.tracing import tracer as tracing
 _STATEMENTS = ("execute", "executemany", "executescript")
 _FACTORY = 5  # sqlite3.connect(database, timeout, detect_types, isolation_level, check_same_thread, factory)
 _MOST = 200
+_NONE: dict[str, Any] = {}  # its methods take no keywords
 _preparing = contained("preparing a sqlite3 connection")
 #: class of the application → our subclass of it
 _subclasses: dict[Any, Any] = {}
@@ -125,7 +127,7 @@ def _executing(plain: Callable[..., Any]) -> Any:
         span = tracing.open_span("db", "", True)
         if span is None:
             return plain(self, *args)
-        return within(span, _run, span, plain, self, args)
+        return within(span, _run, plain, self, args, _NONE)
 
     return like(execute, plain)
 
@@ -137,7 +139,7 @@ def _selecting(plain: Callable[..., Any]) -> Any:
             self._apm_agent = fetched_of_statement()
             return plain(self, *args)
         self._apm_agent = span.fetched = Fetched()
-        return within(span, _run, span, plain, self, args)
+        return within(span, _run, plain, self, args, _NONE)
 
     return like(execute, plain)
 
@@ -164,12 +166,14 @@ def _selecting_anew(base: Any) -> Any:
             cursor._apm_agent = fetched
             return plain_execute(cursor, *args)
 
-        return within(span, _run, span, run, self, args)
+        return within(span, _run, run, self, args, _NONE)
 
     return like(execute, plain)
 
 
-def _run(span: Span, plain: Callable[..., Any], self: Any, args: tuple[Any, ...]) -> Any:
+def _run(
+    span: Span, plain: Callable[..., Any], self: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
     tags = span.tags = {"system": "sqlite"}
     if args and isinstance(args[0], str):
         span.statement = args[0]
@@ -181,6 +185,9 @@ def _run(span: Span, plain: Callable[..., Any], self: Any, args: tuple[Any, ...]
 
 
 def _fetching(plain: Callable[..., Any], count: Callable[[Any], int]) -> Any:
+    monotonic = system.monotonic
+
+    # What `fetching.read` does, written again: through it a row of SQLite's would cost a quarter of a µs more.
     def fetch(self: Any, *args: Any, **kwargs: Any) -> Any:
         try:
             fetched = self._apm_agent
@@ -188,7 +195,15 @@ def _fetching(plain: Callable[..., Any], count: Callable[[Any], int]) -> Any:
             fetched = None
         if fetched is None:
             return plain(self, *args, **kwargs)
-        return read(fetched, count, plain, self, *args, **kwargs)
+        started = monotonic()
+        try:
+            found = plain(self, *args, **kwargs)
+        except BaseException as error:
+            fetched.failed(monotonic() - started, error)
+            raise
+        fetched.ns += monotonic() - started
+        fetched.rows += count(found)
+        return found
 
     return like(fetch, plain)
 
@@ -203,13 +218,19 @@ def _iterating(plain: Callable[..., Any]) -> Any:
     return like(iterate, plain)
 
 
+def _finish(
+    span: Span, plain: Callable[..., Any], self: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    return plain(self, *args)
+
+
 def _finishing(name: str, plain: Callable[..., Any]) -> Any:
     def finish(self: Any, *args: Any) -> Any:
         span = tracing.open_span("db", name, True) if self.in_transaction else None
         if span is None:
             return plain(self, *args)
         span.tags = {"system": "sqlite"}
-        return within(span, plain, self, *args)
+        return within(span, _finish, plain, self, args, _NONE)
 
     return like(finish, plain)
 
