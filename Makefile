@@ -1,7 +1,7 @@
 # What people and CI run. Everything lives in .venv; a second run is quick, because each step leaves a stamp.
 #   make demo                    the example apps, load on them, and the dashboard (ARGS="--seconds 20" to end by itself)
 #   make test ARGS="-k cli"      the tests            make lint     format, lint and types, of Python and TypeScript
-#                                (two at once, for most wait for servers; those of profilers by themselves at the end)
+#                                (JOBS=4 at once, for most wait for servers; those of profilers by themselves at the end)
 #   make bench-check             overhead against benchmarks/budgets.toml; ends with 1 where one is over
 #   make bench                   overhead             make matrix   see below
 #   make bench-peers             every other monitor in an environment of its own, beside ours; writes docs/overhead.md
@@ -22,6 +22,7 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 ARGS ?=
+JOBS ?= 4
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
@@ -36,7 +37,7 @@ test: $(VENV)/.dev $(VENV)/.tools packages $(VENV)/.drivers
 	@# Where PYTHONDONTWRITEBYTECODE is set, each of a thousand programs would compile it all anew.
 	@$(BIN)/python -m compileall -q -j 2 apm_agent example_apps tests
 ifeq ($(strip $(ARGS)),)
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/profiling
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --ignore tests/profiling
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest tests/profiling
 else
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest $(ARGS)

@@ -36,9 +36,28 @@ _LENT = {
     "web": (DESCRIPTORS,),
 }
 
+#: What takes longest, begun with where several processes share the files: one left for the end would run there alone.
+_LONGEST = (
+    "browser/test_mounts.py", "test_example_apps.py", "cli/test_run.py", "clickhouse/test_conformance.py",
+    "browser/test_hostile_names.py", "integrations/test_bytes.py", "browser/test_overview.py",
+    "integrations/test_auto.py", "packaging/test_wheel.py", "store/test_retention.py", "jobs/test_celery.py",
+    "reliability/test_arms_on_servers.py", "browser/test_keys.py", "clickhouse/test_shipping.py",
+    "integrations/test_workers.py", "browser/test_states.py", "cli/test_demo.py", "cli/test_dump.py",
+    "queries/test_of_a_real_app.py", "browser/test_acting.py", "integrations/test_mount.py",
+    "browser/test_arming.py", "cli/test_top.py", "browser/test_live_page.py", "cli/test_record.py",
+    "reliability/test_r03_frames.py", "docs/test_readme.py", "reliability/test_r37_kill.py",
+)  # fmt: skip
+
 # A background shell has its commands ignore SIGINT, and they hand that on to each program a test starts.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        place = {_HERE / name: number for number, name in enumerate(_LONGEST)}
+        items.sort(key=lambda item: place.get(item.path, len(place)))
 
 
 @pytest.hookimpl(wrapper=True)
