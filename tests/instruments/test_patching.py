@@ -43,6 +43,10 @@ class Thing(Base):
     @classmethod
     def of_class(cls, a): return (cls, a)
     def returns_coroutine(self, a): return self.coroutine(a)
+    def steps(self, n):
+        sent = yield n
+        return sent + n
+    def row(self, a=1): return a
     def fails(self): raise LookupError("why")
     attribute = 3
 
@@ -60,7 +64,7 @@ class Callable:
 instance = Callable()
 '''
 TABLE = """
-from apm_agent.instruments.rows import Attached, Passing, Returning, Timed
+from apm_agent.instruments.rows import Attached, Passing, Replaced, Returning, Timed
 
 def described(span, instance, args, kwargs):
     span.name = f"{type(instance).__name__} {args} {kwargs}"
@@ -73,6 +77,14 @@ def broken(span, instance, args, kwargs):
 
 def doubled(wrapped, instance, args, kwargs):
     return wrapped(*args, **kwargs) * 2
+
+def stepped(wrapped, instance, args, kwargs):
+    result = yield from wrapped(*args, **kwargs)
+    return result * 2
+
+def replaced(plain):
+    def row(self, a=1): return plain(self, a) * 2
+    return row
 
 def louder(function):
     if function is len: raise RuntimeError("wrap is broken")
@@ -98,6 +110,8 @@ PATCHES = (
     Timed("a_library:hypot", described),
     Timed("a_library:instance", described),
     Passing("a_library:submit", 0, louder),
+    Returning("a_library:Thing.steps", stepped),
+    Replaced("a_library:Thing.row", replaced),
     Attached("a_library", attach),
 )
 """
@@ -136,7 +150,7 @@ def state(name: str = "a_library") -> tuple[str, str]:
 NAMES = (
     "Thing.method", "Thing.coroutine", "Thing.generator", "Thing.async_generator", "Thing.static",
     "Thing.of_class", "Thing.inherited", "Thing.returns_coroutine", "Thing.fails", "function", "hypot",
-    "instance", "submit",
+    "instance", "submit", "Thing.steps", "Thing.row",
 )  # fmt: skip
 
 
@@ -184,6 +198,15 @@ async def test_each_kind_of_callable_is_one_span(library: ModuleType) -> None:
         ("code", "NoneType (5,) {}", None),
     ]
     assert all(s.end_ns for s in job.spans)
+
+
+def test_generators_and_what_is_called_for_each_row_may_be_changed(library: ModuleType) -> None:
+    steps = library.Thing().steps(3)
+    assert next(steps) == 3
+    with pytest.raises(StopIteration) as ended:
+        steps.send(4)
+    assert ended.value.value == 14
+    assert library.Thing().row(5) == library.Thing().row(a=5) == 10
 
 
 def test_a_broken_description_never_loses_the_call(library: ModuleType) -> None:
@@ -327,12 +350,12 @@ def test_what_cannot_be_placed_is_failed_with_its_reason(
     tmp_path: Path, sink: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "b_library.py").write_text(
-        "class Thing:\n    attribute = 3\n    def method(self): return 1\n"
+        "from builtins import len\nclass Thing:\n    attribute = 3\n    def method(self): return 1\n"
     )
     (tmp_path / "b_table.py").write_text(
         textwrap.dedent(
             """
-            from apm_agent.instruments.rows import Attached, Timed
+            from apm_agent.instruments.rows import Attached, Replaced, Timed
 
             def attach(module):
                 raise RuntimeError("no hook here")
@@ -340,6 +363,7 @@ def test_what_cannot_be_placed_is_failed_with_its_reason(
             PATCHES = (
                 Timed("b_library:Thing.gone"),
                 Timed("b_library:Thing.attribute"),
+                Replaced("b_library:len", lambda plain: plain),
                 Attached("b_library", attach),
                 Timed("b_library:Thing.method"),
             )
@@ -366,6 +390,8 @@ def test_what_cannot_be_placed_is_failed_with_its_reason(
         assert failed == "failed"
         assert "b_library:Thing.gone: AttributeError" in why
         assert "b_library:Thing.attribute: TypeError: b_library:Thing.attribute is of type int" in why
+        assert "b_library:len: TypeError: b_library:len is of type builtin_function_or_method" in why
+        assert b_library.len is len
         assert "RuntimeError: no hook here" in why
         assert state("c_library") == ("failed", "ZeroDivisionError: division by zero")
         assert state("d_library") == ("failed", "ModuleNotFoundError: No module named 'no_such_table'")
