@@ -58,10 +58,10 @@ def descending(
         f" FROM ({sql}) GROUP BY resolution, t, endpoint_id",
         parameters,
     )
-    cells = [Cell(*row) for row in rows if row[3] in endpoints]
+    cells = [row for row in rows if row[3] in endpoints]
     heapq.heapify(cells)
     while cells:
-        cell = heapq.heappop(cells)
+        cell = Cell(*heapq.heappop(cells))
         parts = _parts(connection, cell, window, releases)
         if parts is None:
             yield cell

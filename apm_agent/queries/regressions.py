@@ -118,11 +118,13 @@ def _suspects(connection: Connection, pair: _Pair, measured: Mapping[int, Measur
 
 
 def _calls(connection: Connection, window: Window, release: int, only: int | None) -> dict[int, Run]:
+    """Of the endpoints with calls enough."""
     sql, parameters = select("rollups", "endpoint_id, count, duration_ns", window.pieces(), (release,), only)
     rows = connection.rows(
-        f"SELECT endpoint_id, sum(count), sum(duration_ns) FROM ({sql}) GROUP BY endpoint_id", parameters
+        f"SELECT endpoint_id, sum(count), sum(duration_ns) FROM ({sql}) GROUP BY endpoint_id HAVING sum(count) >= ?",
+        [*parameters, ENOUGH],
     )
-    return {at: Run(window, release, count, total / count) for at, count, total in rows if count}
+    return {at: Run(window, release, count, total / count) for at, count, total in rows}
 
 
 def _mean(connection: Connection, endpoint: int, run: Run) -> Mean:

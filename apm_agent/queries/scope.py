@@ -51,7 +51,7 @@ class Scope(NamedTuple):
 def scope_of(connection: Connection, service: str = "", release: str = "") -> Scope:
     """All endpoints, or those of one service; a release narrows what is counted, not what is listed."""
     rows = connection.rows("SELECT id, service, kind, name, view FROM endpoints")
-    endpoints = {row[0]: Endpoint(*row) for row in rows if not service or row[1] == service}
+    endpoints = {row[0]: Endpoint._make(row) for row in rows if not service or row[1] == service}
     return Scope(endpoints, _releases(connection, release) if release else None)
 
 

@@ -19,9 +19,9 @@ from apm_agent.queries.scope import Endpoint
 from apm_agent.queries.window import Window
 
 #: Where few pass a filter: so many cells are looked into, and of a window so many transactions are gone through.
-_MOST_CELLS, MOST_READ = 150, 30_000
-#: As many where there are enough rows, which only slower ones can join.
-_MOST_CELLS_FULL = 1_000
+_MOST_CELLS, MOST_READ = 150, 20_000
+#: So many where there are enough rows, which only slower ones can join; and in cells of few hits so many transactions.
+_MOST_CELLS_FULL, _MOST_IN_CELLS = 1_000, 5_000
 #: From so many endpoints on the newest are read from all at once instead of from each.
 _MANY = 4
 #: Duration and id: all that is read of those that are only compared.
@@ -141,12 +141,13 @@ def _in_cells(connection: Connection, asked: _Question) -> tuple[list[Row], bool
     window, endpoints, releases, filters, limit, after = asked
     sql = statement(filters, releases, after, "x.duration_ns", ONE, *_NARROW)
     found: list[Row] = []
-    least = filters.min_ns
+    least, gone_through = filters.min_ns, 0
     for number, cell in enumerate(descending(connection, window, releases, endpoints, limit)):
         if cell.longest_ns < least:
             break
-        if filters.narrow and number >= (_MOST_CELLS if len(found) < limit else _MOST_CELLS_FULL):
+        if filters.narrow and _is_lost(number, gone_through, len(found) >= limit):
             return found, False
+        gone_through += cell.calls
         asking = values(filters._replace(min_ns=least), releases, after)
         found += connection.rows(sql, (*_within(cell, window), *asking, limit))
         if len(found) >= limit:
@@ -154,6 +155,13 @@ def _in_cells(connection: Connection, asked: _Question) -> tuple[list[Row], bool
             del found[limit:]
             least = max(least, found[-1][0])
     return sorted(found, reverse=True), True
+
+
+def _is_lost(cells: int, transactions: int, full: bool) -> bool:
+    """Whether looking into one cell after the other costs more than going through a part of the window."""
+    if full:
+        return cells >= _MOST_CELLS_FULL
+    return cells >= _MOST_CELLS or transactions >= _MOST_IN_CELLS
 
 
 def _within(cell: Cell, window: Window) -> tuple[int, int, int]:

@@ -133,6 +133,8 @@ def two_speeds(
     """A finding for each endpoint that runs at two speeds, those first where it costs most."""
     found: dict[int, Speeds] = {}
     for at, each in measured.items():
+        if each.sums.count < CALLS:
+            continue  # not worth remembering, where there are thousands of endpoints
         speeds = close_look(connection, window, ("split", at, releases), partial(split, each.histogram))
         if speeds is not None:
             found[at] = speeds
