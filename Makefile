@@ -68,7 +68,8 @@ matrix: $(VENV)/.dev
 	@$(BIN)/python tests/matrix $(ARGS)
 
 soak: $(VENV)/.dev
-	@for one in tests/soak/*.py; do echo "make: $$one"; $(BIN)/python "$$one" $(ARGS); done
+	@broken=0; for one in tests/soak/*.py; do echo "make: $$one"; code=0; $(BIN)/python "$$one" $(ARGS) || code=$$?; \
+	  $(BIN)/python docs/reliability.py --soaked "$$one" $$code; (( code == 0 )) || broken=1; done; exit $$broken
 
 dist: $(VENV)/.dev
 	$(BIN)/python tests/packaging

@@ -23,7 +23,7 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=float, default=180)
     parser.add_argument("--seed", type=int, default=random.randrange(2**31))
-    given = parser.parse_args()
+    given, _ = parser.parse_known_args()  # the options of other soaks are not for this one
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "day" / "apm.db"
         make(path, 4000)

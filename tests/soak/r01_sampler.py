@@ -48,7 +48,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=5.0)
     parser.add_argument("--processes", type=int, default=8)
     parser.add_argument("--beat", action="store_true", help=argparse.SUPPRESS)
-    options = parser.parse_args()
+    options, _ = parser.parse_known_args()  # the options of other soaks are not for this one
     if options.beat:
         beat(options.minutes)
         return 0
