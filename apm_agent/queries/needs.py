@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from apm_agent.queries.picking import Picked, picked
+from apm_agent.queries.picking import MOST, MOST_SLICED, Picked, picked
 
 #: The end of time, in seconds.
 END = 4_102_444_800
@@ -40,6 +40,8 @@ class Transactions(NamedTuple):
 
     start: int
     end: int
+    #: but the newest so many
+    most: int | None = None
 
 
 class Newest(NamedTuple):
@@ -130,8 +132,11 @@ def _single(sql: str, parameters: Sequence[Any]) -> Iterator[Need]:
     if not _SINGLE.search(sql):
         return
     pick = picked(sql, parameters)
-    if pick is not None:
+    if pick is not None and pick.limit <= max(MOST, MOST_SLICED * ("sliced" in dict(pick.terms))):
         yield pick
+        return
+    if pick is not None and pick.newest:
+        yield Transactions(*pick.bounds, pick.limit)
         return
     ranges: list[Need] = [
         Transactions(int(parameters[first]), int(parameters[first + 1]))

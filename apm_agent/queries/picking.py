@@ -43,6 +43,11 @@ class Picked(NamedTuple):
                 high = min(high, values[0])
         return low, high
 
+    @property
+    def newest(self) -> bool:
+        """Whether it is but the newest of a stretch."""
+        return self.column == "started_at" and self.descending and len(self.terms) == 2 and not self.traced
+
     def where(self, far: Far) -> str:
         """The terms as ClickHouse is asked."""
         return " AND ".join(_said(name, values, far) for name, values in self.terms) or "1"
@@ -53,6 +58,12 @@ _SHAPE = re.compile(
     r"( JOIN traces \w ON \w\.transaction_id = x\.id)?"
     r" WHERE (?P<where>.*) ORDER BY (?:x\.)?(?P<column>started_at|duration_ns) (?P<way>DESC|ASC)"
     r"(?:, (?:x\.)?id (?P=way))? LIMIT (?P<limit>\?|\d+)$",
+    re.DOTALL,
+)
+#: The same inside of a statement that goes on with what was picked.
+_INNER = re.compile(
+    r"\(SELECT [^()]*? FROM transactions WHERE (?P<where>(?:(?! ORDER BY ).)*)"
+    r" ORDER BY (?P<column>started_at) (?P<way>DESC) LIMIT (?P<limit>\?)\)",
     re.DOTALL,
 )
 _SLICES = re.compile(
@@ -74,7 +85,8 @@ _TERMS = tuple(
         (r"\+?(endpoint|release)_id IN \((?:NULL|\d+(?:, \d+)*)\)", "{}_id in"),
         (r"((?:started_at|duration_ns|status) (?:>=|<=|>|<|=)) \?", "{}"),
         (r"(failed = 1)", "{}"),
-        (r"(kept IS NOT NULL)", "{}"),
+        (r"((?:kept|rss_after) IS NOT NULL)", "{}"),
+        (r"kept IS NOT 'captured'", "ifNull(kept, '') != 'captured'"),
         (rf"\(({_LIKE}(?: OR {_LIKE})*)\)".replace(r"x\.", ""), "like"),
         (r"\(((?:started_at|duration_ns), id\) [<>]) \(\?, \?\)", "({}"),
     )
@@ -84,7 +96,7 @@ _TERMS = tuple(
 @lru_cache(500)
 def _shape(sql: str) -> tuple[tuple[tuple[str, int], ...], int, str, bool, str, bool] | None:
     """(terms with how many parameters each has, parameters before them, column, descending, limit, traced)."""
-    match = _SHAPE.search(sql)
+    match = _SHAPE.search(sql) or _INNER.search(sql)
     if match is None or len(_SINGLE.findall(sql)) != 1:
         return None
     terms = []
@@ -95,7 +107,8 @@ def _shape(sql: str) -> tuple[tuple[tuple[str, int], ...], int, str, bool, str, 
             return None
         terms.append((name, written.count("?")))
     before = sql.count("?", 0, match.start("where"))
-    return tuple(terms), before, match["column"], match["way"] == "DESC", match["limit"], bool(match[1])
+    traced = match.re is _SHAPE and bool(match[1])
+    return tuple(terms), before, match["column"], match["way"] == "DESC", match["limit"], traced
 
 
 def _named(name: str, found: re.Match[str]) -> str:
@@ -103,11 +116,11 @@ def _named(name: str, found: re.Match[str]) -> str:
         return f"like {found[1]}"
     if name.endswith(" in"):
         return f"{found[1]}_id in {found[0].partition(' IN ')[2]}"
-    return name.format(found[1])
+    return name.format(*found.groups())
 
 
 def picked(sql: str, parameters: Sequence[Any]) -> Picked | None:
-    """What a statement picks; None where it is not of that shape."""
+    """What a statement picks, however many; None where it is not of that shape."""
     if _LAST.match(sql):
         return Picked((("endpoint_id among", tuple(parameters)),), "started_at", True, 1)
     slices = _SLICES.search(sql)
@@ -125,8 +138,6 @@ def picked(sql: str, parameters: Sequence[Any]) -> Picked | None:
         read.append((name, values))
         at += count
     limit = int(parameters[at]) if written == "?" else int(written)
-    if not 0 <= limit <= MOST or at + (written == "?") != len(parameters):
-        return None
     return Picked(tuple(read), column, descending, limit, traced)
 
 

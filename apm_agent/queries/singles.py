@@ -44,6 +44,8 @@ class Singles:
         if last - first > 1000:
             low, high = drawn.started()
             first, last = max(first, low // _HOUR_NS), min(last, high // _HOUR_NS + 1)
+        if need.most is not None:
+            first = self._newest_hours(first, last, need.most, drawn)
         missing = [hour for hour in range(first, last) if hour not in self._hours]
         if missing:
             self._draw_hours(missing, drawn)
@@ -106,6 +108,14 @@ class Singles:
         traced = sum(bool(row["traced"]) for row in rows)
         self._put(rows)
         return len(rows) < limit or (traced >= pick.limit if pick.traced else pick.limit != MOST_SLICED)
+
+    def _newest_hours(self, first: int, last: int, most: int, drawn: Drawing) -> int:
+        """The hour with which so many of the newest transactions begin."""
+        for hour, count in sorted(drawn.hourly(first, last).items(), reverse=True):
+            most -= count
+            if most <= 0:
+                return hour
+        return first
 
     def _draw_hours(self, missing: list[int], drawn: Drawing) -> None:
         self._make_room()

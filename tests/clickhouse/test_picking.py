@@ -68,7 +68,7 @@ def test_slices_are_picked_where_they_are_a_small_part() -> None:
     [
         ("SELECT id FROM transactions WHERE started_at >= ? AND started_at < ? AND path = ? ORDER BY started_at DESC"
          " LIMIT ?", (10, 20, "/", 5)),
-        ("SELECT id FROM transactions WHERE started_at >= ? AND started_at < ? ORDER BY started_at DESC LIMIT ?",
+        ("SELECT id FROM transactions WHERE started_at >= ? AND started_at < ? ORDER BY duration_ns DESC LIMIT ?",
          (10, 20, 200_000)),
         (statement(Filters(text="é"), None, None, "x.started_at", CHOSEN),
          ("[1]", 10, 20, *values(Filters(text="é"), None, None), 5)),
@@ -85,3 +85,15 @@ def test_the_ends_of_all_time_take_little() -> None:
     assert needs("SELECT count(*) FROM transactions WHERE started_at < ?", (30,)) == [Transactions(0, 30)]
     last = _pick("SELECT max(started_at) FROM transactions WHERE endpoint_id = ?", 1)
     assert (last.where(_far), last.column, last.limit) == ("endpoint_id IN (101)", "started_at", 1)
+
+
+def test_what_goes_on_with_the_newest_has_those_alone() -> None:
+    inner = (
+        "SELECT endpoint_id FROM (SELECT endpoint_id, gc_ns FROM transactions"
+        " WHERE started_at >= ? AND started_at < ?{} ORDER BY started_at DESC LIMIT ?) WHERE gc_ns > 0"
+    )
+    assert needs(inner.format(""), (10, 20, 200_000)) == [Transactions(10, 20, 200_000)]
+    released = inner.format(" AND release_id IN (?)")
+    assert needs(released, (10, 20, 7, 200_000)) == [Transactions(10, 20)]
+    few = _pick(inner.format(" AND rss_after IS NOT NULL AND kept IS NOT 'captured'"), 10, 20, 500)
+    assert few.where(_far).endswith("rss_after IS NOT NULL AND ifNull(kept, '') != 'captured'")
