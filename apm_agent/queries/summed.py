@@ -1,4 +1,4 @@
-"""Rollup rows summed by what they are about; what a long window has of the past is read once and remembered."""
+"""Rollup rows summed by what they are about; what a window has of the past is read once and remembered."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from apm_agent.queries.rollups import KEEP, is_past, settled_until
 from apm_agent.queries.scope import select
 from apm_agent.queries.window import ROLLUPS, Window
 
-#: A shorter window is read as quickly as remembered; more rows than that would take too much room.
-_LONG, _MOST_ROWS = 86400, 20_000
-_memory = Memory(24)
+#: A shorter window is cut only where the finest level is the minute, on which all edges lie.
+_LONG = 86400
+#: More rows than that would take too much room.
+_MOST_ROWS = 20_000
+_memory = Memory(32)
 
 
 def summed(  # noqa: PLR0917
@@ -27,7 +29,8 @@ def summed(  # noqa: PLR0917
 ) -> list[Row]:
     """A row of the keys and sums each, in the order of the keys; of a column named like a maximum it is that."""
     read = _Reader(connection, table, keys, sums, releases, endpoint, levels)
-    if endpoint is not None or window.seconds < _LONG or connection.mirror is not None:
+    uncut = window.seconds < _LONG and levels[0] > ROLLUPS[0]
+    if endpoint is not None or uncut or connection.mirror is not None:
         return read.of(window)
     if not window.open:
         return read.past(window) if is_past(window) else read.of(window)
