@@ -13,7 +13,8 @@
 #   make matrix                  frameworks at their oldest and newest, on each Python here; long
 #                                (ARGS="--python 3.12 --only flask"; --note keeps the outcome in docs/)
 #   make fuzz                    minutes of atheris on every border (ARGS="--seconds 300 --only sql"); needs CPython 3.11 to 3.13
-#   make docs                    the tables of docs/schema.md and docs/supported.md, from the code (ARGS=--tested after the tests passed
+#   make docs                    the tables of docs/schema.md, docs/supported.md and docs/reliability.md, from the code and what
+#                                the last whole `make test` and the long runs said (ARGS=--tested after the tests passed
 #                                with other versions of libraries than those noted)
 
 SHELL := /bin/bash
@@ -37,8 +38,8 @@ test: $(VENV)/.dev $(VENV)/.tools packages $(VENV)/.drivers
 	@# Where PYTHONDONTWRITEBYTECODE is set, each of a thousand programs would compile it all anew.
 	@$(BIN)/python -m compileall -q -j 2 apm_agent example_apps tests
 ifeq ($(strip $(ARGS)),)
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --ignore tests/profiling
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest tests/profiling
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --ignore tests/profiling --junitxml $(VENV)/tests.xml
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest tests/profiling --junitxml $(VENV)/tests-alone.xml
 else
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest $(ARGS)
 endif
@@ -84,7 +85,7 @@ fuzz: $(VENV)/.dev
 docs: $(VENV)/.dev
 	$(BIN)/python docs/supported.py $(ARGS)
 	$(BIN)/python docs/schema.py
-	$(BIN)/python docs/reliability.py
+	$(BIN)/python docs/reliability.py $(addprefix --ran ,$(wildcard $(VENV)/tests*.xml))
 
 suites: $(VENV)/.dev
 	$(BIN)/python tests/soak/suites $(ARGS)

@@ -2,7 +2,7 @@
 
     python docs/reliability.py            write the page; `make docs` does
     python docs/reliability.py --check    end with 1 and say so when it differs from the tests
-    python docs/reliability.py --ran REPORT.xml …        note what `pytest --junitxml REPORT.xml` said of each row
+    python docs/reliability.py --ran REPORT.xml          note what `pytest --junitxml REPORT.xml` said of each row
     python docs/reliability.py --soaked tests/soak/chaos.py 0    note what a long run ended with, as `make soak` does
 
 A test belongs to each row its name begins with (``test_r12_r43_…``), a long run to each row its constant ROWS names.
@@ -250,7 +250,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--check", action="store_true")
-    parser.add_argument("--ran", nargs="+", metavar="REPORT.xml", default=[])
+    parser.add_argument("--ran", action="append", metavar="REPORT.xml", default=[])
     parser.add_argument("--soaked", nargs=2, metavar=("FILE", "CODE"))
     options = parser.parse_args()
     if options.ran:
