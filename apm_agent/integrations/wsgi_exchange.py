@@ -46,7 +46,10 @@ class Exchange:
         """Note how the response starts, and hand it on as it came; a method, because a call of an object is slower."""
         transaction = self.transaction
         if not transaction.ended:
-            transaction.status = number_of(status)
+            try:  # `number_of`, without a call
+                transaction.status = int(status[:3])
+            except (KeyError, TypeError, ValueError):
+                transaction.status = None
             self.headers = headers
             name_wsgi(self)
         if exc_info is None:
@@ -166,7 +169,8 @@ class _Body:
         if self.left and isinstance(chunk, bytes):
             self.left -= len(chunk)
             if self.left <= 0:
-                self._end()
+                self.over, self.here = True, None  # `_end`, without a call
+                self.exchange.end()
         return chunk
 
     def _stop(self, error: BaseException) -> None:

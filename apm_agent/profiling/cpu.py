@@ -17,12 +17,14 @@ class Cpu:
 
     def start(self, transaction: Transaction) -> None:
         """Note the thread's CPU time, as a negative number while it runs: no object to make, and no mistaking it."""
-        ident = get_ident()
-        work = threads.get(ident)
-        # Whoever put it at work on this thread, or on its event loop, has just asked the same.
-        if (work is not None and work[0] is transaction) or (ident not in loops and alone()):
+        # Whoever put it at work on this thread, or on its event loop, has just asked the same, and noted the thread.
+        work = threads.get(transaction.thread_id)
+        if work is None or work[0] is not transaction:
+            ident = get_ident()
+            if ident in loops or not alone():
+                return
             transaction.thread_id = ident
-            transaction.cpu_ns = -self._now()
+        transaction.cpu_ns = -self._now()
 
     def stop(self, transaction: Transaction) -> None:
         """Take the difference, if this is still the same thread."""
