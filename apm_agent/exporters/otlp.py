@@ -62,10 +62,7 @@ def _spans(one: Shipped) -> list[bytes]:
     ids = [_digest(f"{one.id}/{index}", 8) for index in range(len(one.spans))]
     served = one.kind in _SERVED
     attributes: dict[str, Any] = {
-        "http.request.method": one.method if served and one.method != "WS" else None,
-        "http.route": _route(one) if served else None,
-        "url.path": one.path if served else None,
-        "http.response.status_code": one.status,
+        **_asked(one, served),
         "apm_agent.kind": one.kind,
         "apm_agent.view": one.view,
         "apm_agent.queue_ns": one.queue_ns,
@@ -128,6 +125,18 @@ def _place(frame: Frame | None) -> dict[str, Any]:
         "code.file.path": frame.file,
         "code.line.number": frame.line,
         "code.function.name": frame.function,
+    }
+
+
+def _asked(one: Shipped, served: bool) -> dict[str, Any]:
+    """What was asked for: a call of grpc is no request of HTTP's to whoever reads this."""
+    if served and one.method == "GRPC":
+        return {"rpc.system": "grpc", "rpc.method": (one.path or "").strip("/") or None}
+    return {
+        "http.request.method": one.method if served and one.method != "WS" else None,
+        "http.route": _route(one) if served else None,
+        "url.path": one.path if served else None,
+        "http.response.status_code": one.status,
     }
 
 

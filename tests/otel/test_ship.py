@@ -310,3 +310,16 @@ def test_a_transaction_belongs_to_the_trace_that_called_it() -> None:
     assert span.trace_id.hex() == "0af7651916cd43dd8448eb211c80319c"
     assert span.parent_span_id.hex() == "b7ad6b7169203331"
     assert span.span_id.hex() == "0000000000001234"
+
+
+def test_a_call_of_a_grpc_server_is_told_as_one() -> None:
+    origin = Origin("shop", "", "", "host", 1, "3.11")
+    one = Shipped(
+        1, origin, "web", "GRPC /shop.Shop/Get", None, 10**18, 10**6, "GRPC", "/shop.Shop/Get", 404, False, None, None,
+        None, None, {}, [],
+    )  # fmt: skip
+    read = ExportTraceServiceRequest.FromString(otlp.encode([one], "1.0"))
+    [span] = read.resource_spans[0].scope_spans[0].spans
+    facts = attributes(span.attributes)
+    assert (facts["rpc.system"], facts["rpc.method"]) == ("grpc", "shop.Shop/Get")
+    assert not any(name.startswith("http.") for name in facts)
