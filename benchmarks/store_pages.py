@@ -25,11 +25,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from werkzeug.test import Client
 
+from apm_agent.queries import connection
 from apm_agent.web.app import dashboard
 
 RANGES = ("1h", "24h", "7d")
 BUDGET = {"overview": 20.0, "endpoints": 20.0}
 OTHERS = 50.0
+#: Where other work has the processors, the clock on the wall runs on: nothing is stopped for that.
+PATIENCE = 120.0
 
 #: question → its parameters, from what other questions answer
 Ask = Callable[..., dict[str, Any]]
@@ -38,6 +41,7 @@ QUESTIONS: dict[str, Callable[[Ask], dict[str, str]]] = {
     "endpoints": lambda _: {},
     "groups": lambda _: {},
     "filters": lambda _: {},
+    "explain": lambda _: {},
     "endpoint": lambda ask: {"name": _busiest(ask)},
     "traces": lambda _: {},
     "traces, slowest of one": lambda ask: {"name": _busiest(ask), "sort": "duration"},
@@ -136,6 +140,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=[])
     given = parser.parse_args()
     set_clock(given.path)
+    connection.PATIENCE = PATIENCE
     ask = asker(given.path)
     print("| question | range | cold: wall | CPU | warm: median wall | p95 | CPU median | p95 | |")
     print("|---|---|---|---|---|---|---|---|---|")
