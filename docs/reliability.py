@@ -119,7 +119,7 @@ LIMITS = {
         "A small file is filled; a million transactions pass in `benchmarks/store_cap.py`, which also tells how long a "
         "writer waits."
     ),
-    41: "No list says of every setting which test turns it; unknown and ill-typed ones are refused for all of them.",
+    41: "That some test sets each setting is looked for by its name, not what that test shows.",
     42: "The clock of a process is stepped; no machine is suspended.",
 }
 _NAME = re.compile(r"(?:r(\d\d)_)")
