@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -122,3 +122,19 @@ class Window:
     def _request(self, request: Request) -> None:
         if not request.url.startswith((self.mount, "data:", "blob:")):
             self.complaints.append(f"outside of {self.mount}: {request.url}")
+
+
+@contextmanager
+def visiting(browser: Browser) -> Iterator[Callable[..., Window]]:
+    """New windows below an address; `AssertionError` at the end when one of them complained."""
+    opened: list[Window] = []
+
+    def window(address: str, **options: Any) -> Window:
+        opened.append(Window(browser, address, **options))
+        return opened[-1]
+
+    yield window
+    complaints = [complaint for each in opened for complaint in each.complaints]
+    for each in opened:
+        each.close()
+    assert complaints == []

@@ -26,6 +26,13 @@ def _settings(store: str, folder: Path, **more: str) -> dict[str, str]:
     return environment(EXAMPLE_DATA=str(folder), APM_AGENT_STORE=store, **more)
 
 
+def _gunicorn(app: str, port: int) -> list[str]:
+    """One worker, so that whoever looks meets the same one."""
+    return [
+        script("gunicorn"), "--worker-class", "gthread", "--threads", "8", "--bind", f"127.0.0.1:{port}", app,
+    ]  # fmt: skip
+
+
 @contextmanager
 def alone(store: str, folder: Path) -> Iterator[str]:
     """`apm-agent dashboard`: at the root of its own server."""
@@ -38,17 +45,8 @@ def alone(store: str, folder: Path) -> Iterator[str]:
 def flask(store: str, folder: Path) -> Iterator[str]:
     """The example shop: a WSGI application under `dashboard_path`."""
     port = free_port()
-    command = [
-        script("gunicorn"),
-        "--worker-class",
-        "gthread",
-        "--threads",
-        "8",
-        "--bind",
-        f"127.0.0.1:{port}",
-    ]
     env = _settings(store, folder, APM_AGENT_DASHBOARD_PATH="/apm", APM_AGENT_SERVICE="shop")
-    with running([*command, "shop:app"], port=port, env=env, cwd=EXAMPLES) as program:
+    with running(_gunicorn("shop:app", port), port=port, env=env, cwd=EXAMPLES) as program:
         yield f"{program.url}/apm/"
 
 
@@ -65,17 +63,8 @@ def fastapi(store: str, folder: Path) -> Iterator[str]:
 def django(store: str, folder: Path) -> Iterator[str]:
     """The example notebook: `include()` in the project's URLs."""
     port = free_port()
-    command = [
-        script("gunicorn"),
-        "--worker-class",
-        "gthread",
-        "--threads",
-        "8",
-        "--bind",
-        f"127.0.0.1:{port}",
-    ]
     env = _settings(store, folder, APM_AGENT_SERVICE="notes")
-    with running([*command, "notes.wsgi"], port=port, env=env, cwd=EXAMPLES) as program:
+    with running(_gunicorn("notes.wsgi", port), port=port, env=env, cwd=EXAMPLES) as program:
         yield f"{program.url}/apm/"
 
 

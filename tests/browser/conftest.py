@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser
 
 from apm_agent.web.app import dashboard
-from chromium import Window, chromium
+from chromium import Window, chromium, visiting
 from make_store import make
 from mounts import MOUNTS, TOKEN, WITH_TOKEN
 from running import served
@@ -82,17 +81,8 @@ def shared(windows: Callable[..., Window]) -> Iterator[Callable[..., Window]]:
 @pytest.fixture
 def visit(browser: Browser) -> Iterator[Callable[..., Window]]:
     """New windows below an address; the test fails when one of them complained."""
-    opened: list[Window] = []
-
-    def window(address: str, **options: Any) -> Window:
-        opened.append(Window(browser, address, **options))
-        return opened[-1]
-
-    yield window
-    complaints = [complaint for each in opened for complaint in each.complaints]
-    for each in opened:
-        each.close()
-    assert complaints == []
+    with visiting(browser) as window:
+        yield window
 
 
 @pytest.fixture

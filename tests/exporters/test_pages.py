@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, expect
 from apm_agent.exporters import chrome, html, speedscope
 from apm_agent.model.profile import RUNNING, WAITING, Frame, Profile
 from apm_agent.model.record import Record, SampleRecord, SpanRecord
-from chromium import Window
+from chromium import Window, visiting
 from servers import environment, free_port, running
 
 pytestmark = pytest.mark.browser
@@ -27,17 +27,8 @@ MS = 10**6
 @pytest.fixture
 def visit(browser: Browser) -> Iterator[Callable[..., Window]]:
     """New windows below an address; the test fails when one of them complained."""
-    opened: list[Window] = []
-
-    def window(address: str, **options: object) -> Window:
-        opened.append(Window(browser, address, **options))
-        return opened[-1]
-
-    yield window
-    complaints = [complaint for each in opened for complaint in each.complaints]
-    for each in opened:
-        each.close()
-    assert complaints == []
+    with visiting(browser) as window:
+        yield window
 
 
 def frame(name: str) -> str:
