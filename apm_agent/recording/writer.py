@@ -22,8 +22,8 @@ _FORK_WAITS = 1.0
 _ATTEND_EACH = 1.0
 #: Seconds between two rounds while there is more to do: others may want the turn.
 _SOON = 0.02
-#: Batches before there is a look at whether to make room: a flood may never end. One, while there is room to be made.
-_ROUND = 10
+#: Batches before there is a look at whether to make room: a flood may never end. Fewer while there is room to be made.
+_ROUND, _SHORT_ROUND = 10, 3
 
 _writing = contained("writing to the store")
 _attending = contained("attending to what is armed")
@@ -184,7 +184,7 @@ class Writer:
         if not self.carrier.may_try() or not self._turn.acquire(True, self._interval):
             return True
         try:
-            self.carrier.drain(None, 1 if self._more_to_prune else _ROUND)
+            self.carrier.drain(None, _SHORT_ROUND if self._more_to_prune else _ROUND)
             if (
                 not self.carrier.held and not self.carrier.stop
             ):  # the store is not at fault, and may stay open

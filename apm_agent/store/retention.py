@@ -41,7 +41,7 @@ _RENEWED_EACH = 4.0
 ROWS, PAGES = (200, 500), (50, 200)
 _PAGE = 4096
 _PROBED, _PROBED_EACH = 100_000, 60.0  # rows, seconds
-_SLICE = 0.25
+_SLICE, _LONGEST = 0.25, 4.0
 _LOOK_EACH = 5.0
 #: Of the limit: from here on making room comes before writing more.
 _FAR = 1.03
@@ -85,19 +85,20 @@ class Retention:
         self._work = None
 
     def step(self, connection: sqlite3.Connection) -> bool:
-        """Work for a quarter of a second, or a whole one when far too large; True while there is more."""
-        far = self._is_far(connection)
+        """Work for a quarter of a second, or longer when far too large; True while there is more."""
+        spell = self._spell(connection)
+        far = spell > _SLICE
         if self._work is None:
             if self._now() < self._due:
                 return False
             self._due = self._now() + (_SLICE if far else _MINUTE)
             if not self._lease(connection, far):
-                return far and not self._give_way(connection)
+                return far and not self._give_way(connection, spell)
             self._work = self._all(connection)
         elif self._now() > self._leased_at + _RENEWED_EACH and not self._lease(connection, far):
             self._work = None
             return False
-        end = time.monotonic() + (4 * _SLICE if far else _SLICE)
+        end = time.monotonic() + spell
         try:
             # A commit that comes upon a long WAL copies it into the file there and then; `cut` does so when it must.
             connection.execute("PRAGMA wal_autocheckpoint = 0").fetchall()
@@ -116,13 +117,15 @@ class Retention:
     def _now(self) -> float:
         return self._clock.monotonic() / _SECOND
 
-    def _is_far(self, connection: sqlite3.Connection) -> bool:
-        return _used(connection) > self.limit * _FAR
+    def _spell(self, connection: sqlite3.Connection) -> float:
+        """Seconds of making room between two batches: the further over the limit, the more."""
+        over = _used(connection) / self.limit
+        return _SLICE if over <= _FAR else min(_LONGEST, 4 * _SLICE * (over - 1) / (_FAR - 1))
 
-    def _give_way(self, connection: sqlite3.Connection) -> bool:
+    def _give_way(self, connection: sqlite3.Connection, spell: float) -> bool:
         """Let whoever deletes come to it, or it never catches up with so many; whether it has."""
-        end = time.monotonic() + 4 * _SLICE
-        while far := self._is_far(connection):
+        end = time.monotonic() + spell
+        while far := self._spell(connection) > _SLICE:
             if time.monotonic() > end:
                 break
             time.sleep(0.05)

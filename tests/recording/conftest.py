@@ -66,7 +66,7 @@ def make_line(tmp_path: Path) -> Iterator[Callable[..., Line]]:
 
     yield make
     for line in made:
-        line.writer.close(0.1)
+        line.writer.close(5)
     tracing.tracer = None
     current.set(None)
 

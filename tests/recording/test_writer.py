@@ -124,6 +124,9 @@ def test_r19_while_the_store_is_locked_nothing_is_lost_until_the_queue_is_full(m
     """Bounded, counted, one warning, and all that waited is written when the store is back."""
     wall = [5 * 10**9]
     line = make_line(Clock(monotonic=lambda: wall[0]), max_queue=1000)
+    line.recorder.wake = lambda: (
+        None
+    )  # a thread that has the turn while we wait for it would be counted for us
     line.request("GET /first")
     assert line.writer.flush(5)
     contained.seen.clear()
@@ -215,5 +218,6 @@ def test_r36_a_flood_that_never_ends_is_interrupted_to_make_room(make_line: Any)
     assert line.writer.carrier.batches == 10
     assert len(line.recorder.queue) == 2 * 500
     assert rows(line.path, "SELECT name FROM leases") == [("retention",)]
-    assert line.writer._round()
+    while line.recorder.queue:
+        assert line.writer._round()
     assert rows(line.path, "SELECT count(*) FROM transactions") == [(6_000,)]
