@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from apm_agent.clickhouse.address import is_clickhouse
 from apm_agent.errors import QuestionError, StoreError
-from apm_agent.queries.damage import blame, in_words
+from apm_agent.queries.damage import TooSlowError, blame, in_words
 from apm_agent.queries.mirror import Mirror, mirror_of
 from apm_agent.queries.narrowed import Narrowed
 
@@ -24,10 +24,6 @@ PATIENCE = 5.0
 _STEPS_BETWEEN_LOOKS = 20_000
 
 Row = tuple[Any, ...]
-
-
-class TooSlowError(StoreError):
-    """A question took longer than `PATIENCE`; a narrower window or filter is the cure."""
 
 
 def path_of(url: str) -> str:

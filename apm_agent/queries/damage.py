@@ -50,6 +50,10 @@ _AGAIN, _TIMES = 30.0, 100
 _verdicts = Memory(20)
 
 
+class TooSlowError(StoreError):
+    """A question took longer than `PATIENCE`; a narrower window or filter is the cure."""
+
+
 def in_words(path: str, what: str) -> str:
     """What is wrong, and the cure: the agent itself only puts a file aside that SQLite refuses."""
     return (
@@ -82,8 +86,6 @@ def wrong(connection: Connection) -> str:
 
 
 def _look(connection: Connection) -> str:
-    from apm_agent.queries.connection import TooSlowError  # it looks here itself
-
     connection.renew()
     with suppress(TooSlowError):
         for table, sql in connection.rows("SELECT name, sql FROM sqlite_master WHERE type = 'table'"):

@@ -13,8 +13,7 @@ from apm_agent.errors import ConfigError, QuestionError, StoreError, contained
 from apm_agent.model.database import databases
 from apm_agent.model.editor import pattern_of
 from apm_agent.plans.plan import DatabaseError, RefusedError
-from apm_agent.queries.connection import TooSlowError
-from apm_agent.queries.damage import blame
+from apm_agent.queries.damage import TooSlowError, blame
 from apm_agent.queries.pool import Pool
 from apm_agent.web import changes, metrics, openapi, parameters, plain
 from apm_agent.web.access import Access, Authorize

@@ -14,7 +14,8 @@ import pytest
 
 from apm_agent.errors import QuestionError, StoreError
 from apm_agent.queries import connection as module
-from apm_agent.queries.connection import Connection, TooSlowError, connect, path_of
+from apm_agent.queries.connection import Connection, connect, path_of
+from apm_agent.queries.damage import TooSlowError
 from apm_agent.queries.endpoints import endpoints
 from apm_agent.queries.pool import Pool
 from apm_agent.queries.window import of_range
