@@ -1,4 +1,4 @@
-"""A made-up day in a local store, and the same shipped to the current engine."""
+"""The made-up day in a local store, and the same shipped to the current engine."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from clickhouse_engine import close, engine, shipper
-from make_store import make
+from days import day
 from servers import free_port
+
+__all__ = ["day", "forget", "server", "shipped"]
 
 
 @pytest.fixture(scope="session")
@@ -18,14 +20,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     port = free_port()
     with engine(tmp_path_factory.mktemp("engine") / "data", port):
         yield f"clickhouse://127.0.0.1:{port}/"
-
-
-@pytest.fixture(scope="session")
-def day(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with a day of 3,000 transactions that ends now."""
-    path = tmp_path_factory.mktemp("day") / "apm.db"
-    make(path, 3000)
-    return path
 
 
 @pytest.fixture(scope="session")

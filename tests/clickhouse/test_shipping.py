@@ -203,7 +203,7 @@ def test_the_command_tells_how_far_it_is_and_never_the_password(
     assert program.wait(120) == 0, program.output
     printed = program.output
     program.stop()
-    assert "▸ shipped 3" in printed
+    assert "▸ shipped 4" in printed
     assert "s3cret" not in printed
     why = Program(
         [PYTHON, "-m", "apm_agent", "why", "GET /orders", "--store", f"{with_password}command"],
