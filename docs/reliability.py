@@ -169,8 +169,9 @@ def noted() -> dict[str, Any]:
 
 
 def ran(reports: list[str]) -> None:
-    """Note what pytest's reports say of each row; rows that did not run keep what was noted of them."""
+    """Note what pytest's reports say of each row; rows that did not run whole keep what was noted of them."""
     counted: dict[int, Counter[str]] = defaultdict(Counter)
+    seen: dict[int, set[str]] = defaultdict(set)
     for report in reports:
         for case in ElementTree.parse(report).iter("testcase"):
             name = case.get("name", "")
@@ -179,8 +180,11 @@ def ran(reports: list[str]) -> None:
             )
             for row in rows_of(name.removeprefix("test_")):
                 counted[row]["failed" if outcome in ("failure", "error") else outcome] += 1
+                seen[row].add(re.sub(r"^test_(?:r\d\d_)+|\[.*", "", name).replace("_", " "))
     known = noted()
-    known["rows"].update({str(row): {**outcomes, **_when()} for row, outcomes in counted.items()})
+    for row, files in tests().items():
+        if seen[row] >= {said for names in files.values() for said in names}:
+            known["rows"][str(row)] = {**counted[row], **_when()}
     _note(known)
 
 
