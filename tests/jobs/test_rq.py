@@ -74,8 +74,11 @@ def test_r25_each_job_in_a_process_of_its_own_is_kept(site: Any) -> None:
     assert {ran.kind for ran in site.ran()} == {"background"}
     assert all(ran.queue_ns and ran.context["queue"] == "work" for ran in added)
     put = [ran.started - ran.queue_ns for ran in added]
-    assert put == sorted(put), "the wait counts from the moment the job was put into the queue"
-    assert put[-1] <= added[0].started, "all were put there before the worker took the first"
+    # Told a moment after it started, which is late on a busy machine: a job may seem to be put there before another.
+    assert max(put) <= added[0].started, (
+        "it waits from when it was put there, before the worker took the first"
+    )
+    assert min(put) > enqueuer.started - 1_000_000_000
     assert added[0].context["job"].startswith("rq ")
     assert len(site.named("shop.later")) == 1
 
