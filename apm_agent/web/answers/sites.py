@@ -11,7 +11,8 @@ ANSWERS: dict[str, Shape] = {
         "dashboard": {"python": TEXT, "sqlite": TEXT, "werkzeug": TEXT, "host": TEXT, "pid": WHOLE},
         "store": {
             "url": TEXT, "bytes": Maybe(WHOLE), "wal_bytes": Maybe(WHOLE), "max_bytes": Maybe(WHOLE),
-            "oldest": Maybe(NUMBER), "newest": Maybe(NUMBER), "transactions": WHOLE, "written_at": Maybe(NUMBER), "stale": YES, "details": WHOLE,
+            "oldest": Maybe(NUMBER), "newest": Maybe(NUMBER), "transactions": WHOLE,
+            "written_at": Maybe(NUMBER), "stale": YES, "details": WHOLE,
             "partial": Maybe(TEXT),
             "shipping": [{
                 "server": Maybe(TEXT), "shipper": Maybe(TEXT), "at": Maybe(NUMBER), "shipped": WHOLE, "dropped": WHOLE,
