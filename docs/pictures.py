@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import re
-import signal
 import subprocess
 import sys
 import tempfile
@@ -65,7 +64,7 @@ def demo(seconds: float, store: str) -> Iterator[str]:
                 raise SystemExit(f"the demo ended by itself, with {running.returncode}")
             yield f"http://127.0.0.1:{port}/"
         finally:
-            running.send_signal(signal.SIGINT)
+            running.terminate()  # a background shell has its commands ignore SIGINT
             running.wait(60)
 
 
