@@ -1,7 +1,7 @@
 # What people and CI run. Everything lives in .venv; a second run is quick, because each step leaves a stamp.
 #   make demo                    the example apps, load on them, and the dashboard (ARGS="--seconds 20" to end by itself)
 #   make test ARGS="-k cli"      the tests            make lint     format, lint and types, of Python and TypeScript
-#                                (JOBS=4 at once, for most wait for servers; those of profilers by themselves at the end)
+#                                (JOBS=3 at once, for most wait for servers; those of profilers by themselves at the end)
 #   make bench-check             overhead against benchmarks/budgets.toml; ends with 1 where one is over
 #   make bench                   overhead             make matrix   see below
 #   make bench-peers             every other monitor in an environment of its own, beside ours; writes docs/overhead.md
@@ -23,7 +23,7 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 ARGS ?=
-JOBS ?= 4
+JOBS ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet

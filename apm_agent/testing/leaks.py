@@ -49,16 +49,19 @@ def now() -> State:
 def leaving_nothing(allowed: Collection[str] = ()) -> Iterator[None]:
     """`AssertionError` at the end of the block that says what is there and was not before; `allowed` are of `KINDS`.
 
-    What seems to be left is first given a collection of garbage and `PATIENCE` seconds to go away.
+    What seems to be left is first given collections of garbage and `PATIENCE` seconds to go away.
     """
     before = now()
     yield
     found = left(before, now(), allowed)
     if found:
-        gc.collect()
-        deadline = time.monotonic() + PATIENCE
-        while (found := left(before, now(), allowed)) and time.monotonic() < deadline:
-            time.sleep(0.01)
+        deadline, pause = time.monotonic() + PATIENCE, 0.01
+        while found and time.monotonic() < deadline:
+            gc.collect()  # again, for another thread may only now let go of what holds the rest
+            if found := left(before, now(), allowed):
+                time.sleep(pause)
+                pause = min(2 * pause, 0.5)
+                found = left(before, now(), allowed)
     if found:
         raise AssertionError("the test left behind:\n" + "\n".join(f"  {each}" for each in found))
 
