@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import importlib.util
+import os
 import sqlite3
 import sys
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 from apm_agent.errors import StoreError, contained
 from apm_agent.store.exclusive import exclusive
@@ -79,13 +82,16 @@ def load(path: str) -> None:
 
     Raises `StoreError` where it cannot be imported.
     """
-    try:
-        with open(path, "rb") as file:
-            header = file.read(64)
-    except OSError:
-        header = b""
-    # https://www.sqlite.org/fileformat.html: the user version is big-endian, at offset 60.
-    found = int.from_bytes(header[60:64], "big")
+    found = 0
+    # By SQLite, and not by `open`: to close a file of one's own gives up all locks this process has on it, those of
+    # connections that are open too, and other processes then take the log away from under them
+    # (https://www.sqlite.org/howtocorrupt.html, 2.2). Immutable: of the file alone, whoever has it locked.
+    with contextlib.suppress(sqlite3.Error):
+        connection = sqlite3.Connection(f"file:{quote(os.path.abspath(path))}?mode=ro&immutable=1", uri=True)
+        try:
+            found = version_of(connection)
+        finally:
+            connection.close()
     if found != VERSION and (found or not _heavy()):
         _sqlite_utils()
 

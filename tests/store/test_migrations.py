@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from apm_agent.errors import StoreError
-from apm_agent.store.migrations import MIGRATIONS
+from apm_agent.store.migrations import MIGRATIONS, load
 from apm_agent.store.schema import VERSION
 from apm_agent.store.sqlite import SQLiteStore
 from records import older_file, process, record, rows
@@ -68,6 +68,20 @@ store.close()
 sys.exit("sqlite_utils" in sys.modules)
 """
     subprocess.run([sys.executable, "-c", script], check=True, timeout=30)
+
+
+def test_r34_looking_at_the_version_gives_up_no_lock(tmp_path: Path) -> None:
+    """A process without its locks seems gone: who closes the file next deletes the log that it still writes to."""
+    path = tmp_path / "apm.db"
+    store = SQLiteStore(str(path), process())
+    store.write([record()])
+    load(str(path))
+    other = f"import sqlite3; c = sqlite3.connect({str(path)!r}); c.execute('DELETE FROM meta'); c.commit(); c.close()"
+    subprocess.run([sys.executable, "-c", other], check=True, timeout=30)
+    assert (tmp_path / "apm.db-wal").exists()
+    store.write([record()])
+    store.close()
+    assert rows(path, "SELECT count(*) FROM transactions") == [(2,)]
 
 
 def test_r44_a_file_made_plainly_is_the_one_that_sqlite_utils_makes(tmp_path: Path) -> None:
