@@ -73,9 +73,8 @@ class Call:
     def _number(self, error: BaseException | None) -> int:
         if error is not None and _is_gone(error):
             return _CANCELLED
-        asked = getattr(
-            self.context, "code", None
-        )  # a synchronous method under an asyncio server has none of old
+        # Older versions give the context of a synchronous method under an asyncio server none.
+        asked = getattr(self.context, "code", None)
         code = asked() if asked is not None else None
         if code is None or code == _OK:
             return _OK if error is None else _UNKNOWN

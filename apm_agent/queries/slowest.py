@@ -70,9 +70,7 @@ def slowest(  # noqa: PLR0917
     if not endpoints:
         return Found([])
     asked = _Question(window, endpoints, releases, filters, limit, after)
-    if (
-        connection.mirror is not None
-    ):  # a server is asked once for all: each cell would be a question of its own
+    if connection.mirror is not None:  # a server is asked once for all, not cell by cell
         return Found(_through(connection, asked, "x.duration_ns", window.start_ns))
     found, whole = _in_cells(connection, asked)
     if whole:
