@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from typing import NamedTuple
 from urllib.parse import quote
 
 #: Seconds between two readings of the whole file because it shrank.
 _EACH = 60.0
+
+
+class _State(NamedTuple):
+    changed_at: int
+    size: int
+    hole: int
 
 
 class Outside:
@@ -16,7 +23,8 @@ class Outside:
     def __init__(self, path: str) -> None:
         self._path = path
         self._uri = f"file:{quote(path)}"
-        self._seen: tuple[int, int] | None = None
+        self._seen: _State | None = None
+        self._sparse = False
         self._log: tuple[int, int] | None = None
         self._whole_at = -_EACH
 
@@ -41,12 +49,19 @@ class Outside:
         Checkpoints of any process change times and size too, so a change is only a reason to look.
         """
         found = os.stat(self._path)
-        seen, self._seen = self._seen, (found.st_mtime_ns, found.st_size)
-        if seen is None or seen == self._seen:
-            return
-        self._beginning()
-        if found.st_size < seen[1] and now - self._whole_at >= _EACH:
-            self._whole(found.st_size, now)
+        state = _State(found.st_mtime_ns, found.st_size, _hole(found))
+        seen = self._seen or state
+        if seen != state:
+            self._beginning()
+            if state.size < seen.size and now - self._whole_at >= _EACH and self._too_short(state.size):
+                self._whole_at = now
+                self.read_as_a_stranger()
+            if state.hole > seen.hole and not self._sparse:
+                # It was cut, and the next checkpoint wrote beyond the cut before anybody looked: what lay in between
+                # reads as zeros. Who compresses files keeps less than their size too; that is found out once.
+                self.read_as_a_stranger()
+                self._sparse = True
+        self._seen = state
 
     def _beginning(self) -> None:
         # Through SQLite: closing a descriptor of our own would drop the locks of all connections of this process.
@@ -62,10 +77,11 @@ class Outside:
             connection.close()
 
     def read_as_a_stranger(self) -> None:
-        """Raise `sqlite3.DatabaseError` when the file cannot be read without the WAL that was deleted.
+        """Raise `sqlite3.DatabaseError` when the file cannot be read by who has none of its pages cached.
 
-        The last to close folds it in, but as long as anyone, a dashboard perhaps, keeps the index of what was in it,
-        whoever comes looks for that in the new one. Who writes notices nothing.
+        Of a file that was emptied the WAL may keep the beginning and the end, and who writes notices nothing. The last
+        to close folds in a WAL that was deleted, but as long as anyone, a dashboard perhaps, keeps the index of what
+        was in it, whoever comes looks for that in the new one.
         """
         connection = sqlite3.Connection(f"{self._uri}?mode=ro", uri=True, timeout=1)
         try:
@@ -79,17 +95,19 @@ class Outside:
         if said != "ok":
             raise sqlite3.DatabaseError(f"database disk image is malformed: {said}")
 
-    def _whole(self, size: int, now: float) -> None:
+    def _too_short(self, size: int) -> bool:
         # Giving space back makes it smaller too, but never smaller than the database in it, unless that grew since.
         connection = sqlite3.Connection(f"{self._uri}?mode=ro", uri=True, timeout=1)
         try:
             pages, page = (
                 connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size")
             )
-            if pages * page > size:
-                self._whole_at = now
-                [(said,), *_] = connection.execute("PRAGMA quick_check(1)").fetchall()
-                if said != "ok":
-                    raise sqlite3.DatabaseError(f"database disk image is malformed: {said}")
         finally:
             connection.close()
+        return bool(pages * page > size)
+
+
+def _hole(found: os.stat_result) -> int:
+    """The bytes of a file for which the disk keeps nothing; 0 where that is not told."""
+    blocks = getattr(found, "st_blocks", None)
+    return 0 if blocks is None else max(0, found.st_size - blocks * 512)

@@ -81,10 +81,12 @@ class SQLiteStore:
 
     def _open(self, patience: float | None = None) -> sqlite3.Connection:
         """The connection of this process to the file that lies at the path now."""
-        log_gone = False
+        harmed = False
         if self._connection is not None:
-            log_gone = not self._outside.log_is_ours()
-            same = faults.inode_of(self.path) == self._inode and not log_gone
+            found = faults.inode_of(self.path)
+            emptied = found is None and self._inode is not None and os.path.exists(self.path)
+            harmed = emptied or not self._outside.log_is_ours()
+            same = found == self._inode and not harmed
             if same and self._pid == os.getpid():
                 migrations.migrate(self._connection, self.path)  # a newer apm-agent may have come to it since
                 return self._connection
@@ -96,7 +98,7 @@ class SQLiteStore:
         self._connection = connect(self.path, min(self._busy, patience), patience)
         self._this_is(faults.inode_of(self.path))
         self._outside.log_is_ours()  # from now on
-        if log_gone:
+        if harmed:
             self._outside.read_as_a_stranger()
         return self._connection
 

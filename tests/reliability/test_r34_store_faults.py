@@ -185,6 +185,28 @@ def test_r34_an_emptied_file_that_a_reader_keeps_open_is_made_anew(tmp_path: Pat
     assert sums_agree(path)
 
 
+@pytest.mark.parametrize("left", [0, 50_000])
+def test_r34_a_file_cut_just_before_another_process_copied_its_log_into_it_is_noticed(
+    tmp_path: Path, left: int
+) -> None:
+    """The file has its size again when we look, and zeros where pages were: whoever has those cached writes on."""
+    path = tmp_path / "apm.db"
+    store = SQLiteStore(str(path), process())
+    for _ in range(4):
+        store.write(many(50))
+    other = sqlite3.connect(path)
+    other.execute("SELECT count(*) FROM transactions").fetchall()
+    os.truncate(path, left)
+    assert other.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()[0] == 0
+    other.close()
+    with pytest.raises(sqlite3.DatabaseError, match="malformed"):
+        rows(path, "SELECT count(*) FROM transactions")
+    store.write([record("GET /after")])
+    store.close()
+    assert rows(path, "SELECT name FROM endpoints") == [("GET /after",)]
+    assert sums_agree(path)
+
+
 @pytest.mark.parametrize("others", [0, 2])
 def test_r34_a_deleted_log_whose_index_a_reader_keeps_is_got_past(tmp_path: Path, others: int) -> None:
     path = tmp_path / "apm.db"
