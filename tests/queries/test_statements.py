@@ -11,18 +11,22 @@ from apm_agent.queries.connection import Connection
 from apm_agent.queries.standing import Ran
 from apm_agent.queries.statement import last_release, statement
 from apm_agent.queries.statements import SORTS, Page, statements
-from apm_agent.queries.window import of_range
+from apm_agent.queries.window import Window, of_range
 from make_store import CUSTOMER, REPORT
 
-DAY = of_range("24h")
+
+@pytest.fixture
+def day_now() -> Window:
+    """The 24 hours up to the test: the store ends when the first test asks for it, long after this file was read."""
+    return of_range("24h")
 
 
-def test_sums_are_those_of_the_rows(connection: Connection, raw: sqlite3.Connection) -> None:
-    found = statements(connection, DAY, Page())["queries"]
+def test_sums_are_those_of_the_rows(connection: Connection, day_now: Window, raw: sqlite3.Connection) -> None:
+    found = statements(connection, day_now, Page())["queries"]
     wanted = raw.execute(
         "SELECT s.text, sum(r.count), sum(r.duration_ns), max(r.duration_max_ns) FROM statement_rollups r"
         " JOIN statements s ON s.id = r.statement_id WHERE r.resolution = 60 AND r.t >= ? GROUP BY s.text",
-        (DAY.start,),
+        (day_now.start,),
     ).fetchall()
     assert {row["text"]: (row["runs"], row["total_ms"], row["max_ms"]) for row in found} == {
         text: (runs, round(ns / 1e6, 3), round(longest / 1e6, 3)) for text, runs, ns, longest in wanted
@@ -30,17 +34,17 @@ def test_sums_are_those_of_the_rows(connection: Connection, raw: sqlite3.Connect
     assert sum(row["share"] for row in found) == pytest.approx(1, abs=1e-5)
 
 
-def test_the_repeated_query_is_marked_with_its_line(connection: Connection) -> None:
-    row = next(row for row in statements(connection, DAY, Page())["queries"] if row["text"] == CUSTOMER)
+def test_the_repeated_query_is_marked_with_its_line(connection: Connection, day_now: Window) -> None:
+    row = next(row for row in statements(connection, day_now, Page())["queries"] if row["text"] == CUSTOMER)
     assert (row["flags"], row["runs_per_call"]) == (["n+1"], 43)
     assert (row["where"][0]["file"], row["where"][0]["line"]) == ("shop.py", 8)
     assert [each["name"] for each in row["endpoints"]] == ["GET /orders"]
 
 
 @pytest.mark.parametrize("sort", SORTS)
-def test_each_order_pages_without_losing_a_row(sort: str, connection: Connection) -> None:
-    whole = [row["id"] for row in statements(connection, DAY, Page(sort=sort))["queries"]]
-    pages = [statements(connection, DAY, Page(sort=sort, limit=1, offset=at)) for at in range(len(whole))]
+def test_each_order_pages_without_losing_a_row(sort: str, connection: Connection, day_now: Window) -> None:
+    whole = [row["id"] for row in statements(connection, day_now, Page(sort=sort))["queries"]]
+    pages = [statements(connection, day_now, Page(sort=sort, limit=1, offset=at)) for at in range(len(whole))]
     one_by_one = [row["id"] for answer in pages for row in answer["queries"]]
     assert [answer["cursor"] for answer in pages] == [*map(str, range(1, len(whole))), None]
     assert one_by_one == whole
@@ -48,34 +52,34 @@ def test_each_order_pages_without_losing_a_row(sort: str, connection: Connection
 
 
 def test_presets_find_the_bottleneck_and_what_is_always_slow(
-    connection: Connection, raw: sqlite3.Connection
+    connection: Connection, day_now: Window, raw: sqlite3.Connection
 ) -> None:
     for sort in ("bottleneck", "slow"):
-        first, *others = statements(connection, DAY, Page(sort=sort))["queries"]
+        first, *others = statements(connection, day_now, Page(sort=sort))["queries"]
         assert first["text"] == REPORT
         assert [row["slow_share"] for row in others] == [0.0] * len(others)
     (whole,) = raw.execute(
         "SELECT sum(r.duration_ns) FROM rollups r JOIN endpoints e ON e.id = r.endpoint_id"
         " WHERE e.name = 'GET /report' AND r.resolution = 60 AND r.t >= ?",
-        (DAY.start,),
+        (day_now.start,),
     ).fetchone()
     assert first["slow_share"] == 1
     assert first["endpoint_share"] == pytest.approx(first["total_ms"] * 1e6 / whole, abs=1e-5)
     shares = [
-        row["endpoint_share"] for row in statements(connection, DAY, Page(sort="bottleneck"))["queries"]
+        row["endpoint_share"] for row in statements(connection, day_now, Page(sort="bottleneck"))["queries"]
     ]
     assert shares == sorted(shares, reverse=True)
 
 
-def test_p95_and_rows_are_those_of_the_newest_kept_runs(connection: Connection) -> None:
-    by_text = {row["text"]: row for row in statements(connection, DAY, Page())["queries"]}
+def test_p95_and_rows_are_those_of_the_newest_kept_runs(connection: Connection, day_now: Window) -> None:
+    by_text = {row["text"]: row for row in statements(connection, day_now, Page())["queries"]}
     row = by_text[REPORT]
     assert (row["rows"], row["rows_runs"]) == (5000, row["p95_runs"])
     assert (row["p95_ms"] is None) == (row["p95_runs"] < 20)
     customer = by_text[CUSTOMER]
     assert customer["rows"] == 1
     assert 0 < customer["p95_ms"] <= customer["max_ms"]
-    other = statements(connection, DAY, Page(), release="none")["queries"]
+    other = statements(connection, day_now, Page(), release="none")["queries"]
     assert other == []
 
 
@@ -89,17 +93,19 @@ def test_a_statement_whose_driver_tells_no_rows_has_none() -> None:
     assert (ran.figures()["rows"], ran.figures()["rows_runs"]) == (1.5, 2)
 
 
-def test_text_and_service_narrow_it(connection: Connection) -> None:
-    assert [row["text"] for row in statements(connection, DAY, Page(text="CREATED >"))["queries"]] == [REPORT]
-    assert statements(connection, DAY, Page(text="%"))["queries"] == []
-    assert statements(connection, DAY, Page(), service="other")["queries"] == []
+def test_text_and_service_narrow_it(connection: Connection, day_now: Window) -> None:
+    assert [row["text"] for row in statements(connection, day_now, Page(text="CREATED >"))["queries"]] == [
+        REPORT
+    ]
+    assert statements(connection, day_now, Page(text="%"))["queries"] == []
+    assert statements(connection, day_now, Page(), service="other")["queries"] == []
     with pytest.raises(QuestionError, match="sort='x' is not one of total"):
-        statements(connection, DAY, Page(sort="x"))
+        statements(connection, day_now, Page(sort="x"))
 
 
-def test_one_statement(connection: Connection, raw: sqlite3.Connection) -> None:
+def test_one_statement(connection: Connection, day_now: Window, raw: sqlite3.Connection) -> None:
     (number,) = raw.execute("SELECT id FROM statements WHERE text = ?", (REPORT,)).fetchone()
-    found = statement(connection, DAY, number)
+    found = statement(connection, day_now, number)
     assert found is not None
     row = found["query"]
     assert sum(found["series"]["runs"]) == row["runs"] == sum(sender["runs"] for sender in found["senders"])
@@ -111,10 +117,10 @@ def test_one_statement(connection: Connection, raw: sqlite3.Connection) -> None:
 
 
 def test_a_statement_that_did_not_run_and_one_there_is_not(
-    connection: Connection, raw: sqlite3.Connection
+    connection: Connection, day_now: Window, raw: sqlite3.Connection
 ) -> None:
     (number,) = raw.execute("SELECT id FROM statements WHERE text = ?", (REPORT,)).fetchone()
-    found = statement(connection, DAY, number, service="other")
+    found = statement(connection, day_now, number, service="other")
     assert found is not None
     assert (found["query"], found["examples"], found["senders"]) == (None, [], [])
-    assert statement(connection, DAY, 1) is None
+    assert statement(connection, day_now, 1) is None
