@@ -92,8 +92,9 @@ def rank(found: Finding) -> tuple[bool, float]:
 
 
 def weight(found: Finding) -> float:
-    """The cost of a finding in the window."""
+    """The cost of a finding in the window. What few calls had may have come upon them by chance, as a collection of
+    garbage that others made: in one call it counts half, in k of them k ÷ (k + 1).
+    """
     failures = found.count if found.kind == "error_burst" else 0
-    return (
-        found.cost_ns * _LESS.get(found.kind, 1.0) + found.cost_bytes * _NS_A_BYTE + failures * _NS_A_FAILURE
-    )
+    cost = found.cost_ns * _LESS.get(found.kind, 1.0) + found.cost_bytes * _NS_A_BYTE
+    return (cost + failures * _NS_A_FAILURE) * found.transactions / (found.transactions + 1)

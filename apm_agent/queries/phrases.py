@@ -173,7 +173,7 @@ def _blocked_by(found: Evidence) -> str:
 
 
 def _gc(found: Evidence) -> str:
-    return _placed(f"garbage collection takes {duration(found.cost_ns)} a call", found, "at")
+    return _placed(f"garbage collection takes {duration(found.cost_ns)}", found, "at")
 
 
 def _memory(found: Evidence) -> str:
