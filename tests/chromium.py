@@ -137,4 +137,4 @@ def visiting(browser: Browser) -> Iterator[Callable[..., Window]]:
     complaints = [complaint for each in opened for complaint in each.complaints]
     for each in opened:
         each.close()
-    assert complaints == []
+    assert not complaints, complaints
