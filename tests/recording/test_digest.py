@@ -65,10 +65,11 @@ def test_r42_when_comes_from_the_wall_and_how_long_from_the_monotonic_clock() ->
 
 def test_ids_sort_by_start_and_differ() -> None:
     made = digest()
-    ids = [made.digest(transaction(start=(10 + n // 50) * SECOND)).id for n in range(500)]
-    assert len(set(ids)) == 500
-    assert [each >> 21 for each in ids] == sorted(each >> 21 for each in ids)
+    ids = [made.digest(transaction(start=(10 + n) * SECOND)).id for n in range(500)]
+    assert ids == sorted(set(ids))
     assert all(0 < each < 2**63 for each in ids)
+    # Of one moment they differ by what is drawn; that two draw the same is seen to where they are written.
+    assert len({made.digest(transaction(start=10 * SECOND)).id for _ in range(50)}) >= 48
 
 
 def test_spans_keep_parents_own_times_and_places() -> None:
