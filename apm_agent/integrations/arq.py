@@ -15,6 +15,8 @@ from apm_agent.integrations import jobs
 from apm_agent.integrations.jobs import KEY, Job
 
 _MILLISECOND = 1_000_000
+#: Seconds; uvloop counts in milliseconds, and rounds.
+_PRECISION = 0.002
 
 #: The ticket of the job this task is for: it is read before there is a run to give it to.
 _ticket: ContextVar[Any] = ContextVar("apm_agent_arq_ticket", default=None)
@@ -77,13 +79,33 @@ class _Functions(dict[str, Any]):
     def __getitem__(self, name: str) -> Any:
         function = super().__getitem__(name)
 
-        async def run(ctx: Any, *args: Any, **kwargs: Any) -> Any:
-            return await _run(self.worker, function, ctx, args, kwargs)
+        def run(ctx: Any, *args: Any, **kwargs: Any) -> Any:
+            # Called right before the worker's timer starts; the task that runs it may have to wait for its turn. By
+            # the loop's clock as the timer is: uvloop's stands still while callbacks run.
+            limit = _Limit(self.worker.loop, self.worker.job_timeout_s, function.timeout_s)
+            return _run(self.worker, function, limit, ctx, args, kwargs)
 
         return replace(function, coroutine=run)
 
 
-async def _run(worker: Any, function: Any, ctx: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+class _Limit:
+    """How long a run may take, from when it was called."""
+
+    __slots__ = ("began", "loop", "seconds")
+
+    def __init__(self, loop: Any, usual: float | None, own: float | None) -> None:
+        self.loop = loop
+        self.began = loop.time()
+        self.seconds = usual if own is None else own
+
+    def reached(self) -> bool:
+        """Whether it is over, as precisely as timers are."""
+        return self.seconds is not None and self.loop.time() - self.began >= self.seconds - _PRECISION
+
+
+async def _run(  # noqa: PLR0917  (of a call, its parts)
+    worker: Any, function: Any, limit: _Limit, ctx: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
     run = None
     with jobs.beginning:
         run = jobs.begin(
@@ -101,21 +123,20 @@ async def _run(worker: Any, function: Any, ctx: Any, args: tuple[Any, ...], kwar
         return await function.coroutine(ctx, *args, **kwargs)
     except BaseException as error:
         with jobs.ending:
-            _fail(run, worker, function, ctx["job_id"], error)
+            _fail(run, worker, limit, ctx["job_id"], error)
         raise
     finally:
         with jobs.ending:
             run.end()
 
 
-def _fail(run: Job, worker: Any, function: Any, job_id: str, error: BaseException) -> None:
+def _fail(run: Job, worker: Any, limit: _Limit, job_id: str, error: BaseException) -> None:
     kind = type(error)
     if kind.__name__ == "CancelledError":
-        limit = worker.job_timeout_s if function.timeout_s is None else function.timeout_s
         if job_id in worker.aborting_tasks:
             run.note(outcome="aborted")
-        elif limit is not None and run.lasted() >= limit * 1_000 * _MILLISECOND:
-            run.fail(TimeoutError(f"longer than {limit:g} s"))
+        elif limit.reached():
+            run.fail(TimeoutError(f"longer than {limit.seconds:g} s"))
         else:  # the worker stops: another one runs it again
             run.retry("the worker stopped")
     elif kind.__name__ in {"Retry", "RetryJob"} and kind.__module__.startswith("arq.") and worker.retry_jobs:

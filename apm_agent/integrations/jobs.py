@@ -79,11 +79,6 @@ class Job:
         if self.transaction is not None:
             self.transaction.ignored = True
 
-    def lasted(self) -> int:
-        """Nanoseconds since it began."""
-        begun = self.transaction or self.span
-        return 0 if begun is None else self.active.monotonic() - begun.start_ns
-
     def end(self, error: BaseException | None = None) -> None:
         """It is over, once."""
         if error is not None:

@@ -18,9 +18,10 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Call to '__init__' function with deprecated:DeprecationWarning"),
 ]
 
-APP = """
+APP = '''
 import asyncio
 import os
+import time
 from arq import Retry, cron, func
 from arq.connections import RedisSettings
 
@@ -37,7 +38,14 @@ async def flaky(ctx):
         except ConnectionError as error:
             raise Retry(defer=0.01) from error
 
-async def endless(ctx):
+class Late:
+    """Shown by the worker right before it calls the job: the run waits for its turn then, and the limit does not."""
+
+    def __repr__(self):
+        asyncio.get_running_loop().call_soon(time.sleep, 0.1)
+        return "Late()"
+
+async def endless(ctx, late):
     await asyncio.sleep(60)
 
 async def parent(ctx):
@@ -52,7 +60,7 @@ class WorkerSettings:
     redis_settings = RedisSettings.from_dsn(os.environ["BROKER"])
     burst = True
     poll_delay = 0.05
-"""
+'''
 
 ENQUEUE = """
 import asyncio
@@ -65,7 +73,8 @@ async def enqueue():
     redis = await create_pool(shop.WorkerSettings.redis_settings)
     await redis.enqueue_job("add", 1, 1)
     await redis.enqueue_job("add", 1, 1, _defer_by=0.3)
-    for name in ("broken", "shop.flaky", "endless", "parent"):
+    await redis.enqueue_job("endless", shop.Late())
+    for name in ("broken", "shop.flaky", "parent"):
         await redis.enqueue_job(name)
     await redis.aclose()
 
