@@ -54,11 +54,14 @@ class Carrier:
         self._store: Store | None = None
         #: whoever carries stops after the batch at hand
         self.stop = False
+        #: how many wait to carry: no room is made meanwhile
+        self.waiting = 0
         self.make_anew()
 
     def make_anew(self) -> None:
         """Begin at nothing: what was held is the parent's."""
         self.stop = False
+        self.waiting = 0
         self.held: list[Record] = []
         self._pause = 0.0
         self._not_before = 0
@@ -87,8 +90,11 @@ class Carrier:
         if self._store is None:
             return False
         with _pruning:
-            return self._store.prune()
+            return self._store.prune(self._hurried)
         return False
+
+    def _hurried(self) -> bool:
+        return self.stop or self.waiting > 0
 
     def drain(self, deadline: float | None, most: int | None = None) -> bool:
         """Write batches until none is left; False when the store is at fault, or it has to stop before.

@@ -115,8 +115,12 @@ class Writer:
         if self._pid != getpid():
             self.after_fork()
         deadline = time.monotonic() + timeout
-        if not self._turn.acquire(True, max(0.0, timeout)):
-            return False
+        self.carrier.waiting += 1  # whole under the GIL: nothing in it lets another thread in
+        try:
+            if not self._turn.acquire(True, max(0.0, timeout)):
+                return False
+        finally:
+            self.carrier.waiting -= 1
         try:
             return self.carrier.drain(deadline)
         finally:
@@ -185,9 +189,8 @@ class Writer:
             return True
         try:
             self.carrier.drain(None, _SHORT_ROUND if self._more_to_prune else _ROUND)
-            if (
-                not self.carrier.held and not self.carrier.stop
-            ):  # the store is not at fault, and may stay open
+            # The store is not at fault, and may stay open.
+            if not self.carrier.held and not self.carrier.stop:
                 self._more_to_prune = self.carrier.prune()
         finally:
             self._turn.release()

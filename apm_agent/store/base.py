@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from apm_agent.model.record import Record
@@ -22,8 +22,11 @@ class Store(Protocol):
         """
         ...
 
-    def prune(self) -> bool:
-        """Delete what is too old or too much, a slice at a time; True while there is more to do."""
+    def prune(self, hurried: Callable[[], bool] | None = None) -> bool:
+        """Delete what is too old or too much, a slice at a time; True while there is more to do.
+
+        A slice ends early once `hurried` says so: somebody waits to write.
+        """
         ...
 
     def close(self) -> None:

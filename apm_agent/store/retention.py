@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from apm_agent.clock import Clock
 from apm_agent.store import faults
@@ -84,8 +84,8 @@ class Retention:
         """What was begun was begun on another file."""
         self._work = None
 
-    def step(self, connection: sqlite3.Connection) -> bool:
-        """Work for a quarter of a second, or longer when far too large; True while there is more."""
+    def step(self, connection: sqlite3.Connection, hurried: Callable[[], bool] | None = None) -> bool:
+        """Work for a quarter of a second, or longer when far too large and not `hurried`; True while there is more."""
         spell = self._spell(connection)
         far = spell > _SLICE
         if self._work is None:
@@ -93,7 +93,7 @@ class Retention:
                 return False
             self._due = self._now() + (_SLICE if far else _MINUTE)
             if not self._lease(connection, far):
-                return far and not self._give_way(connection, spell)
+                return far and not self._give_way(connection, spell, hurried)
             self._work = self._all(connection)
         elif self._now() > self._leased_at + _RENEWED_EACH and not self._lease(connection, far):
             self._work = None
@@ -104,7 +104,7 @@ class Retention:
             connection.execute("PRAGMA wal_autocheckpoint = 0").fetchall()
             for _ in self._work:
                 self._log.cut(connection)  # deleting writes as much to the WAL as inserting did
-                if time.monotonic() > end:
+                if time.monotonic() > end or (hurried is not None and hurried()):
                     return True
         except BaseException:
             self._work = None
@@ -122,11 +122,13 @@ class Retention:
         over = _used(connection) / self.limit
         return _SLICE if over <= _FAR else min(_LONGEST, 4 * _SLICE * (over - 1) / (_FAR - 1))
 
-    def _give_way(self, connection: sqlite3.Connection, spell: float) -> bool:
+    def _give_way(
+        self, connection: sqlite3.Connection, spell: float, hurried: Callable[[], bool] | None
+    ) -> bool:
         """Let whoever deletes come to it, or it never catches up with so many; whether it has."""
         end = time.monotonic() + spell
         while far := self._spell(connection) > _SLICE:
-            if time.monotonic() > end:
+            if time.monotonic() > end or (hurried is not None and hurried()):
                 break
             time.sleep(0.05)
         return not far
@@ -239,9 +241,8 @@ class Retention:
             if not free or (free <= pages // 10 and _file(connection) <= self.limit):
                 return
             with self._pages.hold(connection):
-                for _ in range(
-                    min(free, self._pages.size)
-                ):  # `execute` frees one page a call, whatever it is told
+                # `execute` frees one page a call, whatever it is told.
+                for _ in range(min(free, self._pages.size)):
                     connection.execute("PRAGMA incremental_vacuum(1)").fetchall()
             if _pragma(connection, "freelist_count") >= free:  # the file was made without auto_vacuum
                 return

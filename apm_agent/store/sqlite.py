@@ -51,9 +51,8 @@ class SQLiteStore:
         self._log = Log(path, max_size)
         owner = f"{process.host}:{process.pid}:{process.started_at}"
         self._retention = Retention(path, owner, max_size, max_age, log=self._log, clock=clock)
-        prepare(
-            path
-        )  # what is wrong with the place is said here; the file itself is opened by the first write
+        # What is wrong with the place is said here; the file itself is opened by the first write.
+        prepare(path)
 
     def write(
         self, records: Sequence[Record], state: dict[str, Any] | None = None, timeout: float | None = None
@@ -62,9 +61,9 @@ class SQLiteStore:
         faults.guard_disk(self.path)
         self._guarded(lambda: self._write(records, state, timeout))
 
-    def prune(self) -> bool:
+    def prune(self, hurried: Callable[[], bool] | None = None) -> bool:
         """One slice of keeping the file small; True while there is more. Nothing without the lease."""
-        return bool(self._guarded(lambda: self._retention.step(self._open())))
+        return bool(self._guarded(lambda: self._retention.step(self._open(), hurried)))
 
     def close(self) -> None:
         """Close the connection; the next write opens it again. The last to close folds the WAL back in."""

@@ -10,6 +10,7 @@ from apm_agent.clock import Clock
 from apm_agent.model.profile import Frame
 from apm_agent.model.record import SampleRecord
 from apm_agent.store.holds import Hold
+from apm_agent.store.retention import ROWS
 from apm_agent.store.sqlite import SQLiteStore
 from apm_agent.store.windows import delete_some
 from records import SECOND, process, record, rows, sums_agree
@@ -65,6 +66,22 @@ def test_r36_a_byte_cap_holds_and_space_comes_back(tmp_path: Path) -> None:
     assert rows(path, "SELECT count(*) FROM traces") == [(kept,)]
     store.close()
     assert rows(path, "PRAGMA integrity_check") == [("ok",)]
+
+
+def test_r07_making_room_gives_way_to_who_waits_to_write_and_goes_on(tmp_path: Path) -> None:
+    """A process that ends or forks waits for one piece, and not for all there is."""
+    path, hands, written = tmp_path / "apm.db", Hands(), 3000
+    store = SQLiteStore(str(path), process(), clock=hands.clock)
+    store.write([record("GET /old", hands.wall) for _ in range(written)])
+    hands.pass_by(8 * DAY)
+    left, pieces = written, 0
+    while store.prune(lambda: True):
+        before, [(left,)] = left, rows(path, "SELECT count(*) FROM transactions")
+        assert before - left <= ROWS[1]
+        pieces += 1
+    assert left == 0
+    assert pieces > written // ROWS[1]
+    store.close()
 
 
 def test_r36_old_transactions_go_and_their_rollups_stay(tmp_path: Path) -> None:
