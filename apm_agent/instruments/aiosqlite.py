@@ -41,9 +41,8 @@ async def execute(
         return await wrapped(*args, **kwargs)
     with dbapi.leaf(_SYSTEM, _FINISHING.get(task, ""), query) as span:
         result = await wrapped(*args, **kwargs)
-        if (
-            span is not None and task != "executescript"
-        ):  # a cursor still has the number of the statement before
+        # A cursor still has the number of the statement before.
+        if span is not None and task != "executescript":
             dbapi.count_rows(
                 span, len(result) if isinstance(result, list) else getattr(result, "rowcount", 0)
             )

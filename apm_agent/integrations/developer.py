@@ -68,9 +68,8 @@ class Developer(NamedTuple):
         """Whether who asks is a developer; `requested` are names of the request's headers, in lower case."""
         if self.open:
             return True
-        if (
-            not _is_loopback(peer) or protocol == "HTTP/1.0"
-        ):  # a proxy that says nothing of itself speaks that
+        # A proxy that says nothing of itself speaks that.
+        if not _is_loopback(peer) or protocol == "HTTP/1.0":
             return False
         return not any(name.startswith(_FORWARDED) for name in requested)
 

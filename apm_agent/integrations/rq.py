@@ -47,9 +47,8 @@ def perform(wrapped: Callable[..., Any], job: Any, args: tuple[Any, ...], kwargs
     else:
         with jobs.ending:
             kind = type(result)
-            if kind.__name__ == "Retry" and kind.__module__.startswith(
-                "rq."
-            ):  # how a job asks for another try
+            # How a job asks for another try.
+            if kind.__name__ == "Retry" and kind.__module__.startswith("rq."):
                 run.retry("it returned Retry")
         return result
     finally:

@@ -55,9 +55,8 @@ class Origin:
             return LIB
         if path.startswith("<frozen") or path.startswith(_STD):
             return STD
-        if path.startswith(
-            "<"
-        ):  # exec'd or generated: namedtuple, dataclass, templates compiled from strings
+        # Exec'd or generated: namedtuple, dataclass, templates compiled from strings.
+        if path.startswith("<"):
             return LIB
         # Cython names its sources as seen from where a package was built (``asyncpg/protocol/protocol.pyx``).
         if path.endswith(_CYTHON) and not os.path.exists(path):

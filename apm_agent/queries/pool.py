@@ -89,9 +89,8 @@ class Pool:
         weakref.finalize(self, _close, self._idle, self._pid)
 
     def _take(self) -> Connection:
-        if (
-            os.getpid() != self._pid
-        ):  # after a fork the parent's connections are not ours to use, nor to close
+        # After a fork the parent's connections are not ours to use, nor to close.
+        if os.getpid() != self._pid:
             self._foreign.extend(self._idle)
             self._begin()
         with self._lock:
