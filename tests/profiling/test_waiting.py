@@ -148,7 +148,7 @@ def test_of_many_each_gets_its_share(looker: Looker, traced: Turned) -> None:
 
     async def request() -> None:
         transaction = tracer.begin("web", "x")
-        await fetch(2.0)
+        await fetch(4.0)  # what came after the last visit is not known: up to a second on a busy machine
         tracer.end(transaction)
 
     async def main() -> None:
