@@ -72,7 +72,8 @@ def test_r07_making_room_gives_way_to_who_waits_to_write_and_goes_on(tmp_path: P
     """A process that ends or forks waits for one piece, and not for all there is."""
     path, hands, written = tmp_path / "apm.db", Hands(), 3000
     store = SQLiteStore(str(path), process(), clock=hands.clock)
-    store.write([record("GET /old", hands.wall) for _ in range(written)])
+    # Each of a millisecond of its own, and with it surely of an id of its own.
+    store.write([record("GET /old", hands.wall + n * SECOND // 100) for n in range(written)])
     hands.pass_by(8 * DAY)
     left, pieces = written, 0
     while store.prune(lambda: True):
