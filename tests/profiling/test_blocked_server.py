@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from apm_agent.queries.connection import connect
 from apm_agent.queries.trace import trace
 from apm_agent.queries.window import of_range
+from noise import at_best
 from servers import environment, free_port, running, uvicorn
 
 pytest.importorskip("uvicorn")
@@ -69,6 +71,12 @@ async def ask(port: int) -> list[float]:
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 def test_nearly_all_of_the_wait_is_told_with_the_line_that_caused_it(tmp_path: Path, loop: str) -> None:
     pytest.importorskip(loop)
+    folders = (tmp_path / str(number) for number in count())
+    at_best(lambda: measure(next(folders), loop))
+
+
+def measure(tmp_path: Path, loop: str) -> None:
+    tmp_path.mkdir()
     (tmp_path / "blocked.py").write_text(APP)
     store, port = f"sqlite:///{tmp_path}/apm.db", free_port()
     variables = environment(APM_AGENT_STORE=store, APM_AGENT_SLOW="0.1", PYTHONPATH=str(tmp_path))

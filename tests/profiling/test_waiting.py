@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from looking import Looker, Turned, check_whole, fetch, functions, slower, waited
+from noise import at_best
 
 anyio = pytest.importorskip("anyio")
 
@@ -154,12 +155,16 @@ def test_of_many_each_gets_its_share(looker: Looker, traced: Turned) -> None:
     async def main() -> None:
         await asyncio.gather(*(asyncio.create_task(request()) for _ in range(400)))
 
-    asyncio.run(main())
-    assert len(finished) == 400
-    assert all(each.waits or each.lost_samples for each in finished)
-    booked = sum(waited(each) for each in finished)
-    whole = sum(each.duration_ns for each in finished)
-    assert 0.6 * whole < booked <= 1.01 * whole
+    def measure() -> None:
+        finished.clear()
+        asyncio.run(main())
+        assert len(finished) == 400
+        assert all(each.waits or each.lost_samples for each in finished)
+        booked = sum(waited(each) for each in finished)
+        whole = sum(each.duration_ns for each in finished)
+        assert 0.6 * whole < booked <= 1.01 * whole
+
+    at_best(measure)
 
 
 GREENLETS = """
