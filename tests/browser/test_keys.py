@@ -129,6 +129,8 @@ def test_the_theme_is_known_before_the_first_paint(
     window.page.goto(f"{window.mount}endpoints?range=24h", wait_until="commit")
     window.page.wait_for_selector("#app", state="attached")
     assert window.page.locator("html").get_attribute("data-theme") == theme
+    # A browser paints nothing before the stylesheet that the page's head names has come.
+    window.page.wait_for_function("() => document.querySelector('link[rel=stylesheet]').sheet")
     red = window.page.evaluate("Number(/\\d+/.exec(getComputedStyle(document.body).backgroundColor)[0])")
     assert (red < 60) == (theme == "dark"), "painted so before a line of the application has run"
     window.page.wait_for_function("() => document.readyState !== 'loading'")
