@@ -8,6 +8,11 @@ from typing import Any, Protocol
 from apm_agent.model.record import Record
 
 
+def never() -> bool:
+    """Nobody waits."""
+    return False
+
+
 class Store(Protocol):
     """Keeps records. Raises `StoreError` for what may pass (locked, full, unwritable): the writer keeps the
     batch and tries again. Any other exception means that these records cannot be kept by anyone.
@@ -22,7 +27,7 @@ class Store(Protocol):
         """
         ...
 
-    def prune(self, hurried: Callable[[], bool] | None = None) -> bool:
+    def prune(self, hurried: Callable[[], bool] = never) -> bool:
         """Delete what is too old or too much, a slice at a time; True while there is more to do.
 
         A slice ends early once `hurried` says so: somebody waits to write.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 #: Seconds between two readings of the whole file because it shrank.
@@ -66,15 +66,12 @@ class Outside:
     def _beginning(self) -> None:
         # Through SQLite: closing a descriptor of our own would drop the locks of all connections of this process.
         # `immutable` reads the file alone; where the WAL has page 1 too, nobody else ever looks at what is there.
-        connection = sqlite3.Connection(f"{self._uri}?mode=ro&immutable=1", uri=True)
         try:
-            connection.execute("PRAGMA schema_version").fetchone()
+            self._told("PRAGMA schema_version", "mode=ro&immutable=1")
         except sqlite3.DatabaseError as error:
             # Anything else may be a checkpoint that another process is in the middle of.
             if "not a database" in str(error):
                 raise
-        finally:
-            connection.close()
 
     def read_as_a_stranger(self) -> None:
         """Raise `sqlite3.DatabaseError` when the file cannot be read by who has none of its pages cached.
@@ -83,28 +80,27 @@ class Outside:
         to close folds in a WAL that was deleted, but as long as anyone, a dashboard perhaps, keeps the index of what
         was in it, whoever comes looks for that in the new one.
         """
-        connection = sqlite3.Connection(f"{self._uri}?mode=ro", uri=True, timeout=1)
         try:
-            [(said,), *_] = connection.execute("PRAGMA quick_check(1)").fetchall()
+            said = self._told("PRAGMA quick_check(1)")
         except sqlite3.OperationalError as error:
             if "is locked" in str(error):
                 raise
             said = str(error)
-        finally:
-            connection.close()
         if said != "ok":
             raise sqlite3.DatabaseError(f"database disk image is malformed: {said}")
 
     def _too_short(self, size: int) -> bool:
         # Giving space back makes it smaller too, but never smaller than the database in it, unless that grew since.
-        connection = sqlite3.Connection(f"{self._uri}?mode=ro", uri=True, timeout=1)
+        told = self._told("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")
+        return bool(told > size)
+
+    def _told(self, question: str, opened: str = "mode=ro") -> Any:
+        """What a connection that is opened for it answers: of its rows the first, of that the first column."""
+        connection = sqlite3.Connection(f"{self._uri}?{opened}", uri=True, timeout=1)
         try:
-            pages, page = (
-                connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size")
-            )
+            return connection.execute(question).fetchall()[0][0]
         finally:
             connection.close()
-        return bool(pages * page > size)
 
 
 def _hole(found: os.stat_result) -> int:

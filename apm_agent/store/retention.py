@@ -84,7 +84,7 @@ class Retention:
         """What was begun was begun on another file."""
         self._work = None
 
-    def step(self, connection: sqlite3.Connection, hurried: Callable[[], bool] | None = None) -> bool:
+    def step(self, connection: sqlite3.Connection, hurried: Callable[[], bool]) -> bool:
         """Work for a quarter of a second, or longer when far too large and not `hurried`; True while there is more."""
         spell = self._spell(connection)
         far = spell > _SLICE
@@ -104,7 +104,7 @@ class Retention:
             connection.execute("PRAGMA wal_autocheckpoint = 0").fetchall()
             for _ in self._work:
                 self._log.cut(connection)  # deleting writes as much to the WAL as inserting did
-                if time.monotonic() > end or (hurried is not None and hurried()):
+                if time.monotonic() > end or hurried():
                     return True
         except BaseException:
             self._work = None
@@ -122,13 +122,11 @@ class Retention:
         over = _used(connection) / self.limit
         return _SLICE if over <= _FAR else min(_LONGEST, 4 * _SLICE * (over - 1) / (_FAR - 1))
 
-    def _give_way(
-        self, connection: sqlite3.Connection, spell: float, hurried: Callable[[], bool] | None
-    ) -> bool:
+    def _give_way(self, connection: sqlite3.Connection, spell: float, hurried: Callable[[], bool]) -> bool:
         """Let whoever deletes come to it, or it never catches up with so many; whether it has."""
         end = time.monotonic() + spell
         while far := self._spell(connection) > _SLICE:
-            if time.monotonic() > end or (hurried is not None and hurried()):
+            if time.monotonic() > end or hurried():
                 break
             time.sleep(0.05)
         return not far

@@ -13,6 +13,7 @@ from apm_agent.clock import Clock, system
 from apm_agent.errors import StoreError
 from apm_agent.model.record import Process, Record
 from apm_agent.store import faults, migrations
+from apm_agent.store.base import never
 from apm_agent.store.batch import Batch
 from apm_agent.store.connection import BUSY_SECONDS, connect
 from apm_agent.store.dictionaries import Dictionaries
@@ -61,7 +62,7 @@ class SQLiteStore:
         faults.guard_disk(self.path)
         self._guarded(lambda: self._write(records, state, timeout))
 
-    def prune(self, hurried: Callable[[], bool] | None = None) -> bool:
+    def prune(self, hurried: Callable[[], bool] = never) -> bool:
         """One slice of keeping the file small; True while there is more. Nothing without the lease."""
         return bool(self._guarded(lambda: self._retention.step(self._open(), hurried)))
 
