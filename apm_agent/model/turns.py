@@ -11,6 +11,7 @@ in C that lets no other thread in between, and what is not one of ours is the ap
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -22,15 +23,15 @@ LATER = 9.97e-4
 
 #: What Python answers then, for it counts whole microseconds. No round numbers, lest they be the application's own.
 _OURS = frozenset(round(seconds * 1e6) * 1e-6 for seconds in (SOON, LATER))
+#: Seconds: Python drops what is below a microsecond; what it answered as 5e-05 it would take for 49 of them.
+_SHORT = 4e-7
 _read: Any = partial(sys.getswitchinterval)
 _call: Any = partial.__call__
 
 
 def _swap(seconds: float) -> float:
     """Set the interval and answer what it was."""
-    # Python drops what is below a microsecond: what it answered as 5e-05 it would take for 49 of them.
-    seconds += 4e-7
-    both: tuple[Any, ...] = tuple(map(_call, (_read, partial(sys.setswitchinterval, seconds))))
+    both: tuple[Any, ...] = tuple(map(_call, (_read, partial(sys.setswitchinterval, seconds + _SHORT))))
     return float(both[0])
 
 
@@ -51,6 +52,22 @@ class Turns:
         if self._wishes.get(who) != seconds or sys.getswitchinterval() not in _OURS:
             self._wishes[who] = seconds
             self._hold()
+
+    def sleep(self, who: str, seconds: float, sleep: Callable[[float], Any]) -> None:
+        """Sleep with the interval `SOON`, and have it `LATER` from the moment on at which the GIL is ours again.
+
+        From the very moment: who gave it up is a few microseconds from counting until it asks for it back.
+        """
+        self.wish(who, SOON)
+        calls: tuple[Any, ...] = (
+            partial(sleep, seconds),
+            _read,
+            partial(sys.setswitchinterval, LATER + _SHORT),
+        )
+        was = tuple(map(_call, calls))[1]
+        if was not in _OURS:
+            _swap(was)  # the application's, set meanwhile
+        self.wish(who, LATER)
 
     def done(self, who: str) -> None:
         """Put the application's interval back, unless somebody else still wishes."""

@@ -130,12 +130,11 @@ class Moments:
     def meet(self, take: Callable[[], None]) -> None:
         """Sleep until the moment with the switch interval lowered, and take the look."""
         late = self._monotonic() > self._next_ns
-        if not late:
-            self.lower()
+        if late:
+            turns.wish(_WHO, LATER)
+        else:
             self._asleep = _switches() + 1
-            self._sleep(max(self._next_ns - self._monotonic(), _AT_LEAST_NS) / 1e9)
-        # Before anything else: who just gave us the GIL would otherwise ask it back in the middle of the look.
-        turns.wish(_WHO, LATER)
+            turns.sleep(_WHO, max(self._next_ns - self._monotonic(), _AT_LEAST_NS) / 1e9, self._sleep)
         before = _switches()
         take()
         torn = _switches() != before

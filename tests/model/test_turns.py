@@ -77,6 +77,22 @@ def test_a_shorter_one_of_the_application_is_left() -> None:
     assert now() == 0.00005
 
 
+@pytest.mark.parametrize(("own", "held"), [(None, LATER), (0.02, LATER), (0.00005, 0.00005)])
+def test_after_a_sleep_nobody_asks_for_the_gil_at_once(own: float | None, held: float) -> None:
+    turns, seen = Turns(), []
+
+    def sleep(seconds: float) -> None:
+        seen.append((seconds, now()))
+        if own is not None:
+            sys.setswitchinterval(own)  # the application's, which comes to it meanwhile
+
+    turns.sleep("sampler", 0.25, sleep)
+    assert seen == [(0.25, SOON)]
+    assert now() == held
+    turns.done("sampler")
+    assert now() == (own or OWN)
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_r05_a_child_has_no_wishes() -> None:
     turns = Turns()

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from looking import MS, Looker, Turned, fetch
+from noise import best_of_three
 
 
 def hold(seconds: float) -> None:
@@ -110,6 +111,7 @@ def test_what_came_in_meanwhile_is_only_perhaps_blocked(
     assert blocked["idler"] == []
 
 
+@best_of_three
 def test_a_finished_worker_thread_makes_its_task_ready(
     looker: Looker, traced: Turned, run: Callable[[Any], Any]
 ) -> None:

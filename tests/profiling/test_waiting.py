@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from looking import Looker, Turned, check_whole, fetch, functions, slower, waited
-from noise import at_best
+from noise import at_best, best_of_three
 
 anyio = pytest.importorskip("anyio")
 
@@ -107,6 +107,7 @@ async def _generator() -> None:
     [_gather, _task, _wait, _shield, _wait_for, _nested, _anyio_group, _cancel_scope, _stream, _generator]
     + ([_task_group] if sys.version_info >= (3, 11) else []),
 )
+@best_of_three
 def test_tasks_spawned_under_a_transaction_are_its_own(
     looker: Looker, traced: Turned, run: Callable[[Any], Any], spread: Callable[[], Any]
 ) -> None:
