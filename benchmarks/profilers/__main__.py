@@ -2,8 +2,8 @@
 
 Accuracy: every profiler watches the same work in a process of its own. *Error* is the largest difference, in points,
 of one function's share from the truth that the workers timed themselves in that very process (wall time; processor
-time for yappi cpu). Cost: processes with and without a profiler take turns, batch by batch; a ratio is the median of
-each turn's with ÷ without, and py-spy's own processor time is counted.
+time for yappi cpu). Cost: with and without a profiler take turns in one process, batch by batch; a ratio is the median
+of each turn's with ÷ without, and py-spy's own processor time is counted.
 """
 
 from __future__ import annotations

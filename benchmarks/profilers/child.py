@@ -44,24 +44,29 @@ def accuracy(watch: Watch, options: argparse.Namespace) -> None:
 
 
 def cost(watch: Watch, options: argparse.Namespace) -> None:
-    """A batch for each line heard; what it took on the wall and of the processor, all threads of ours included."""
+    """A batch for each line heard, under the profiler or not; the time it took, and of the processor all threads'."""
     batch = BATCHES[options.workload]
     installed = options.watch == "ours"
+    bare = Watch(options.rate, options.budget)
     if installed:
         watch.start()
-    while sys.stdin.readline():
+    for line in sys.stdin:
+        watched = watch if line.strip() == "with" else bare
         chance, truth = work.random.Random(options.seed), work.Truth()
         if not installed:
-            watch.start()
+            watched.start()
         began, spent = time.perf_counter(), time.process_time()
-        with watch.thread():
+        with watched.thread():
             for _ in range(batch.rounds // _ROUNDS_A_TRANSACTION):
-                with watch.transaction("batch"):
+                with watched.transaction("batch"):
                     for _ in range(_ROUNDS_A_TRANSACTION):
                         work.once(batch.steps, chance, truth)
-        took, used = time.perf_counter() - began, time.process_time() - spent
+        took = time.perf_counter() - began
+        watched.settle()
+        used = time.process_time() - spent
         if not installed:
-            watch.stop()
+            watched.stop()
+        time.sleep(watched.lingers)
         say({"wall": took, "cpu": used})
     if installed:
         watch.stop()

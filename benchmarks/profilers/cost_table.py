@@ -31,7 +31,8 @@ CASES = [Case("none", 0), *(Case(watch, rate) for watch in _LOOKING for rate in 
 CASES += [Case(watch, 0) for watch in ("yappi wall", "yappi cpu", "cProfile")]
 
 
-#: Each set of turns has processes of its own, since two that run the same code differ by some percent for life.
+#: Two processes that run the same code differ by some percent for life: with and without are compared within one, and
+#: each set of turns has processes of its own.
 _SETS = 5
 #: Those that cost multiples take part in every fourth turn only.
 _HEAVY = ("pyinstrument", "yappi wall", "yappi cpu", "cProfile")
@@ -45,20 +46,20 @@ class Taken(NamedTuple):
 
 
 def turn(case: Case, working: Child) -> Taken:
-    """One batch."""
+    """One batch under the profiler."""
     if not case.watch.startswith("py-spy"):
-        return _batch(working)
+        return _batch(working, "with")
     spy = Spy(working.process.pid, case.rate, case.watch == "py-spy")
     try:
         before = spy.cpu()
-        took = _batch(working)
+        took = _batch(working, "with")
         return Taken(took.wall, took.cpu + spy.cpu() - before)
     finally:
         spy.end()
 
 
-def _batch(working: Child) -> Taken:
-    working.go()
+def _batch(working: Child, how: str) -> Taken:
+    working.go(how)
     said = working.hear()
     return Taken(said["wall"], said["cpu"])
 
@@ -84,23 +85,22 @@ def show(options: argparse.Namespace) -> int:
 def measure(
     workload: str, turns: int, seed: int, ratios: dict[Case, list[Taken]], looks: dict[Case, list[float]]
 ) -> None:
-    """Turns of all cases, each beside a process without a profiler."""
+    """Turns of all cases, each with its profiler and without."""
     with ExitStack() as stack:
 
         def started(watch: str, rate: int) -> Child:
             given = ("--rate", str(rate or 100), "--budget", "1", "--seed", str(seed))
             return stack.enter_context(child("cost", watch, workload, *given))
 
-        bare = started("none", 0)
         working = {case: started(case.watch, case.rate) for case in ratios}
         for number in range(-1, turns):
             for case, found in ratios.items():
                 if case.watch in _HEAVY and number % 4 and number >= 0:
                     continue
-                # The bare one goes first in one turn and last in the next, so that a drift favours nobody.
-                first = _batch(bare) if number % 2 else None
+                # Without goes first in one turn and last in the next, so that a drift favours nobody.
+                first = _batch(working[case], "without") if number % 2 else None
                 took = turn(case, working[case])
-                without = first or _batch(bare)
+                without = first or _batch(working[case], "without")
                 if number >= 0:  # the turn before the first warms up
                     found.append(Taken(took.wall / without.wall, took.cpu / without.cpu))
         for case, achieved in looks.items():

@@ -32,10 +32,10 @@ class Child:
         )  # fmt: skip
         self.hear()
 
-    def go(self) -> None:
+    def go(self, how: str = "") -> None:
         """Give it the word."""
         assert self.process.stdin is not None
-        self.process.stdin.write("\n")
+        self.process.stdin.write(f"{how}\n")
         self.process.stdin.flush()
 
     def hear(self) -> dict[str, Any]:
