@@ -20,7 +20,7 @@ from apm_agent.errors import InstallError, contained
 from apm_agent.insights import rules
 from apm_agent.instruments import patching
 from apm_agent.model import arm as arms
-from apm_agent.model import scrub, scrub_rules
+from apm_agent.model import scrub, scrub_rules, threads
 from apm_agent.model.origin import Origin
 from apm_agent.model.threshold import Thresholds
 from apm_agent.profiling import decorated
@@ -114,6 +114,7 @@ class Agent:
     def start(self) -> None:
         """Turn on: patch what is imported, and let transactions begin."""
         config = self.config
+        threads.warn()
         caller.configure(self.origin)
         function = ScrubFunction(config.scrub_function) if config.scrub_function else None
         scrub.configure(scrub_rules.read(config.scrub), function)

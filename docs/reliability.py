@@ -101,7 +101,7 @@ LIMITS = {
     ),
     2: "A build without the GIL is pretended by its own flag, for the sampler alone; none is run.",
     3: "Nothing of ours is compiled; the test walks frames that end meanwhile.",
-    5: "uWSGI runs by `apm-agent run`; wrapped by hand and without its threads it is not run.",
+    5: "uWSGI up to 2.0.26, which has threads only where it is told so, was tried by hand; a current one always has.",
     6: "gunicorn's worker for eventlet is not run: gunicorn gives it up.",
     16: "Django's session and user, and each framework's answers byte by byte; no session of another framework.",
     19: (

@@ -10,6 +10,7 @@ from typing import Any
 from apm_agent.errors import contained
 from apm_agent.instruments import importing
 from apm_agent.instruments.support import Support
+from apm_agent.model import threads
 
 _reading = contained("reading uWSGI's options")
 _wrapping = contained("wrapping an application")
@@ -42,6 +43,7 @@ class _Finder:
             return
         wrap, self.wrap = self.wrap, None
         with _reading:
+            threads.warn()  # the agent was on before there was a server
             for module, attribute in _applications(uwsgi.opt):
                 importing.watch(module, _wrapper(wrap, attribute))
 
@@ -79,6 +81,6 @@ SUPPORT = Support(
     "the module named by `--module`, `--wsgi` or `--mount` is wrapped as it is imported; forks in C are "
     "noticed",
     "what `--wsgi-file` names is seen if it is Flask or Django; otherwise wrap it in the file: "
-    "`apm_agent.wsgi(app)`",
+    "`apm_agent.wsgi(app)`. Up to 2.0.26 only with `--enable-threads`, which is said where it is missing",
     ("pyuwsgi",),
 )

@@ -10,6 +10,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from apm_agent.model import threads
+
 
 def original(module: str, name: str) -> Callable[..., Any]:
     """`module.name` as the interpreter made it; asked when used, for patching may happen after our import."""
@@ -23,7 +25,7 @@ def original(module: str, name: str) -> Callable[..., Any]:
 
 
 def refusal() -> str:
-    """Why this interpreter's threads must not be looked at from another thread; empty when they may."""
+    """Why threads must not, or cannot, be looked at from another thread; empty when they may."""
     gil = getattr(sys, "_is_gil_enabled", None)
     if gil is not None and not gil():
         return "off: a build without the GIL; looking at another thread's frames is unsafe there"
@@ -31,7 +33,8 @@ def refusal() -> str:
         return f"off: not tried on {sys.implementation.name}"
     if not hasattr(sys, "_current_frames"):
         return "off: this interpreter shows no frames of other threads"
-    return ""
+    why = threads.refused()
+    return f"off: {why}" if why else ""
 
 
 def at_exit() -> bool:

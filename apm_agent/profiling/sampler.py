@@ -123,6 +123,7 @@ class Sampler:
         return "parked" if self._parked else "looking"
 
     def _launch(self) -> None:
+        self._refused = self._refused or refusal()  # a server that has Python inside may have come only now
         if self._refused or self._closed:
             return
         if at_exit():
