@@ -64,7 +64,7 @@ class Turns:
             _read,
             partial(sys.setswitchinterval, LATER + _SHORT),
         )
-        was = tuple(map(_call, calls))[1]
+        was = list(map(_call, calls))[1]  # no tuple: who meets one through `gc` while it is made, breaks it
         if was not in _OURS:
             _swap(was)  # the application's, set meanwhile
         self.wish(who, LATER)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import threading
@@ -80,9 +81,11 @@ def test_a_shorter_one_of_the_application_is_left() -> None:
 @pytest.mark.parametrize(("own", "held"), [(None, LATER), (0.02, LATER), (0.00005, 0.00005)])
 def test_after_a_sleep_nobody_asks_for_the_gil_at_once(own: float | None, held: float) -> None:
     turns, seen = Turns(), []
+    met: list[object] = []
 
     def sleep(seconds: float) -> None:
         seen.append((seconds, now()))
+        met.extend(gc.get_objects())  # as a look for what grew does in another thread
         if own is not None:
             sys.setswitchinterval(own)  # the application's, which comes to it meanwhile
 
