@@ -103,18 +103,15 @@ LIMITS = {
     3: "Nothing of ours is compiled; the test walks frames that end meanwhile.",
     5: "uWSGI up to 2.0.26, which has threads only where it is told so, was tried by hand; a current one always has.",
     6: "gunicorn's worker for eventlet is not run: gunicorn gives it up.",
-    16: "Django's session and user, and each framework's answers byte by byte; no session of another framework.",
     19: (
         "Not five hundred requests a second for ten minutes: a locked store and a full queue in the tests, and ten a "
         "second for an hour while the disk is full, the file gone or locked."
     ),
-    21: "Daphne and Channels are not run.",
     28: "Calls are counted, not times: those need a quiet machine and `make bench`.",
     34: (
         "How much slower a request is meanwhile is not asserted: times are for a quiet machine. Where bits turn, "
         "what is still a number that may be cannot be told."
     ),
-    35: "Four boots of eight processes and one of a server, not a hundred.",
     36: (
         "A small file is filled; a million transactions pass in `benchmarks/store_cap.py`, which also tells how long a "
         "writer waits."

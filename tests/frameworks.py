@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import shutil
@@ -85,6 +86,23 @@ def ask(port: int, request: Request) -> bytes:
     return re.sub(rb"(?mi)^date: .*\r\n", b"", answer)
 
 
+def listen(port: int, path: str) -> bytes:
+    """All that comes over a websocket until the server closes it."""
+    key = base64.b64encode(os.urandom(16)).decode()
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        connection.sendall(
+            f"GET {path} HTTP/1.1\r\nHost: here\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n".encode()
+        )
+        told = b""
+        while b"hello" not in told:
+            part = connection.recv(65536)
+            assert part, told
+            told += part
+        connection.sendall(b"\x88\x82\x00\x00\x00\x00\x03\xe8")  # closed, as the protocol asks
+        return told
+
+
 def ask_at_once(port: int, paths: Sequence[str]) -> list[bytes]:
     """The answers to requests that are in flight together."""
     answers: dict[str, bytes] = {}
@@ -106,7 +124,11 @@ def visit(
 ) -> tuple[list[bytes], list[Seen]]:  # fmt: skip
     """Serve the site of a folder, ask everything, and return answers and what was recorded."""
     port = free_port()
-    env = environment(PYTHONPATH=os.pathsep.join((str(folder), str(ROOT))), PYTHONHASHSEED="0", **variables)
+    env = environment(
+        PYTHONPATH=os.pathsep.join((str(folder), str(ROOT))), PYTHONHASHSEED="0",
+        APM_AGENT_SLOW="1h",  # a line for what was slow would be one too many
+        **variables,
+    )  # fmt: skip
     words = [*(RUN if watched else ()), *command(port)]
     store = folder / ".apm-agent" / "apm.db"
     shutil.rmtree(store.parent, ignore_errors=True)

@@ -63,6 +63,7 @@ INSTRUMENTS: dict[str, tuple[str, ...]] = {
     "falcon": ("apm_agent.integrations.falcon", "falcon"),
     "pyramid": ("apm_agent.integrations.pyramid", "pyramid"),
     "quart": ("apm_agent.integrations.quart", "quart"),
+    "channels": ("apm_agent.integrations.channels", "channels"),
     "aiohttp_server": ("apm_agent.integrations.aiohttp", "aiohttp.web_protocol", "aiohttp.web_request"),
     "grpc_server": ("apm_agent.integrations.grpc_server", "grpc"),
     "tornado": ("apm_agent.integrations.tornado", "tornado.web"),

@@ -149,6 +149,7 @@ DOORS = (
     Returning("gunicorn.app.base:BaseApplication.wsgi", _gunicorn),
     Returning("uvicorn.config:Config.load", _uvicorn),
     Returning("hypercorn.utils:wrap_app", _argument(0, "app")),
+    Returning("daphne.server:Server.__init__", _argument(0, "application")),
     Returning("wsgiref.simple_server:WSGIServer.set_app", _argument(0, "application")),
     Returning("werkzeug.serving:BaseWSGIServer.__init__", _argument(2, "app")),
     Returning("waitress.server:create_server", _argument(0, "application")),
@@ -161,8 +162,8 @@ DOORS = (
 #: For docs/supported.md.
 SUPPORT = Support(
     "Servers",
-    "gunicorn, uvicorn, hypercorn, granian, waitress",
+    "gunicorn, uvicorn, hypercorn, daphne, granian, waitress",
     "where each is given the application",
     "`apm-agent run` only, with all workers; see below for uWSGI",
-    ("gunicorn", "uvicorn", "hypercorn", "granian", "waitress"),
+    ("gunicorn", "uvicorn", "hypercorn", "daphne", "granian", "waitress"),
 )

@@ -11,7 +11,7 @@ from apm_agent.config import Config
 from apm_agent.model.record import Process
 
 #: Servers that run applications, by the module each of them loads.
-_SERVERS = ("gunicorn", "uvicorn", "hypercorn", "granian", "waitress", "uwsgi", "celery")
+_SERVERS = ("gunicorn", "uvicorn", "hypercorn", "daphne", "granian", "waitress", "uwsgi", "celery")
 
 
 def describe(config: Config) -> Process:

@@ -237,6 +237,7 @@ SERVERS = {
     "uvicorn workers": [script("uvicorn"), "--workers", "2", "--port", "{port}", "feed:app"],
     "uvicorn reload": [script("uvicorn"), "--reload", "--port", "{port}", "feed:app"],
     "hypercorn": [script("hypercorn"), "--workers", "2", "--bind", "127.0.0.1:{port}", "feed:app"],
+    "daphne": [script("daphne"), "--bind", "127.0.0.1", "--port", "{port}", "feed:app"],
     "hypercorn reload": [script("hypercorn"), "--reload", "--bind", "127.0.0.1:{port}", "feed:app"],
     "flask run": [script("flask"), "--app", "shop", "run", "--port", "{port}"],
     "flask debug": [script("flask"), "--app", "shop", "run", "--debug", "--port", "{port}"],

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import os
-import socket
 from pathlib import Path
 
 import pytest
 
-from frameworks import RUN, recorded
+from frameworks import RUN, listen, recorded
 from servers import PYTHON, ROOT, environment, free_port, running, script
 
 pytestmark = pytest.mark.server
@@ -71,23 +68,6 @@ SITES = {
     ),
     "quart": (QUART, [script("hypercorn"), "--bind", "127.0.0.1:{port}", "site_:app"], "<room>"),
 }  # fmt: skip
-
-
-def listen(port: int, path: str) -> bytes:
-    """All that comes over a websocket until the server closes it."""
-    key = base64.b64encode(os.urandom(16)).decode()
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
-        connection.sendall(
-            f"GET {path} HTTP/1.1\r\nHost: here\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-            f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n".encode()
-        )
-        told = b""
-        while b"hello" not in told:
-            part = connection.recv(65536)
-            assert part, told
-            told += part
-        connection.sendall(b"\x88\x82\x00\x00\x00\x00\x03\xe8")  # closed, as the protocol asks
-        return told
 
 
 @pytest.mark.parametrize("framework", SITES)

@@ -37,12 +37,17 @@ def boot(folder: Path, processes: int, boots: int) -> None:
     assert [each.returncode for each in started] == [0] * processes, said
 
 
-def test_r35_processes_that_start_at_once_make_one_schema(tmp_path: Path) -> None:
-    boot(tmp_path, PROCESSES, BOOTS)
-    for n in range(BOOTS):
-        path = tmp_path / str(n) / ".apm-agent" / "apm.db"
+def agrees(folder: Path, processes: int, boots: int) -> None:
+    """Each store has one schema, and all that its processes wrote."""
+    for n in range(boots):
+        path = folder / str(n) / ".apm-agent" / "apm.db"
         assert rows(path, "SELECT count(*) FROM _sqlite_migrations") == [(VERSION,)]
         assert rows(path, "PRAGMA auto_vacuum") == [(2,)]
-        assert rows(path, "SELECT count(*) FROM transactions") == [(3 * PROCESSES,)]
+        assert rows(path, "SELECT count(*) FROM transactions") == [(3 * processes,)]
         assert rows(path, "SELECT count(*) FROM endpoints") == [(1,)]
         assert sums_agree(path)
+
+
+def test_r35_processes_that_start_at_once_make_one_schema(tmp_path: Path) -> None:
+    boot(tmp_path, PROCESSES, BOOTS)
+    agrees(tmp_path, PROCESSES, BOOTS)
