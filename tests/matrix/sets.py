@@ -117,7 +117,7 @@ SETS = (
         (*_WERKZEUG, *_HTTPX, "SQLAlchemy==2.0.*"),  # the shop's models are written for 2
         framework=True,
     ),
-    *_each("integrations", "integrations", "falcon", "bottle", "pyramid", "tornado"),
+    *_each("integrations", "integrations", "falcon", "bottle", "pyramid", "tornado", "channels"),
     Set("litestar", ("integrations/places",), ("integrations/test_litestar.py",)),
     *_each("integrations", "integrations", "quart", "sanic"),
     Set(

@@ -399,7 +399,9 @@ def test_the_peak_inside_a_request_is_shown(shop: Program, tmp_path: Path) -> No
         found = trace_of(shop.url, number)
         rss = found["trace"]["rss"]
         assert rss["peak_kb"] >= rss["before_kb"] + 75_000
-        assert max(size for _, size in found["rss_curve"]) == rss["peak_kb"]
+        sizes = [size for _, size in found["rss_curve"]]
+        assert max(sizes) >= rss["before_kb"] + 75_000
+        assert max(*sizes, rss["before_kb"], rss["after_kb"]) == rss["peak_kb"]
         given_back.append(rss["after_kb"] < rss["before_kb"] + 20_000)
     # A look that is thrown out in its middle keeps what the function held for a moment after that returned, and the
     # size afterwards is then as it was measured.
