@@ -26,7 +26,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seconds", type=float, default=20.0, help="of work a profiler and workload (20)")
-    parser.add_argument("--turns", type=int, default=40, help="of the second table (40)")
+    parser.add_argument("--turns", type=int, default=20, help="of the second table (20)")
     parser.add_argument("--rate", type=float, default=100.0, help="looks a second of the first table (100)")
     parser.add_argument(
         "--budget", type=float, default=0.01, help="share of a core ours may take in the first table (0.01)"
