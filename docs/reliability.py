@@ -139,8 +139,8 @@ LIMITS = {
     ),
     28: "Calls are counted, not times: those need a quiet machine and `make bench`.",
     34: (
-        "How much slower a request is meanwhile is not asserted: times are for a quiet machine. Where bits turn, "
-        "what is still a number that may be cannot be told."
+        "How much slower a request is meanwhile is told by the long run and not asserted: times are for a quiet "
+        "machine. Where bits turn, what is still a number that may be cannot be told."
     ),
     36: (
         "A small file is filled; a million transactions pass in `benchmarks/store_cap.py`, which also tells how long a "

@@ -35,6 +35,8 @@ from damage import Fault, full, locked, mount
 from records import rows
 from witness import Site, serving, until
 
+#: Rows of docs/reliability.md that this holds beside its own: nobody waits for the store meanwhile.
+ROWS = (34,)
 #: Seconds before, and at most until the store has something new again afterwards.
 CALM, BACK = 20.0, 60.0
 #: Megabytes that a worker may grow in need, once its queue is full.
