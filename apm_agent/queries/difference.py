@@ -85,12 +85,19 @@ def functions(before: Sequence[Profiled], after: Sequence[Profiled], thin: bool)
     a, b = _Sums(before), _Sums(after)
     rows = [_row(function, a, b, thin) for function in {**a.total, **b.total}]
     if thin:
-        largest = sorted(rows, key=lambda row: -max(row["before"]["total_ms"], row["after"]["total_ms"]))
-        return sorted(largest[:_MOST_FUNCTIONS], key=lambda row: (row["file"], row["function"]))
+        rows.sort(key=lambda row: (-max(row["before"]["total_ms"], row["after"]["total_ms"]), *_named(row)))
+        return sorted(rows[:_MOST_FUNCTIONS], key=_named)
     rows.sort(
-        key=lambda row: (not row["significant"], -abs(row["own_change_ms"]), -abs(row["total_change_ms"]))
-    )
+        key=lambda row: (
+            not row["significant"], -abs(row["own_change_ms"]), -abs(row["total_change_ms"]), *_named(row),
+        )
+    )  # fmt: skip
     return rows[:_MOST_FUNCTIONS]
+
+
+def _named(row: dict[str, Any]) -> tuple[str, str]:
+    """What orders functions of which nothing else says which comes first."""
+    return row["file"], row["function"]
 
 
 def _row(function: Function, a: _Sums, b: _Sums, thin: bool) -> dict[str, Any]:

@@ -465,6 +465,17 @@ def test_functions_are_scaled_exactly(before: list[Profiled], after: list[Profil
             assert row[name]["total_ms"] == float(Fraction(total, calls)) / 1e6
 
 
+@pytest.mark.parametrize("thin", [False, True])
+def test_what_changed_equally_is_in_the_order_of_its_name(thin: bool) -> None:
+    """Sets have another order in each process: reloading a page may not move its rows, nor swap which are cut."""
+    stacks = [Weighed((VIEW, VIEW._replace(function=f"f{n:03}")), RUNNING, 1, MS) for n in range(300)]
+    once = Profiled(stacks, 40)
+    orders = [functions([once._replace(stacks=some)], [once], thin) for some in (stacks, stacks[::-1])]
+    names = [row["function"] for row in orders[0] if row["function"] != "orders"]
+    assert names == [f"f{n:03}" for n in range(len(names))]
+    assert orders[0] == orders[1]
+
+
 @given(before=SIDES, after=SIDES, prune=st.floats(0, 0.5))
 def test_pruning_takes_only_what_is_small_on_both_sides(
     before: list[Profiled], after: list[Profiled], prune: float
