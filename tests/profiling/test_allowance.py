@@ -32,6 +32,12 @@ def test_dear_looks_stay_within_the_budget_and_what_was_saved() -> None:
     assert cost >= 600_000 * MS * 0.008, "and use most of it"
 
 
+def test_over_a_long_time_they_cost_no_more_than_the_budget() -> None:
+    _, cost = run(Allowance(10 * MS, 0.01), 300, MS // 2)
+    assert cost <= 300_000 * MS * 0.01
+    assert cost >= 300_000 * MS * 0.009
+
+
 def test_idle_time_is_saved_up_to_five_seconds_of_it() -> None:
     allowance = Allowance(10 * MS, 0.01)
     run(allowance, 60, MS // 2)
