@@ -16,7 +16,7 @@ from apm_agent.store.exclusive import exclusive
 from apm_agent.store.holds import Hold
 from apm_agent.store.log import Log
 from apm_agent.store.sqlite import SQLiteStore
-from records import SECOND, process, record, rows
+from records import SECOND, process, prune_all, record, rows
 
 NOW = 1_790_000_000 * SECOND
 MS = 10**6
@@ -86,8 +86,7 @@ def test_r36_no_hold_deletes_or_moves_more_than_its_share(tmp_path: Path) -> Non
     full = rows(path, "PRAGMA page_count")[0][0]
     holds = Holds(connection)
     wall[0] += 120 * SECOND
-    while store.prune():
-        pass
+    prune_all(store)
     connection.set_trace_callback(None)
     deleted, blobs, moved = zip(*holds.done, strict=True)
     assert max(deleted) == retention.ROWS[1]
@@ -108,8 +107,7 @@ def test_r36_large_blobs_count_by_their_pages(tmp_path: Path) -> None:
     connection.execute("UPDATE traces SET data = ?", (large,))
     wall[0] += 30 * 86_400 * SECOND
     holds = Holds(connection)
-    while store.prune():
-        pass
+    prune_all(store)
     connection.set_trace_callback(None)
     # Each counts 41, in holds of 200, 400 and then 500.
     blobs = [found for _, found, _ in holds.done if found]
@@ -125,16 +123,14 @@ def test_r36_of_a_file_far_too_large_the_lease_passes_on_soon(tmp_path: Path) ->
     clock = Clock(lambda: wall[0], lambda: wall[0])
     first, second = (SQLiteStore(str(path), process(n), max_size=2 * 2**20, clock=clock) for n in (1, 2))
     first.write([record(at=NOW)])
-    while first.prune():
-        pass
+    prune_all(first)
     second.write(
         [record(f"GET /{n % 9}", NOW + 2 * n * MS, context={"filler": "x" * 900}) for n in range(3_000)]
     )
     second.prune()
     assert rows(path, "SELECT owner FROM leases")[0][0].startswith("here:1:")
     wall[0] += 11 * SECOND
-    while second.prune():
-        pass
+    prune_all(second)
     assert rows(path, "SELECT owner FROM leases")[0][0].startswith("here:2:")
     assert rows(path, "SELECT count(*) FROM transactions")[0][0] < 3_001
     first.close()

@@ -11,7 +11,7 @@ import pytest
 from apm_agent.errors import StoreError
 from apm_agent.store import open_store
 from apm_agent.store.location import file_system, path_of, refuse_network
-from records import process, record
+from records import process, prune_all, record
 
 
 def test_relative_and_absolute_urls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,7 +37,7 @@ def test_the_folder_and_its_files_are_private(tmp_path: Path) -> None:
     folder = tmp_path / ".apm-agent"
     store = open_store(f"sqlite:///{folder}/apm.db", process())
     store.write([record()])
-    store.prune()
+    prune_all(store)
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     modes = {each.name: stat.S_IMODE(each.stat().st_mode) for each in folder.iterdir()}
     store.close()

@@ -13,7 +13,7 @@ from apm_agent.store.holds import Hold
 from apm_agent.store.retention import ROWS
 from apm_agent.store.sqlite import SQLiteStore
 from apm_agent.store.windows import delete_some
-from records import SECOND, process, record, rows, sums_agree
+from records import SECOND, process, prune_all, record, rows, sums_agree
 
 DAY = 86_400 * SECOND
 
@@ -31,11 +31,6 @@ class Hands:
     @property
     def clock(self) -> Clock:
         return Clock(lambda: self.monotonic, lambda: self.wall)
-
-
-def prune_all(store: SQLiteStore) -> None:
-    while store.prune():
-        pass
 
 
 def size_of(folder: Path) -> int:
