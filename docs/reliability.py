@@ -103,40 +103,6 @@ LIMITS = {
     3: "Nothing of ours is compiled; the test walks frames that end meanwhile.",
     5: "uWSGI up to 2.0.26, which has threads only where it is told so, was tried by hand; a current one always has.",
     6: "gunicorn's worker for eventlet is not run: gunicorn gives it up.",
-    28: "Each release costs a little more than the one before, and nobody notices.",
-    29: "One plain request becomes several records.",
-    30: "Instrumenting by command does not reach workers, reloaders and spawned children.",
-    31: "Names that never repeat fill memory and disk.",
-    32: "Secrets and personal data end up in what is stored.",
-    33: "The agent's own network set-up is blocked, and with it the application.",
-    34: (
-        "The monitor's own store is locked, full, damaged or gone, and users of the application get errors."
-    ),
-    35: "Processes that start at once race for the schema, and the server does not come up.",
-    36: "What is promised to be deleted is not, and the disk fills.",
-    37: "A process is killed in the middle of writing, and the file is damaged.",
-    38: "The dashboard answers strangers.",
-    39: "Hostile names and values are stored whole and shown as markup, or break a page.",
-    40: "State is changed by a GET, or by a page of somebody else.",
-    41: "A misspelt setting is ignored, and one that is set does nothing.",
-    42: "The wall clock is set, and durations turn negative or questions fail.",
-    43: "Two installs, two middlewares or a reload count everything twice.",
-    44: "A new version meets an old file, or an old version a new one.",
-}
-
-#: Row → what its tests do not show; said here so that nobody takes a row for more than it is.
-LIMITS = {
-    1: (
-        "The deadlock itself was never seen here; the long run is what stands in for its reporters' machines."
-    ),
-    2: "A build without the GIL is pretended by its own flag, for the sampler alone; none is run.",
-    3: "Nothing of ours is compiled; the test walks frames that end meanwhile.",
-    5: "uWSGI up to 2.0.26, which has threads only where it is told so, was tried by hand; a current one always has.",
-    6: "gunicorn's worker for eventlet is not run: gunicorn gives it up.",
-    19: (
-        "Not five hundred requests a second for ten minutes: a locked store and a full queue in the tests, and ten a "
-        "second for an hour while the disk is full, the file gone or locked."
-    ),
     28: "Calls are counted, not times: those need a quiet machine and `make bench`.",
     34: (
         "How much slower a request is meanwhile is told by the long run and not asserted: times are for a quiet "

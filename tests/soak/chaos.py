@@ -34,6 +34,7 @@ from load import PLANS, call, paths
 
 from damage import mount
 from misfortunes import CLOCK, LOOKS, Apps, Lives, Misfortunes
+from promises import Page
 from records import rows
 from servers import PYTHON, ROOT, Program, free_port, running
 from witness import until
@@ -169,18 +170,6 @@ def soak(stack: ExitStack, seen: Soak, seconds: float, rate: float) -> int:
     return tell(seen, dashboard)
 
 
-class Page:
-    """The result, line by line; how much of it does not hold."""
-
-    def __init__(self) -> None:
-        self.broken = 0
-
-    def line(self, holds: bool | None, text: str) -> None:
-        """`None`: told only."""
-        self.broken += holds is False
-        print(f"{'     ' if holds is None else 'ok   ' if holds else 'NOT  '} {text}", flush=True)
-
-
 def tell(seen: Soak, dashboard: Program) -> int:
     """Everything that was promised, a line each, and the table."""
     page, apps, store = Page(), seen.apps, seen.misfortunes.store
@@ -228,8 +217,8 @@ def tell(seen: Soak, dashboard: Program) -> int:
     recorded(page, seen)
     page.line(_read(store, "PRAGMA integrity_check") == [("ok",)], "the store is whole")
     table(seen, ours, excused)
-    print("All holds." if not page.broken else f"{page.broken} of this does not hold.")
-    return page.broken
+    print("All holds." if not page.breaches else f"{page.breaches} of this does not hold.")
+    return page.breaches
 
 
 def recorded(page: Page, seen: Soak) -> None:

@@ -35,6 +35,7 @@ from apm_agent.errors import StoreError
 from apm_agent.queries.connection import connect
 from apm_agent.queries.health import health
 from clickhouse_engine import close, engine
+from promises import Page
 from servers import PYTHON, Program, environment, free_port
 from witness import Site, serving, until
 
@@ -99,18 +100,6 @@ def watched(name: str, folder: Path, base: str, **variables: str) -> Iterator[Wa
         finally:
             shipper.stop()
             close(url)
-
-
-class Page:
-    """The result, line by line, and whether all of it holds."""
-
-    def __init__(self) -> None:
-        self.breaches = 0
-
-    def line(self, holds: bool | None, text: str) -> None:
-        """`None`: told only."""
-        print(f"{'     ' if holds is None else 'ok   ' if holds else 'NOT  '} {text}", flush=True)
-        self.breaches += holds is False
 
 
 def run(page: Page, apps: list[Watched], folder: Path, port: int, options: argparse.Namespace) -> None:

@@ -30,6 +30,7 @@ from apm_agent import __version__
 from apm_agent.queries.connection import connect
 from apm_agent.queries.detail import unpack
 from apm_agent.queries.health import health
+from promises import Page
 from records import rows
 from servers import EXAMPLES, ROOT, environment, free_port, gunicorn, running
 
@@ -162,18 +163,6 @@ def growth(seconds: list[Second]) -> float:
     ]
     slopes = [(b[1] - a[1]) / (b[0] - a[0]) for a, b in combinations(points, 2)]
     return statistics.median(slopes) * (points[-1][0] - points[0][0]) / 2**20 if slopes else 0.0
-
-
-class Page:
-    """The result, line by line, and whether all of it holds."""
-
-    def __init__(self) -> None:
-        self.breaches = 0
-
-    def line(self, holds: bool | None, text: str) -> None:
-        """`None`: told only."""
-        print(f"{'     ' if holds is None else 'ok   ' if holds else 'NOT  '} {text}", flush=True)
-        self.breaches += holds is False
 
 
 def judge(page: Page, bare: Run, watched: Run, store: str, rate: float) -> None:

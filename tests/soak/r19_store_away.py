@@ -32,6 +32,7 @@ from apm_agent import __version__
 from apm_agent.queries.connection import connect
 from apm_agent.queries.health import health
 from damage import Fault, full, locked, mount
+from promises import Page
 from records import rows
 from witness import Site, serving, until
 
@@ -115,18 +116,6 @@ class Seen(NamedTuple):
     sizes: list[int]
     said: list[str]
     back: float | None
-
-
-class Page:
-    """The result, line by line."""
-
-    def __init__(self) -> None:
-        self.breaches = 0
-
-    def line(self, holds: bool | None, text: str) -> None:
-        """`None`: told only."""
-        print(f"{'     ' if holds is None else 'ok   ' if holds else 'NOT  '} {text}", flush=True)
-        self.breaches += holds is False
 
 
 def run(name: str, seconds: float, rate: float, disk: Path) -> tuple[Seen, dict[str, int]]:
