@@ -188,6 +188,12 @@ def check(
         assert answers == bare
     assert b"user 7" in answers[0]
     assert b"100000" in answers[2]
+    agree(found, template)
+    return found
+
+
+def agree(found: list[Seen], template: str) -> None:
+    """What was recorded of `ASKED` and `AT_ONCE` is what every framework must be said to have done."""
     assert len(found) == len(ASKED) + len(AT_ONCE), found
     in_turn = [(seen.name, seen.status) for seen in found[: len(ASKED)]]
     assert in_turn == [
@@ -200,7 +206,6 @@ def check(
         ("GET /left", 3), ("GET /right", 5),
     ], found  # fmt: skip
     assert {seen.kind for seen in found} == {"web"}
-    return found
 
 
 #: The same application as `wrapped.app`, wrapped by hand when `WRAPPED` names a protocol.

@@ -11,7 +11,6 @@ from apm_agent.profiling.memory import Memory
 from apm_agent.profiling.sampler import Sampler
 from apm_agent.tracing.tracer import Tracer
 from computing import in_json, in_python, in_sleep, without_the_gil
-from noise import best_of_three
 
 MS = 1_000_000
 Made = Callable[[float, float], Sampler]
@@ -21,7 +20,6 @@ STEPS = ((in_python, 0.03), (in_sleep, 0.03), (in_json, 0.02), (without_the_gil,
 OF = {function.__code__: function.__name__ for function, _ in STEPS}
 
 
-@best_of_three
 def test_a_profile_agrees_with_the_truth(traced: Turned, make_sampler: Made) -> None:
     """Sleeping and C included, within three points at a thousand samples; truth is timed inside the worker."""
     sampler = make_sampler(0.004, 0.5)

@@ -10,7 +10,6 @@ mounting a disk needs root.
 from __future__ import annotations
 
 import argparse
-import http.client
 import sqlite3
 import statistics
 import subprocess
@@ -57,8 +56,8 @@ class Asked(NamedTuple):
 class Load:
     """Requests at a steady rate, on time whether or not earlier ones were answered."""
 
-    def __init__(self, port: int, rate: float) -> None:
-        self._port, self._rate = port, rate
+    def __init__(self, site: Site, rate: float) -> None:
+        self._site, self._rate = site, rate
         self._over = threading.Event()
         self.asked: list[Asked] = []
 
@@ -80,17 +79,8 @@ class Load:
                 number += 1
 
     def _ask(self, number: int) -> None:
-        client = http.client.HTTPConnection("127.0.0.1", self._port, timeout=20)
-        began, status = time.monotonic(), 0
-        try:
-            client.request("GET", f"/n/{number}")
-            answer = client.getresponse()
-            answer.read()
-            status = answer.status
-        except (OSError, http.client.HTTPException):
-            pass  # told by its status
-        finally:
-            client.close()
+        began = time.monotonic()
+        status = self._site.ask(f"/n/{number}")
         self.asked.append(Asked(began, status, time.monotonic() - began))
 
 
@@ -126,7 +116,7 @@ def run(name: str, seconds: float, rate: float, disk: Path) -> tuple[Seen, dict[
         if name == "read-only":
             need.enter_context(MISFORTUNES[name](store))
         with serving(disk.parent / name, *options, store=store) as site:
-            with Load(site.program.port or 0, rate) as load:
+            with Load(site, rate) as load:
                 began = time.monotonic()
                 if name != "read-only":
                     time.sleep(CALM)

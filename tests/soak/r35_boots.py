@@ -36,11 +36,8 @@ def of_a_server(folder: Path, workers: int) -> str:
         return " / ".join(said[:3])
     if {(each.pid, each.path) for each in site.served()} != site.kept():
         return "what was served is not what was kept"
-    return (
-        ""
-        if rows(site.store, "PRAGMA integrity_check") == [("ok",)] and sums_agree(site.store)
-        else "damaged"
-    )
+    whole = rows(site.store, "PRAGMA integrity_check") == [("ok",)] and sums_agree(site.store)
+    return "" if whole else "damaged"
 
 
 def of_processes(folder: Path, workers: int) -> str:
