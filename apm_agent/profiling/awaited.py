@@ -71,6 +71,12 @@ def key_of_task(task: Any) -> StackKey:
     return _key(_chain_of(task))
 
 
+def root_of(task: Any) -> StackKey:
+    """Code and instruction of the outermost coroutine of a task alone, for who has no time for the rest."""
+    frame = _one_of(task.get_coro(), _FRAMES) if _is_task(task) else None
+    return () if frame is None else (frame.f_code, frame.f_lasti)
+
+
 def awaited(task: Any) -> Awaited:
     """What a task is suspended in, through the tasks it waits for: of several, the oldest that is not finished."""
     chain: list[_Suspended] = []

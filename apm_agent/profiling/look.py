@@ -149,9 +149,9 @@ class Look:
                     owed.seen(weight)
                     self._elsewhere.computes(transaction, ident, key, sites.holds(key))
                 self._book(transaction, key, runs, now, weight, cpu=clocked.computes(ident, weight))
-        self._ask(unsure[:_MOST_ASKED], began)
         with held():
             self.waiting.book(now, gap, planned_ns, torn)
+        self._ask(unsure[:_MOST_ASKED], began)  # last, for it gives the GIL up, and tasks go on
         self._work = []
         self._stacks = {}
 

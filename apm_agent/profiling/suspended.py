@@ -21,7 +21,8 @@ class Suspended:
     """An open transaction, as its last visit left it."""
 
     __slots__ = (
-        "due", "holds", "key", "last_ns", "links", "look", "missed", "ready", "running_ns", "source", "torn_ns", "wait",
+        "due", "holds", "key", "last_ns", "links", "look", "missed_ns", "ready", "root", "running_ns", "source",
+        "torn_ns", "wait",
     )  # fmt: skip
 
     def __init__(self, last_ns: int, torn_ns: int) -> None:
@@ -34,13 +35,34 @@ class Suspended:
         self.due: float | None = None
         self.source: Any = None
         self.wait: Wait | None = None
-        #: whether what it awaits now was left out at the last look, for there were too many others
-        self.missed = False
+        #: how long it has waited, unseen since its last visit, for there were too many others; and the outermost
+        #: coroutine of its task meanwhile
+        self.missed_ns = 0
+        self.root: StackKey = ()
         #: the number of the look that visited it last; who had the loop then, if it was ready
         self.look = 0
         self.ready: Held | None = None
         #: who had it at the looks in a row until then, and for how long, while it was not known to be ready
         self.holds: list[tuple[Held, int]] = []
+
+    def miss(self, ns: int, root: StackKey) -> None:
+        """It waited so long, and there was no time to see for what."""
+        self.missed_ns += ns
+        self.root = root
+        self.links = ()
+
+    def found(self) -> int:
+        """It is visited: how long it has waited unseen."""
+        ns, self.missed_ns = self.missed_ns, 0
+        return ns
+
+    def lose(self, transaction: Transaction) -> None:
+        """It has ended unseen: that it waited is known, and inside which coroutine."""
+        if self.root:
+            self.key, self.wait = self.root, None
+            book(transaction, self, self.last_ns, self.found())
+        else:
+            transaction.lost_samples += 1
 
 
 def is_same(links: tuple[Link, ...]) -> bool:
@@ -57,7 +79,7 @@ def is_same(links: tuple[Link, ...]) -> bool:
 
 def walk(known: Suspended, task: Any, loop: Any, clock: float) -> bool:
     """Find out what the task awaits; False where it goes on just now, or has nothing to show."""
-    known.links, known.missed = (), False
+    known.links = ()
     if task.done() or not hasattr(type(task), "_fut_waiter"):
         return False
     found = awaited(task)

@@ -3,7 +3,8 @@
 At a look every open transaction of a loop, or of a greenlet, that nothing runs for is *waiting*: the time since it
 was last visited is a wait in the stack of what it awaits. As long as it awaits the same future the stack is not walked
 again and its wait only grows. Of many, a share is visited at each look in turn; a visit is worth the time since the
-one before, less what was booked on it as running.
+one before, less what was booked on it as running. What ends before its turn comes has waited all the same: it shows as
+a wait of the coroutine its task was made of, for how far into others it had come nobody has seen.
 
 A transaction is *ready* when what it awaits has come and its task only has not been run yet. Known for certain is:
 
@@ -34,12 +35,15 @@ from apm_agent.model.blocking import Culprit, Held, charge
 from apm_agent.model.profile import StackKey
 from apm_agent.model.transaction import Transaction
 from apm_agent.profiling import attribution
+from apm_agent.profiling.awaited import root_of
 from apm_agent.profiling.keys import key_of
 from apm_agent.profiling.suspended import Suspended, book, is_same, ready_since, walk
 
 #: Suspended transactions visited at one look, and how long stacks may be walked in it.
 _MOST_VISITED = 128
 _WALKING_NS = 60_000
+#: As many are walked in any case: the first, after a pause, finds nothing in the processor's caches and takes it all.
+_LEAST_WALKED = 4
 #: The same while one task keeps the loop from look to look: who waits for it must be found before it lets go.
 _WALKING_HELD_NS = 500_000
 _MOST_GREENLETS = 16
@@ -90,8 +94,8 @@ class Waiting:
         if known is not None:
             if known.ready is not None or known.holds:
                 self._settle(transaction, known, transaction.end_ns)
-            if known.missed:
-                transaction.lost_samples += 1
+            if known.missed_ns:
+                known.lose(transaction)
         if transaction.blocking is not None:
             transaction.blocking.settle(transaction.end_ns)
 
@@ -164,7 +168,7 @@ class Waiting:
         end = begin + min(count, _MOST_VISITED)
         self._turn = end if turns > 1 else begin
         clock, busy = time.monotonic(), self._busy
-        until = time.thread_time_ns() + (_WALKING_HELD_NS if again else _WALKING_NS)
+        walked, until = 0, time.thread_time_ns() + (_WALKING_HELD_NS if again else _WALKING_NS)
         for at in range(begin, end):
             transaction = opened[at % count]
             if transaction in busy or transaction.ended:
@@ -187,13 +191,14 @@ class Waiting:
                 if task is None or task is running or torn:
                     continue
                 if not until:
-                    known.missed = True
+                    known.miss(self._since(known, now, same), root_of(task))
                     continue
                 if not walk(known, task, loop, clock):
                     continue
-                if time.thread_time_ns() > until:
+                walked += 1
+                if walked >= _LEAST_WALKED and time.thread_time_ns() > until:
                     self._turn, until = at + 1, 0  # the next look begins behind it
-            ns = self._since(known, now, same)
+            ns = self._since(known, now, same) + known.found()
             book(transaction, known, now, ns)
             self._judge(transaction, known, held, ns, clock)
 
