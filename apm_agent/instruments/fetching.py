@@ -163,9 +163,14 @@ def began_by_row(
     wrapped: Callable[..., Any], cursor: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
     """`began` for them."""
-    with _keeping:
-        vars(cursor)[_KEY] = fetched_of_statement(Asked)
+    kept_by_row(cursor, True)
     return wrapped(*args, **kwargs)
+
+
+def kept_by_row(cursor: Any, elsewhere: bool) -> None:
+    """`keep` for them, within the statement's span; `elsewhere`: whether rows are still to come from the server."""
+    with _keeping:
+        vars(cursor)[_KEY] = fetched_of_statement(Asked) if elsewhere else None
 
 
 def reading_row(plain: Callable[..., Any]) -> Callable[..., Any]:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 import drivers
 from databases import built
-from drivers import assert_same_and_back
+from drivers import assert_rows_are_its_time, assert_same_and_back, tags_of
 
 connector = built("mariadb")
 pytestmark = pytest.mark.server
@@ -63,6 +63,45 @@ def test_each_way_to_run_a_statement_is_one_span(
     ]  # fmt: skip
 
 
+def test_r17_rows_of_an_unbuffered_cursor_are_the_statements_time(traced: Any, connection: Any) -> None:
+    with traced() as spans:
+        with connection.cursor(dictionary=True, buffered=False) as far:
+            far.execute("select seq from seq_1_to_1000")
+            assert far.fetchone() == {"seq": 1}
+            assert len(far.fetchmany(10)) == 10
+            assert len(far.fetchall()) == 989
+        with connection.cursor() as told:
+            told.execute("select seq from seq_1_to_7 where seq < ?", (7,), buffered=False)
+            assert [row for (row,) in told] == [*range(1, 7)]
+            told.execute("select seq from seq_1_to_7", buffered=True)
+            assert len(told.fetchall()) == 7
+        with connection.cursor(buffered=False) as none:
+            none.execute("select 1 from dual where 1 = 2")
+            assert none.fetchall() == []
+            none.execute("set @apm = 1")
+            with pytest.raises(connector.ProgrammingError):
+                none.fetchone()
+    assert seen(spans)[0] == ("select seq from seq_1_to_1000", 1000)
+    assert_rows_are_its_time(spans[0], 1000)
+    assert tags_of(spans[1])["fetch"] == "iterated, in part not timed"
+    assert seen(spans)[2] == ("select seq from seq_1_to_7", 7)
+    assert "first_row_ns" not in tags_of(spans[2])
+    assert "error" not in tags_of(spans[3])
+    assert len(spans) == 5
+
+
+def test_an_unbuffered_cursor_kept_for_long_tells_no_other_transaction(traced: Any, connection: Any) -> None:
+    far = connection.cursor(buffered=False)
+    with traced() as before:
+        far.execute("select seq from seq_1_to_3")
+        assert far.fetchone() == (1,)
+    with traced() as after:
+        assert len(far.fetchall()) == 2
+    far.close()
+    assert after == []
+    assert_rows_are_its_time(before[0], 1)
+
+
 def test_r17_users_classes_and_the_pool_work_on(traced: Any, address: dict[str, Any]) -> None:
     class Account(connector.Connection):  # type: ignore[misc, name-defined]
         pass
@@ -112,4 +151,4 @@ def test_sqlalchemy_and_its_driver_are_one_span(traced: Any, address: dict[str, 
 
 
 def test_r12_r43_signatures_are_kept_and_the_very_objects_come_back() -> None:
-    assert_same_and_back((connector.Cursor, connector.Connection), 7)
+    assert_same_and_back((connector.Cursor, connector.Connection), 11)
