@@ -18,11 +18,13 @@ from typing import Any
 #: Seconds: as soon as can be. Shorter costs more: who waits wakes this often for nothing while whoever holds the GIL
 #: keeps it through a long call into C, or has no processor; and from about 10 µs on it does not sleep at all.
 SOON = 1.01e-4
+#: Seconds: soon enough where several threads compute, which hand the GIL to one another as often.
+AMONG = 4.01e-4
 #: Seconds: long enough to do what takes 0.1 ms without being asked to give the GIL back.
 LATER = 9.97e-4
 
 #: What Python answers then, for it counts whole microseconds. No round numbers, lest they be the application's own.
-_OURS = frozenset(round(seconds * 1e6) * 1e-6 for seconds in (SOON, LATER))
+_OURS = frozenset(round(seconds * 1e6) * 1e-6 for seconds in (SOON, AMONG, LATER))
 #: Seconds: Python drops what is below a microsecond; what it answered as 5e-05 it would take for 49 of them.
 _SHORT = 4e-7
 _read: Any = partial(sys.getswitchinterval)
@@ -48,17 +50,17 @@ class Turns:
         self._own = 0.0
 
     def wish(self, who: str, seconds: float) -> None:
-        """Have the interval at most `SOON` or `LATER`, until `done`."""
+        """Have the interval at most `SOON`, `AMONG` or `LATER`, until `done`."""
         if self._wishes.get(who) != seconds or sys.getswitchinterval() not in _OURS:
             self._wishes[who] = seconds
             self._hold()
 
-    def sleep(self, who: str, seconds: float, sleep: Callable[[float], Any]) -> None:
-        """Sleep with the interval `SOON`, and have it `LATER` from the moment on at which the GIL is ours again.
+    def sleep(self, who: str, seconds: float, sleep: Callable[[float], Any], interval: float = SOON) -> None:
+        """Sleep with this interval, and have it `LATER` from the moment on at which the GIL is ours again.
 
         From the very moment: who gave it up is a few microseconds from counting until it asks for it back.
         """
-        self.wish(who, SOON)
+        self.wish(who, interval)
         calls: tuple[Any, ...] = (
             partial(sleep, seconds),
             _read,

@@ -31,8 +31,11 @@ _MOST = 20_000
 _OFTEN = 16
 _ENOUGH = 3
 _STAT = 80
-#: Looks whose time a thread may be ahead or behind, so that what is long past has no say.
+#: Looks whose time a thread may be behind, so that what is long past has no say.
 _MEMORY = 4
+#: And ahead: whether a look finds it computing is chance, and what chance put ahead must count against what it puts
+#: behind later. With room for a few looks only, part of it is forgotten and each time too much is booked as computing.
+_MEMORY_AHEAD = 64
 
 _clock_of: Callable[[int], int] | None = getattr(time, "clock_gettime_ns", None)
 
@@ -74,7 +77,7 @@ class Owed:
 
     def seen(self, weight: int) -> None:
         """It was seen computing, or is held to have been."""
-        self.ns = max(self.ns - weight, -_MEMORY * weight)
+        self.ns = max(self.ns - weight, -_MEMORY_AHEAD * weight)
 
     def due(self, weight: int, doubtful: bool) -> int:
         """How much of a sample that finds it waiting is held to be computing instead.

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from apm_agent.model.turns import LATER, SOON, Turns
+from apm_agent.model.turns import AMONG, LATER, SOON, Turns
 
 OWN = 0.005
 
@@ -78,8 +78,11 @@ def test_a_shorter_one_of_the_application_is_left() -> None:
     assert now() == 0.00005
 
 
+@pytest.mark.parametrize("meanwhile", [SOON, AMONG])
 @pytest.mark.parametrize(("own", "held"), [(None, LATER), (0.02, LATER), (0.00005, 0.00005)])
-def test_after_a_sleep_nobody_asks_for_the_gil_at_once(own: float | None, held: float) -> None:
+def test_after_a_sleep_nobody_asks_for_the_gil_at_once(
+    own: float | None, held: float, meanwhile: float
+) -> None:
     turns, seen = Turns(), []
     met: list[object] = []
 
@@ -89,8 +92,8 @@ def test_after_a_sleep_nobody_asks_for_the_gil_at_once(own: float | None, held: 
         if own is not None:
             sys.setswitchinterval(own)  # the application's, which comes to it meanwhile
 
-    turns.sleep("sampler", 0.25, sleep)
-    assert seen == [(0.25, SOON)]
+    turns.sleep("sampler", 0.25, sleep, meanwhile)
+    assert seen == [(0.25, meanwhile)]
     assert now() == held
     turns.done("sampler")
     assert now() == (own or OWN)
