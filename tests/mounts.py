@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -117,17 +117,18 @@ def stripping(prefix: str, port: int) -> Iterator[str]:
             headers = {name: value for name, value in self.headers.items() if name.lower() != "connection"}
             headers["X-Forwarded-For"] = self.client_address[0]
             sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            upstream.request(self.command, self.path.removeprefix(prefix), sent or None, headers)
-            answer = upstream.getresponse()
-            body = answer.read()
+            with closing(upstream):
+                upstream.request(self.command, self.path.removeprefix(prefix), sent or None, headers)
+                answer = upstream.getresponse()
+                body = answer.read()
             self.send_response_only(answer.status, answer.reason)
             for name, value in answer.getheaders():
                 if name.lower() not in ("connection", "transfer-encoding", "content-length"):
                     self.send_header(name, value)
             self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-            upstream.close()
+            with suppress(ConnectionError):  # a browser goes to the next page without waiting for this one
+                self.end_headers()
+                self.wfile.write(body)
 
         do_POST = do_GET
 

@@ -21,8 +21,10 @@ _CURSOR, _CONNECTION = "mariadb.cursors:Cursor", "mariadb.connections:Connection
 def execute(wrapped: Callable[..., Any], cursor: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """``Cursor.execute(statement, data, buffered)``, which may be told only now where its rows are to stay."""
     with dbapi.leaf(_SYSTEM, "", args[0] if args else kwargs.get("statement"), cursor):
+        kept_by_row(cursor, False)  # whatever it read before is over, also where this fails
         result = wrapped(*args, **kwargs)
-        kept_by_row(cursor, not cursor.buffered)
+        if not cursor.buffered:
+            kept_by_row(cursor, True)
         return result
 
 
