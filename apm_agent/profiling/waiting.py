@@ -246,6 +246,9 @@ class Waiting:
             if known.holds:
                 known.holds = []
             return
+        ns = min(
+            ns, known.last_ns - transaction.start_ns
+        )  # the first visit's share may reach back before its begin
         ready_s = ready_since(known, clock)
         if ready_s is not None:
             if known.holds:
