@@ -246,9 +246,8 @@ class Waiting:
             if known.holds:
                 known.holds = []
             return
-        ns = min(
-            ns, known.last_ns - transaction.start_ns
-        )  # the first visit's share may reach back before its begin
+        # The first visit's share may reach back to before its begin.
+        ns = min(ns, known.last_ns - transaction.start_ns)
         ready_s = ready_since(known, clock)
         if ready_s is not None:
             if known.holds:
