@@ -57,7 +57,7 @@ class Dictionaries:
         # The digest gives the very same objects again: identity is found faster than a deep tuple is hashed.
         self._seen: dict[int, tuple[Any, int]] = {}
         self._endpoints: dict[tuple[str, str], tuple[int, str | None]] = {}
-        self.process_id = self.release_id = 0
+        self._introduced = (0, 0)
         self._day = 0
         self.rollback()
 
@@ -65,12 +65,14 @@ class Dictionaries:
         """Nothing of this batch was written."""
         self.waiting: dict[str, dict[int, Row]] = {name: {} for name in _UPSERTS}
         self._fresh_endpoints: dict[tuple[str, str], tuple[int, str | None]] = {}
+        self.process_id, self.release_id = self._introduced
 
     def commit(self) -> None:
         """All of this batch was written."""
         for name, rows in self.waiting.items():
             self._known[name].update(rows)
         self._endpoints.update(self._fresh_endpoints)
+        self._introduced = self.process_id, self.release_id
         self.rollback()
 
     def begin(self, day: int) -> None:

@@ -6,11 +6,11 @@ import contextlib
 import os
 import sqlite3
 from collections.abc import Callable, Sequence
-from random import getrandbits
 from typing import Any
 
 from apm_agent.clock import Clock, system
 from apm_agent.errors import StoreError
+from apm_agent.model.chance import unique
 from apm_agent.model.record import Process, Record
 from apm_agent.store import faults, migrations
 from apm_agent.store.base import never
@@ -178,7 +178,7 @@ class SQLiteStore:
                 # Two transactions drew one id: about once in ten days at 100 a second.
                 self._ids.rollback()
                 for record in records:
-                    record.id ^= getrandbits(21)
+                    record.id ^= unique(21)
         else:
             raise ValueError("records without ids of their own")
         if faults.inode_of(self.path) != self._inode:

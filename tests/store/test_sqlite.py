@@ -179,3 +179,20 @@ def test_a_record_that_cannot_be_kept_takes_nothing_with_it(tmp_path: Path) -> N
     store.close()
     assert rows(path, "SELECT name FROM endpoints") == [("GET /after",)]
     assert sums_agree(path)
+
+
+def test_a_first_batch_of_two_equal_ids_is_introduced_whole(tmp_path: Path) -> None:
+    path = tmp_path / "apm.db"
+    store = SQLiteStore(str(path), process(release="2.1"))
+    first, again = record(), record()
+    again.id = first.id
+    store.write([first, again])
+    store.write([record()])
+    store.close()
+    assert rows(path, "SELECT count(*), count(DISTINCT id) FROM transactions") == [(3, 3)]
+    who = (
+        "SELECT DISTINCT l.version, p.service FROM transactions r"
+        " LEFT JOIN releases l ON l.id = r.release_id LEFT JOIN processes p ON p.id = r.process_id"
+    )
+    assert rows(path, who) == [("2.1", "shop")]
+    assert sums_agree(path)
