@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from random import getrandbits
 from typing import Any, NamedTuple
 
 from apm_agent.model.blocking import Blocked, Culprit
 from apm_agent.model.callgraph import Callgraph
+from apm_agent.model.chance import bits
 from apm_agent.model.profile import Sample, StackKey, Wait
 from apm_agent.model.span import Place, Span
 
@@ -73,7 +73,7 @@ class Transaction:
         method: str | None = None,
         path: str | None = None,
     ) -> None:
-        self.id = getrandbits(64)
+        self.id = bits(64)
         self.kind = kind
         self.name = name
         self.name_priority = DEFAULT

@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import sys
 from functools import partial
-from random import random
 from typing import Any
 
 from apm_agent.model.arm import CPROFILE, Arm
 from apm_agent.model.callgraph import Call, Callgraph, Node
+from apm_agent.model.chance import random
 from apm_agent.model.transaction import CAPTURED, Transaction
 from apm_agent.profiling.attribution import alone, get_ident
 from apm_agent.profiling.calls import Counter

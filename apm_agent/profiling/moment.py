@@ -20,9 +20,9 @@ from __future__ import annotations
 
 from _thread import get_native_id
 from collections.abc import Callable
-from random import random
 from typing import Any
 
+from apm_agent.model.chance import random
 from apm_agent.model.turns import AMONG, LATER, SOON, turns
 from apm_agent.profiling.native import original
 from apm_agent.profiling.prompt import be_prompt

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from random import getrandbits
-
 from apm_agent.clock import Clock, system
+from apm_agent.model.chance import unique
 from apm_agent.model.transaction import Transaction
 
 #: Random bits at the end of an id; those before them are its start, so that ids sort by it.
@@ -19,7 +18,7 @@ def identity_of(transaction: Transaction, clock: Clock = system) -> int:
     if known is not None:
         return int(known)
     started = clock.wall() - (clock.monotonic() - transaction.start_ns)
-    made = max(0, min(started, _LATEST_START)) >> 20 << RANDOM_BITS | getrandbits(RANDOM_BITS)
+    made = max(0, min(started, _LATEST_START)) >> 20 << RANDOM_BITS | unique(RANDOM_BITS)
     if transaction.notes is None:
         transaction.notes = {}
     # Several threads may work for one transaction, and all must say the same.

@@ -7,9 +7,9 @@ who keeps both services in one store finds the caller. Strangers are told nothin
 from __future__ import annotations
 
 from collections.abc import Iterable
-from random import getrandbits
 from typing import NamedTuple
 
+from apm_agent.model.chance import unique
 from apm_agent.model.transaction import TRACE, Transaction
 from apm_agent.tracing.current import current, transaction_of
 from apm_agent.tracing.identity import identity_of
@@ -98,5 +98,5 @@ def header_of(transaction: Transaction) -> str:
     if notes is None:
         notes = transaction.notes = {}
     # Several threads may work for one transaction.
-    trace = notes.get(TRACE) or notes.setdefault(TRACE, Trace(f"{getrandbits(128) or 1:032x}", None))
+    trace = notes.get(TRACE) or notes.setdefault(TRACE, Trace(f"{unique(128) or 1:032x}", None))
     return f"00-{trace.id}-{parent:016x}-{trace.flags}"
