@@ -15,7 +15,8 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import cache
 from itertools import accumulate
 from math import ceil, log2
 from sys import byteorder
@@ -48,6 +49,7 @@ def edge(bucket: int) -> float:
     return float(2.0 ** (bucket / _PER_OCTAVE))
 
 
+@cache
 def middle(bucket: int) -> int:
     """What a bucket answers for every duration in it, in ns."""
     return round(2 * edge(bucket + 1) / (GAMMA + 1))
@@ -57,7 +59,7 @@ class Histogram:
     """How many durations fell into each bucket.
 
     Small ones count in a dictionary. Dense bytes are added as one big number whose 64-bit lanes are the
-    buckets: adding a few hundred counts is then one addition.
+    buckets: adding a few hundred counts is then one addition. To read one changes nothing that others read.
     """
 
     __slots__ = ("_buckets", "_lanes", "_ranked")
@@ -65,8 +67,8 @@ class Histogram:
     def __init__(self, durations: Iterable[int] = ()) -> None:
         self._buckets: dict[int, int] = {}
         self._lanes = 0
-        #: buckets in use and how many lie up to each, once somebody asked; nothing may be added without its going
-        self._ranked: tuple[list[int], list[int]] | None = None
+        #: buckets and how many lie up to each, once somebody asked; nothing may be added without its going
+        self._ranked: tuple[Sequence[int], list[int]] | None = None
         for duration in durations:
             self.add(duration)
 
@@ -135,15 +137,33 @@ class Histogram:
     @property
     def counts(self) -> dict[int, int]:
         """Count by bucket number, ascending; only buckets in use."""
+        if not self._lanes:
+            return dict(sorted(self._buckets.items()))
+        first, line = self._line()
+        return {bucket: count for bucket, count in enumerate(line, first) if count}
+
+    def settle(self) -> Histogram:
+        """This one, in the form that is added to others in the shortest time; what many read is settled once."""
+        if self._buckets and (self._lanes or len(self._buckets) > _MOST_SPARSE):
+            first, line = self._line()
+            self._lanes = int.from_bytes(_little(line), "little") << 64 * first
+            self._buckets = {}
+        return self
+
+    def _line(self) -> tuple[int, array[int]]:
+        """The first bucket in use, and the counts from there on; of one that is not empty."""
+        buckets, line = self._buckets, array("Q")
+        first = low = min(buckets, default=_HIGHEST_BUCKET)
         if self._lanes:
             first = ((self._lanes & -self._lanes).bit_length() - 1) // 64
             lanes = self._lanes >> 64 * first
-            size = (lanes.bit_length() + 63) // 64
-            for bucket, count in enumerate(_read("Q", lanes.to_bytes(8 * size, "little")), first):
-                if count:
-                    self._buckets[bucket] = self._buckets.get(bucket, 0) + count
-            self._lanes = 0
-        return dict(sorted(self._buckets.items()))
+            line = _read("Q", lanes.to_bytes((lanes.bit_length() + 63) // 64 * 8, "little"))
+        if low < first:
+            first, line = low, array("Q", bytes(8 * (first - low))) + line
+        line.frombytes(bytes(8 * max(0, max(buckets, default=0) + 1 - first - len(line))))
+        for bucket, count in buckets.items():
+            line[bucket - first] += count
+        return first, line
 
     @property
     def count(self) -> int:
@@ -157,14 +177,20 @@ class Histogram:
     def quantiles(self, shares: Iterable[float]) -> list[int | None]:
         """`quantile` of each share, reading the buckets once."""
         if self._ranked is None:
-            counts = self.counts
-            self._ranked = list(counts), list(accumulate(counts.values()))
+            self._ranked = self._rank()
         buckets, seen = self._ranked
         if not seen or not seen[-1]:
             return [None for _ in shares]
         last = len(seen) - 1  # the answer when q is above 1
         ranks = (int(q * (seen[-1] - 1)) for q in shares)
         return [middle(buckets[min(last, bisect_right(seen, rank))]) for rank in ranks]
+
+    def _rank(self) -> tuple[Sequence[int], list[int]]:
+        if self._lanes:
+            first, line = self._line()
+            return range(first, first + len(line)), list(accumulate(line))
+        buckets = sorted(self._buckets)
+        return buckets, list(accumulate(map(self._buckets.__getitem__, buckets)))
 
     def share_below(self, ns: int) -> float | None:
         """The share of durations in lower buckets than this duration's; None when nothing was counted."""

@@ -13,6 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from functools import partial
 from itertools import pairwise
+from operator import add
 from typing import Any, NamedTuple
 
 from apm_agent.model.profile import Frame
@@ -22,6 +23,7 @@ from apm_agent.queries.failures import failed, told
 from apm_agent.queries.finding import Finding, close_look
 from apm_agent.queries.rollups import Measured
 from apm_agent.queries.scope import select
+from apm_agent.queries.settled import settled
 from apm_agent.queries.significance import more_often
 from apm_agent.queries.units import hex_id
 from apm_agent.queries.window import ROLLUPS, Window, cover
@@ -34,8 +36,14 @@ RATE, TIMES = 0.01, 2.0
 SURE = 1e-4
 _PARTS = (24, 12, 6)
 _GRAVE = 0.1
+_HOUR = 3600
 #: Endpoints looked at closely, those first that failed most, and failed transactions unpacked of each.
 _MOST, _MOST_ROWS = 10, 50
+
+
+#: (endpoint, parts that began by then) → calls, failures, ns
+_Sums = dict[tuple[int, int], tuple[int, int, int]]
+_NONE = (0, 0, 0)
 
 
 class _Recent(NamedTuple):
@@ -106,37 +114,44 @@ def _recent(
     """The looks at each endpoint; what lies before is what the window has and the recent part has not."""
     unit = window.unit()
     starts = sorted({int(window.end - window.seconds / part) // unit * unit for part in _PARTS})
-    end = int(window.end) // unit * unit + unit if window.open else window.end
-    pieces = [piece for start, stop in pairwise((*starts, end)) for piece in cover(start, stop, ROLLUPS)]
-    columns = "endpoint_id, t, count, errors, duration_ns"
-    sql, parameters = select("rollups", columns, pieces, releases, only)
-    slices = " + ".join(f"(t >= {start})" for start in starts)
-    rows = connection.rows(
-        f"SELECT endpoint_id, {slices}, sum(count), sum(errors), sum(duration_ns) FROM ({sql}) GROUP BY 1, 2"
-        " ORDER BY 2 DESC",
-        parameters,
+    end = int(window.end) // unit * unit + unit if window.open else math.ceil(window.end)
+
+    def read(start_ns: int, end_ns: int) -> _Sums:
+        edges = [start_ns // 10**9, *starts, min(end_ns // 10**9, end)]
+        borders = sorted({edge for edge in edges if edges[0] <= edge <= edges[-1]})
+        pieces = [piece for low, high in pairwise(borders) for piece in cover(low, high, ROLLUPS)]
+        sql, parameters = select(
+            "rollups", "endpoint_id, t, count, errors, duration_ns", pieces, releases, only
+        )
+        slices = " + ".join(f"(t >= {start})" for start in starts)
+        rows = connection.rows(
+            f"SELECT endpoint_id, {slices}, sum(count), sum(errors), sum(duration_ns) FROM ({sql}) GROUP BY 1, 2",
+            parameters,
+        )
+        return {(at, slice_): (count, errors, ns) for at, slice_, count, errors, ns in rows}
+
+    span = Window(starts[0], window.end, None, window.open)
+    key = ("bursts", *starts, releases)
+    sums = (
+        settled(connection, span, key, read, _added, _HOUR)
+        if only is None
+        else read(span.start_ns, span.end_ns)
     )
-    sums: dict[int, list[int]] = defaultdict(lambda: [0, 0, 0])
     looks: dict[int, list[_Recent]] = defaultdict(list)
-    for at, slice_, *values in rows:
-        if at not in failing:
-            continue
-        whole = failing[at].sums
-        sums[at] = [a + b for a, b in zip(sums[at], values, strict=True)]
-        calls, failures, duration = sums[at]
-        if calls:
-            looks[at].append(
-                _Recent(
-                    starts[slice_ - 1],
-                    calls,
-                    failures,
-                    duration,
-                    # What was written between the two statements is in the recent part alone.
-                    max(0, whole.count - calls),
-                    max(0, whole.errors - failures),
-                )
-            )
+    for at, each in failing.items():
+        whole, calls, failures, duration = each.sums, 0, 0, 0
+        for slice_ in range(len(starts), 0, -1):
+            more = sums.get((at, slice_), _NONE)
+            calls, failures, duration = calls + more[0], failures + more[1], duration + more[2]
+            if failures >= FAILURES:
+                # What was written between the two statements is in the recent part alone.
+                before = max(0, whole.count - calls), max(0, whole.errors - failures)
+                looks[at].append(_Recent(starts[slice_ - 1], calls, failures, duration, *before))
     return looks
+
+
+def _added(one: _Sums, other: _Sums) -> _Sums:
+    return one | {key: tuple(map(add, one.get(key, _NONE), more)) for key, more in other.items()}
 
 
 def _finding(

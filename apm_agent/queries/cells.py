@@ -10,11 +10,12 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from apm_agent.model.histogram import Histogram
 from apm_agent.queries.connection import Connection
-from apm_agent.queries.latency import merged, percentiles
+from apm_agent.queries.latency import Column, merged, percentiles
 from apm_agent.queries.memory import Memory
 from apm_agent.queries.rollups import KEEP, SETTLED
 from apm_agent.queries.scope import Scope, select
@@ -56,11 +57,11 @@ class Cell(NamedTuple):
     """Sums in the order of `_SUMS`, durations by bucket, and p50, p95, p99 in ms."""
 
     sums: tuple[int, ...]
-    counts: dict[int, int]
+    column: Column
     percentiles: tuple[float | None, float | None, float | None]
 
 
-EMPTY = Cell((0,) * _WIDTH, {}, (None, None, None))
+EMPTY = Cell((0,) * _WIDTH, Column({}), (None, None, None))
 
 
 def grid_of(window: Window, most: int) -> Grid:
@@ -84,7 +85,8 @@ def sparks(
         grid.first + grid.step * min(grid.cells - 1, int((middle - grid.first) // grid.step))
         for middle in middles
     ]
-    past = {start for start in grid.starts if start + grid.step + SETTLED < time.time()}
+    every = set(grid.starts)
+    past = {start for start in every if start + grid.step + SETTLED < time.time()}
     cells: dict[int, dict[int, float | None]] = {}
     until: dict[int, float] = {}
     lacking: dict[int, set[int]] = defaultdict(set)
@@ -93,9 +95,8 @@ def sparks(
         anew = time.monotonic() + KEEP + endpoint % KEEP
         until[endpoint], known = _sparks.get((*key, endpoint), (anew, {}))
         cells[endpoint] = dict(known)
-        for start in grid.starts:
-            if start not in known:
-                lacking[start].add(endpoint)
+        for start in every - known.keys():
+            lacking[start].add(endpoint)
     for first, end, endpoints in _stretches(lacking, grid.step):
         made = _p95s(connection, grid, first, end, endpoints, scope.releases)
         for endpoint in endpoints:
@@ -136,8 +137,14 @@ def _p95s(  # noqa: PLR0917
                 blobs[endpoint, t // grid.step * grid.step].append(histogram)
     found: dict[int, dict[int, float | None]] = defaultdict(dict)
     for (endpoint, at), parts in blobs.items():
-        found[endpoint][at] = ms(merged(parts).quantile(0.95))
+        found[endpoint][at] = _p95(*parts)
     return found
+
+
+@lru_cache(4096)
+def _p95(*histograms: bytes) -> float | None:
+    """In ms. Of the cells that may still change few do, and bytes are compared faster than added."""
+    return ms(merged(histograms).quantile(0.95))
 
 
 def series(
@@ -159,7 +166,8 @@ def series(
                 sums[at] = [a + b for a, b in zip(sums[at], values, strict=True)]
                 whole[at].merge_bytes(histogram)
         return {
-            at: Cell(tuple(values), whole[at].counts, percentiles(whole[at])) for at, values in sums.items()
+            at: Cell(tuple(values), Column(whole[at].counts), percentiles(whole[at]))
+            for at, values in sums.items()
         }
 
     key = ("series", connection.path, connection.identity, scope.key, endpoint)

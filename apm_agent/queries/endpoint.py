@@ -83,7 +83,7 @@ def charts(grid: Grid, cells: Sequence[Cell], rss: bool = False) -> dict[str, An
     }
     if rss:
         made["rss_kb"] = [kb(mean(cell.sums[10], cell.sums[11])) for cell in cells]
-    return {"series": made, "heatmap": latency.heatmap([cell.counts for cell in cells])}
+    return {"series": made, "heatmap": latency.heatmap([cell.column for cell in cells])}
 
 
 def insight(connection: Connection, found: Finding, sums: Totals, sources: Sources) -> dict[str, Any]:

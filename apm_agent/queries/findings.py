@@ -12,14 +12,15 @@ from apm_agent.queries.connection import Connection
 from apm_agent.queries.finding import Finding, rank, weight
 from apm_agent.queries.regressions import regressions
 from apm_agent.queries.rollups import Measured
-from apm_agent.queries.scope import select, timed_ids
+from apm_agent.queries.scope import timed_ids
 from apm_agent.queries.speeds import two_speeds
+from apm_agent.queries.summed import summed
 from apm_agent.queries.window import Window
 
-_COLUMNS = (
-    "endpoint_id, kind, statement_id, frame_id, transactions, count, cost_ns, cost_max_ns, cost_bytes, text,"
-    " transaction_id"
-)
+_KEYS = ("endpoint_id", "kind", "statement_id", "frame_id")
+_SUMS = ("transactions", "count", "cost_ns", "cost_bytes", "cost_max_ns")
+#: of the transaction it cost most
+_CARRIED = ("text", "transaction_id")
 
 
 def findings(
@@ -45,19 +46,11 @@ def _seen(
     connection: Connection, window: Window, releases: tuple[int, ...] | None, endpoint: int | None
 ) -> dict[int, list[Finding]]:
     """What was seen in transactions as they were written, by endpoint."""
-    sql, parameters = select("insight_rollups", _COLUMNS, window.pieces(), releases, endpoint)
-    # With one max() in it SQLite takes the other bare columns, text and transaction, from the row of the
-    # maximum.
-    rows = connection.rows(
-        "SELECT endpoint_id, kind, statement_id, frame_id, sum(transactions), sum(count), sum(cost_ns),"
-        f" sum(cost_bytes), text, transaction_id, max(cost_max_ns) FROM ({sql})"
-        " GROUP BY endpoint_id, kind, statement_id, frame_id",
-        parameters,
-    )
+    rows = summed(connection, window, "insight_rollups", _KEYS, _SUMS, releases, endpoint, carried=_CARRIED)
     frames = names.frames(connection, {row[3] for row in rows})
     texts = names.statements(connection, {row[2] for row in rows})
     found: dict[int, list[Finding]] = defaultdict(list)
-    for at, kind, statement, frame, transactions, count, cost, size, text, example, _ in rows:
+    for at, kind, statement, frame, transactions, count, cost, size, _, text, example in rows:
         found[at].append(
             Finding(
                 at,

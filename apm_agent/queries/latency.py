@@ -55,15 +55,35 @@ def overlaid(before: Histogram, after: Histogram) -> dict[str, Any]:
     }
 
 
-def heatmap(columns: Sequence[dict[int, int]]) -> dict[str, Any]:
-    """``edges_ms`` and the counts of each column, on one grid; columns are counts by bucket."""
-    low, step, n = _grid(columns, _MOST_ROWS)
-    return {"edges_ms": _edges(low, step, n), "counts": [_folded(counts, low, step, n) for counts in columns]}
+class Column:
+    """Counts by bucket, folded once into steps of each size that is asked for: a page refreshes itself."""
+
+    __slots__ = ("_folds", "counts")
+
+    def __init__(self, counts: dict[int, int]) -> None:
+        self.counts = counts
+        self._folds: dict[int, dict[int, int]] = {}
+
+    def folded(self, low: int, step: int, n: int) -> list[int]:
+        """Counts of `n` steps from the bucket `low` on, which is the first of a step."""
+        fold = self._folds.get(step)
+        if fold is None:
+            fold = {}
+            for bucket, count in self.counts.items():
+                fold[bucket // step] = fold.get(bucket // step, 0) + count
+            self._folds[step] = fold
+        return [fold.get(at, 0) for at in range(low // step, low // step + n)]
+
+
+def heatmap(columns: Sequence[Column]) -> dict[str, Any]:
+    """``edges_ms`` and the counts of each column, on one grid."""
+    low, step, n = _grid([column.counts for column in columns], _MOST_ROWS)
+    return {"edges_ms": _edges(low, step, n), "counts": [column.folded(low, step, n) for column in columns]}
 
 
 def _grid(columns: Sequence[dict[int, int]], most: int) -> tuple[int, int, int]:
-    """The first bucket, how many buckets make one step, and how many steps cover all that is in use."""
-    used = [bucket for counts in columns if counts for bucket in (min(counts), max(counts))]
+    """The first bucket, how many buckets make one step, and how many steps cover all in use; counts are ascending."""
+    used = [bucket for counts in columns if counts for bucket in (next(iter(counts)), next(reversed(counts)))]
     if not used:
         return 0, 1, 0
     low, high = min(used), max(used)

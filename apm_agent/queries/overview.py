@@ -13,7 +13,7 @@ from apm_agent.queries.endpoint import charts
 from apm_agent.queries.endpoints import POINTS, first_rows
 from apm_agent.queries.finding import Finding, rank
 from apm_agent.queries.findings import findings
-from apm_agent.queries.rollups import Measured, Totals, measure, together_of
+from apm_agent.queries.rollups import Measured, Totals, added, measure, together_of
 from apm_agent.queries.rows import listed
 from apm_agent.queries.scope import Scope, scope_of
 from apm_agent.queries.slowest import slowest_of_each
@@ -31,7 +31,8 @@ def overview(connection: Connection, window: Window, service: str = "", release:
     everything = scope_of(connection, service, release)
     scope = Scope(everything.timed, everything.releases)
     measured = measure(connection, window, scope.releases)
-    now, before = (together_of(connection, each, scope) for each in (window, window.previous()))
+    now = added([each for at, each in measured.items() if at in scope.endpoints])
+    before = together_of(connection, window.previous(), scope)
     drawn = charts(*series(connection, window, scope))
     found = findings(connection, window, scope.releases, measured)
     return {

@@ -25,6 +25,7 @@ from apm_agent.queries.phrases import duration
 from apm_agent.queries.rollups import Measured
 from apm_agent.queries.scope import select
 from apm_agent.queries.significance import Mean, change, ratio
+from apm_agent.queries.summed import summed
 from apm_agent.queries.units import millis
 from apm_agent.queries.window import Window
 
@@ -119,12 +120,9 @@ def _suspects(connection: Connection, pair: _Pair, measured: Mapping[int, Measur
 
 def _calls(connection: Connection, window: Window, release: int, only: int | None) -> dict[int, Run]:
     """Of the endpoints with calls enough."""
-    sql, parameters = select("rollups", "endpoint_id, count, duration_ns", window.pieces(), (release,), only)
-    rows = connection.rows(
-        f"SELECT endpoint_id, sum(count), sum(duration_ns) FROM ({sql}) GROUP BY endpoint_id HAVING sum(count) >= ?",
-        [*parameters, ENOUGH],
-    )
-    return {at: Run(window, release, count, total / count) for at, count, total in rows}
+    sums = ("count", "duration_ns")
+    rows = summed(connection, window, "rollups", ("endpoint_id",), sums, (release,), only)
+    return {at: Run(window, release, count, total / count) for at, count, total in rows if count >= ENOUGH}
 
 
 def _mean(connection: Connection, endpoint: int, run: Run) -> Mean:

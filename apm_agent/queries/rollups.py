@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from operator import add
 from typing import NamedTuple
 
 from apm_agent.model.histogram import Histogram
@@ -60,6 +61,12 @@ class Totals(NamedTuple):
         sums[_LONGEST] = max(row[_LONGEST] for row in rows)
         return cls(*sums)
 
+    def and_(self, other: Totals) -> Totals:
+        """Both as one."""
+        sums = [*map(add, self, other)]
+        sums[_LONGEST] = max(self[_LONGEST], other[_LONGEST])
+        return Totals._make(sums)
+
     @property
     def spans(self) -> tuple[int, int, int, int, int, int]:
         """The sums `units.kinds` reads."""
@@ -103,37 +110,40 @@ def measure(
     connection: Connection, window: Window, releases: tuple[int, ...] | None, endpoint: int | None = None
 ) -> dict[int, Measured]:
     """Sums and histogram by endpoint, of all or of one; of a window that is past they are remembered."""
-    past = is_past(window) and endpoint is None
+    if endpoint is not None:
+        return _read(connection, window, releases, endpoint)
+    if not window.open:
+        return _past(connection, window, releases) if is_past(window) else _read(connection, window, releases)
+    border = settled_until(window)
+    if border is None:
+        return _read(connection, window, releases)
+    settled = _past(connection, Window(window.start, border, None, False), releases)
+    return _joined(settled, _read(connection, Window(border, window.end), releases))
+
+
+def _past(connection: Connection, window: Window, releases: tuple[int, ...] | None) -> dict[int, Measured]:
+    """Read from the store, or remembered from a while ago."""
     key = (connection.path, connection.identity, window, releases)
-    known: dict[int, Measured] | None = _memory.get(key) if past else None
-    if known is not None:
-        return known
-    if window.open and endpoint is None:
-        border = settled_until(window)
-        if border is not None:
-            settled = measure(connection, Window(window.start, border, None, False), releases)
-            return _joined(settled, measure(connection, Window(border, window.end), releases))
+    known: dict[int, Measured] | None = _memory.get(key)
+    if known is None:
+        known = _read(connection, window, releases)
+        for each in known.values():
+            each.histogram.settle()
+        _memory.put(key, known, KEEP)
+    return known
+
+
+def _read(
+    connection: Connection, window: Window, releases: tuple[int, ...] | None, endpoint: int | None = None
+) -> dict[int, Measured]:
     pieces = window.pieces()
     blobs = _histograms(connection, pieces, releases, endpoint)
     sums = totals(connection, pieces, releases, endpoint)
-    found = {each: Measured(total, merged(blobs.get(each, ()))) for each, total in sums.items()}
-    if past:
-        for each in found.values():
-            each.histogram.counts  # noqa: B018  (settles it: what several threads read must not change any more)
-        _memory.put(key, found, KEEP)
-    return found
+    return {each: Measured(total, merged(blobs.get(each, ()))) for each, total in sums.items()}
 
 
 def together_of(connection: Connection, window: Window, scope: Scope) -> Measured:
-    """All endpoints of a scope as one; what is past is remembered, as by `measure`."""
-    border = settled_until(window)
-    if window.open and border is not None:
-        return added(
-            [
-                together_of(connection, Window(window.start, border, None, False), scope),
-                together_of(connection, Window(border, window.end), scope),
-            ]
-        )
+    """All endpoints of a scope as one; of a window that is past it is remembered, as by `measure`."""
     past = is_past(window)
     key = ("together", connection.path, connection.identity, window, scope.key)
     known: Measured | None = _memory.get(key) if past else None
@@ -141,7 +151,7 @@ def together_of(connection: Connection, window: Window, scope: Scope) -> Measure
         measured = measure(connection, window, scope.releases)
         known = added([each for at, each in measured.items() if at in scope.endpoints])
         if past:
-            known.histogram.counts  # noqa: B018  (settles it)
+            known.histogram.settle()
             _memory.put(key, known, KEEP)
     return known
 
@@ -157,10 +167,16 @@ def is_past(window: Window) -> bool:
 
 
 def settled_until(window: Window) -> int | None:
-    """Up to where most of an open window is past: only the rest is read each time."""
-    unit = window.unit()
-    border = int(time.time() - SETTLED - 1) // unit * unit
-    return border if border > window.start else None
+    """Up to where most of an open window is past: only the rest is read each time.
+
+    A full hour where there is one, for what follows it is then a row of the running hour and not one a minute.
+    """
+    until = int(time.time() - SETTLED - 1)
+    for unit in (3600, 60):
+        border = until // unit * unit
+        if unit >= window.unit() and border > window.start:
+            return border
+    return None
 
 
 def cells(
@@ -183,7 +199,7 @@ def _joined(one: dict[int, Measured], other: dict[int, Measured]) -> dict[int, M
     found = {**one, **other}
     for endpoint in one.keys() & other.keys():
         a, b = one[endpoint], other[endpoint]
-        found[endpoint] = Measured(Totals.of((a.sums, b.sums)), together((a.histogram, b.histogram)))
+        found[endpoint] = Measured(a.sums.and_(b.sums), together((a.histogram, b.histogram)))
     return found
 
 

@@ -15,7 +15,7 @@ from apm_agent.queries.window import Window
 _Found = TypeVar("_Found")
 
 #: Questions whose past is remembered: each may hold the figures of two hundred thousand rows.
-_memory = Memory(12)
+_memory = Memory(16)
 
 
 class _Past(NamedTuple):

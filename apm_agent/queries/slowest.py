@@ -7,13 +7,15 @@ part of it where it is not: `Found.searched` says which.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from apm_agent.queries.connection import Connection, Row
 from apm_agent.queries.filters import CHOSEN, EVERY, ONE, Filters, statement, values
 from apm_agent.queries.maxima import Cell, descending
-from apm_agent.queries.rollups import totals
+from apm_agent.queries.memory import Memory
+from apm_agent.queries.rollups import KEEP, settled_until, totals
 from apm_agent.queries.rows import COLUMNS, TABLES
 from apm_agent.queries.scope import Endpoint
 from apm_agent.queries.window import Window
@@ -27,6 +29,8 @@ _MANY = 4
 #: Duration and id: all that is read of those that are only compared.
 _NARROW = ("x.duration_ns, x.id", "transactions x")
 
+#: Duration, id and endpoint.
+Slow = tuple[int, int, int]
 After = tuple[int, int] | None
 Releases = tuple[int, ...] | None
 
@@ -110,11 +114,37 @@ def slowest_of_each(  # noqa: PLR0917
     limit: int,
 ) -> list[Row]:
     """The slowest transactions, at most so many an endpoint so that one does not fill the list."""
+    border = settled_until(window) if window.open and connection.mirror is None else None
+    if border is not None:
+        past = Window(window.start, border, None, False)
+        key = (connection.path, connection.identity, past, frozenset(endpoints), releases, each, limit)
+        known: list[Slow] | None = _memory.get(key)
+        if known is None:
+            known = _of_each(connection, past, endpoints, releases, each, limit)
+            _memory.put(key, known, KEEP)
+        rest = _of_each(connection, Window(border, window.end), endpoints, releases, each, limit)
+        ranked = _first_of_each([*known, *rest], each, limit)
+        rows = _by_id(connection, [number for _, number, _ in ranked])
+        if len(rows) == len(ranked):
+            return rows
+        _memory.clear()  # some that are remembered have been deleted since, and others follow them
+    ranked = _of_each(connection, window, endpoints, releases, each, limit)
+    return _by_id(connection, [number for _, number, _ in ranked])
+
+
+def _of_each(  # noqa: PLR0917
+    connection: Connection,
+    window: Window,
+    endpoints: Mapping[int, Endpoint],
+    releases: Releases,
+    each: int,
+    limit: int,
+) -> list[Slow]:
     sql = statement(EVERY, releases, None, "x.duration_ns", ONE, *_NARROW)
-    found: dict[int, list[Row]] = {}
-    least = 0
+    found: dict[int, list[Slow]] = {}
+    ranked: list[Slow] = []
     for cell in descending(connection, window, releases, endpoints, limit):
-        if cell.longest_ns < least:
+        if len(ranked) == limit and cell.longest_ns < ranked[-1][0]:
             break
         mine = found.get(cell.endpoint, [])
         # More endpoints than rows cannot stand in it: the first are those with the slowest single transaction.
@@ -122,12 +152,22 @@ def slowest_of_each(  # noqa: PLR0917
             continue
         if len(mine) == each and mine[-1][0] >= cell.longest_ns:
             continue
-        mine = mine + connection.rows(sql, (*_within(cell, window), *values(EVERY, releases, None), each))
+        rows = connection.rows(sql, (*_within(cell, window), *values(EVERY, releases, None), each))
+        mine += [(duration, number, cell.endpoint) for duration, number in rows]
         found[cell.endpoint] = sorted(mine, reverse=True)[:each]
-        ranked = sorted((row for rows in found.values() for row in rows), reverse=True)
-        least = ranked[limit - 1][0] if len(ranked) >= limit else 0
-    ranked = sorted((row for rows in found.values() for row in rows), reverse=True)
-    return _by_id(connection, [number for _, number in ranked[:limit]])
+        ranked = sorted((slow for slows in found.values() for slow in slows), reverse=True)[:limit]
+    return ranked
+
+
+def _first_of_each(many: Iterable[Slow], each: int, limit: int) -> list[Slow]:
+    """The slowest of several such lists: who is among the first of all is among the first of its own."""
+    seen: Counter[int] = Counter()
+    found = []
+    for slow in sorted(many, reverse=True):
+        seen[slow[2]] += 1
+        if seen[slow[2]] <= each:
+            found.append(slow)
+    return found[:limit]
 
 
 def _in_cells(connection: Connection, asked: _Question) -> tuple[list[Row], bool]:
@@ -212,3 +252,11 @@ def _by_id(connection: Connection, numbers: Sequence[int]) -> list[Row]:
 
 def _duration(row: Row) -> tuple[int, int]:
     return row[3], row[0]
+
+
+def forget() -> None:
+    """Look for all of them anew."""
+    _memory.clear()
+
+
+_memory = Memory(50)

@@ -26,9 +26,13 @@ def summed(  # noqa: PLR0917
     releases: tuple[int, ...] | None,
     endpoint: int | None = None,
     levels: tuple[int, ...] = ROLLUPS,
+    carried: Sequence[str] = (),
 ) -> list[Row]:
-    """A row of the keys and sums each, in the order of the keys; of a column named like a maximum it is that."""
-    read = _Reader(connection, table, keys, sums, releases, endpoint, levels)
+    """A row of the keys and sums each, in the order of the keys; of a column named like a maximum it is that.
+
+    What is `carried` stands at the end of a row: as it is where the one maximum is.
+    """
+    read = _Reader(connection, table, keys, sums, releases, endpoint, levels, carried)
     uncut = window.seconds < _LONG and levels[0] > ROLLUPS[0]
     if endpoint is not None or uncut or connection.mirror is not None:
         return read.of(window)
@@ -58,15 +62,17 @@ class _Reader:
         releases: tuple[int, ...] | None,
         endpoint: int | None,
         levels: tuple[int, ...],
+        carried: Sequence[str],
     ) -> None:
         self._connection = connection
-        self._what = (table, tuple(keys), tuple(sums), releases, endpoint, levels)
+        self._what = (table, tuple(keys), tuple(sums), releases, endpoint, levels, tuple(carried))
         self._highest = [_is_highest(column) for column in sums]
+        self._peak = len(keys) + self._highest.index(True) if carried else 0
 
     def of(self, window: Window) -> list[Row]:
         """Read from the store."""
-        table, keys, sums, releases, endpoint, levels = self._what
-        columns = ", ".join((*keys, *sums))
+        table, keys, sums, releases, endpoint, levels, carried = self._what
+        columns = ", ".join((*keys, *sums, *carried))
         sql, parameters = select(table, columns, window.pieces(levels), releases, endpoint)
         # A column that an older file does not have is written with its value, and has its name after that.
         told = [each.rpartition(" ")[2] for each in sums]
@@ -75,7 +81,9 @@ class _Reader:
             for name, highest in zip(told, self._highest, strict=True)
         )
         by = ", ".join(keys)
-        return self._connection.rows(f"SELECT {by}, {made} FROM ({sql}) GROUP BY {by}", parameters)
+        # With one max() in it SQLite takes the other bare columns from the row of the maximum.
+        rest = "".join(f", {column}" for column in carried)
+        return self._connection.rows(f"SELECT {by}, {made}{rest} FROM ({sql}) GROUP BY {by}", parameters)
 
     def past(self, window: Window) -> list[Row]:
         """Read from the store, or remembered from a while ago."""
@@ -97,8 +105,10 @@ class _Reader:
         return [whole[key] for key in sorted(whole)]
 
     def _added(self, one: Row, other: Row, width: int) -> Row:
-        figures = zip(one[width:], other[width:], self._highest, strict=True)
-        return one[:width] + tuple(max(a, b) if highest else a + b for a, b, highest in figures)
+        end = width + len(self._highest)
+        figures = zip(one[width:end], other[width:end], self._highest, strict=True)
+        carried = (one if one[self._peak] > other[self._peak] else other)[end:]
+        return (*one[:width], *(max(a, b) if highest else a + b for a, b, highest in figures), *carried)
 
 
 def _is_highest(column: str) -> bool:

@@ -85,3 +85,25 @@ def test_dense_lanes_never_run_over_into_their_neighbours() -> None:
         held.add(middle(bucket), 2**32 - 2)
     doubled = Histogram.from_bytes(merge_bytes(held.to_bytes(), held.to_bytes()))
     assert set(doubled.counts.values()) == {2**32 - 1}
+
+
+@given(
+    st.lists(st.tuples(durations, st.sampled_from(["counted", "bytes", "settled"])), min_size=1, max_size=5)
+)
+def test_to_read_or_to_add_one_changes_no_other(parts: list[tuple[list[int], str]]) -> None:
+    kept = []
+    for values, form in parts:
+        made = Histogram(values) if form == "counted" else Histogram.from_bytes(Histogram(values).to_bytes())
+        kept.append(made.settle() if form == "settled" else made)
+    whole = Histogram()
+    for each in kept:
+        whole.merge(each)
+    every = [value for values, _ in parts for value in values]
+    for _ in range(2):
+        assert whole.counts == Histogram(every).counts
+        assert whole.quantiles((0.0, 0.5, 1.0)) == Histogram(every).quantiles((0.0, 0.5, 1.0))
+        assert whole.to_bytes() == Histogram(every).to_bytes()
+        for each, (values, _) in zip(kept, parts, strict=True):
+            assert each.quantiles((0.5, 0.99)) == Histogram(values).quantiles((0.5, 0.99))
+            assert each.counts == Histogram(values).counts
+        whole.settle()

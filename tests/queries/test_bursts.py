@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from apm_agent.queries import window
+from apm_agent.queries import finding, window
 from calls import Calls
 
 HOUR = 3600
@@ -102,3 +102,22 @@ def test_long_windows_are_looked_at_by_the_hour(calls: Calls) -> None:
         before, abs=2
     )  # none after the window's end
     assert calls.found("error_burst", "15m") == {}  # it has always failed so in these minutes
+
+
+def test_what_came_since_is_counted_with_what_was(calls: Calls, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(finding, "_HOLDS", -1.0)
+    for number, ago in enumerate(evenly(2400, 23 * HOUR)):
+        calls.call("GET /basket", ago, 20, status=500 if ago < 3 * HOUR and number % 3 else 200)
+        calls.call("GET /", ago, 20, status=500 if number % 3 else 200)
+    calls.write()
+    before = calls.found("error_burst", "24h")["GET /basket"].figures
+    for ago in evenly(90, 300):
+        calls.call("GET /basket", ago, 20, status=500)
+    calls.write()
+    after = calls.found("error_burst", "24h")["GET /basket"].figures
+    assert before is not None
+    assert after is not None
+    for figures, more in ((before, 0), (after, 90)):
+        recent = [ago for ago in evenly(2400, 23 * HOUR) if calls.now / 1e9 - ago >= figures["since"]]
+        assert figures["calls"] == len(recent) + more
+        assert figures["calls_before"] == 2400 - len(recent)
