@@ -16,6 +16,8 @@ _FEW, _TIMES = 256, 4
 _MOMENT = 20
 #: Seconds a writer waits when the log is full, before it writes beyond.
 _PATIENCE = 1.0
+#: Of its room: from here on it is full, for the next batch must find its place too.
+_FULL = 0.6
 
 
 class Log:
@@ -24,6 +26,10 @@ class Log:
     def __init__(self, path: str, max_size: int) -> None:
         self.most = min(_MOST, max_size // 8)
         self._path = f"{path}-wal"
+
+    def full(self) -> bool:
+        """Whether it is to be cut before anybody writes on."""
+        return self._size() > self.most * _FULL
 
     def cut(self, connection: sqlite3.Connection) -> None:
         """Cut it when half of its room is used: under constant writing SQLite itself never finds the moment.
@@ -37,8 +43,8 @@ class Log:
         connection.execute(f"PRAGMA busy_timeout = {_MOMENT}").fetchall()
         deadline = time.monotonic() + _PATIENCE
         try:
-            while not self._try(connection, full=size > self.most):
-                if size <= self.most or time.monotonic() > deadline:
+            while not self._try(connection, full=size > self.most * _FULL):
+                if size <= self.most * _FULL or time.monotonic() > deadline:
                     return  # the next one will
                 time.sleep(LOOKS)
                 size = self._size()

@@ -45,6 +45,8 @@ _SLICE, _LONGEST = 0.25, 4.0
 _LOOK_EACH = 5.0
 #: Of the limit: from here on making room comes before writing more.
 _FAR = 1.03
+#: Of what there is: a flood takes the file 4 % over what it is kept to, and the folder stays within its size so.
+_AIM = 0.95
 
 
 class Retention:
@@ -59,8 +61,8 @@ class Retention:
         self._max_age = max_age
         self._clock = clock
         self._ballast = min(faults.BALLAST, max_size // 50)
-        #: what is left for tables beside the WAL and the ballast
-        self.limit = max_size - log.most - self._ballast
+        #: what is left for tables beside the WAL, the ballast, and what many writers add before room is made
+        self.limit = int((max_size - log.most - self._ballast) * _AIM)
         # Rows of one kind cost not what those of another do.
         self._rows, self._windows, self._entries = (Hold(*ROWS, clock) for _ in range(3))
         self._pages = Hold(*PAGES, clock)

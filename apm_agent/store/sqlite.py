@@ -171,8 +171,7 @@ class SQLiteStore:
         for _ in range(3):
             batch = Batch(records, self._ids, self._clock.wall())  # encoded before anyone has to wait for us
             try:
-                with exclusive(connection):
-                    batch.write(connection, state)
+                self._put(connection, batch, state)
                 break
             except sqlite3.IntegrityError:
                 # Two transactions drew one id: about once in ten days at 100 a second.
@@ -187,6 +186,15 @@ class SQLiteStore:
         self._ids.commit()
         self._retention.look(connection)
         self._log.cut(connection)
+
+    def _put(self, connection: sqlite3.Connection, batch: Batch, state: dict[str, Any] | None) -> None:
+        """Write it; where the log became full while this one waited for its turn, the log is cut first."""
+        for last in (False, True):
+            with exclusive(connection):
+                if last or not self._log.full():
+                    batch.write(connection, state)
+                    return
+            self._log.cut(connection)
 
     def _wait_at_most(self, connection: sqlite3.Connection, timeout: float | None) -> None:
         seconds = self._busy if timeout is None else max(0.0, min(timeout, self._busy))
