@@ -11,9 +11,9 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from functools import lru_cache
+from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from apm_agent.model.histogram import Histogram
 from apm_agent.queries.connection import Connection
 from apm_agent.queries.latency import Column, merged, percentiles
 from apm_agent.queries.memory import Memory
@@ -152,29 +152,37 @@ def series(
 ) -> tuple[Grid, list[Cell]]:
     """The sums and the histogram of each cell, over all endpoints of the scope or of one."""
     grid = grid_of(window, most)
+    key = ("series", connection.path, connection.identity, scope.key, endpoint)
 
     def work(first: int, end: int) -> dict[int, Cell]:
         pieces = [(grid.resolution, first, end)]
         sql, parameters = select(
             "rollups", f"t, endpoint_id, {_SUMS}, histogram", pieces, scope.releases, endpoint
         )
-        sums: dict[int, list[int]] = defaultdict(lambda: [0] * _WIDTH)
-        whole: dict[int, Histogram] = defaultdict(Histogram)
-        for t, endpoint_id, *values, histogram in connection.rows(sql, parameters):
+        parts: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
+        for t, endpoint_id, *part in connection.rows(sql, parameters):
             if endpoint_id in scope.endpoints:
-                at = t // grid.step * grid.step
-                sums[at] = [a + b for a, b in zip(sums[at], values, strict=True)]
-                whole[at].merge_bytes(histogram)
-        return {
-            at: Cell(tuple(values), Column(whole[at].counts), percentiles(whole[at]))
-            for at, values in sums.items()
-        }
+                parts[t // grid.step * grid.step].append(tuple(part))
+        return {at: _cell((*key, grid.step, at), many) for at, many in parts.items()}
 
-    key = ("series", connection.path, connection.identity, scope.key, endpoint)
     return grid, _remembered(key, grid, work, EMPTY)
 
 
+def _cell(key: tuple[Any, ...], parts: list[tuple[Any, ...]]) -> Cell:
+    """Sums and histograms as one. Of the cells that may still change few do: each transaction changes a histogram."""
+    data = b"".join(part[-1] for part in parts if isinstance(part[-1], bytes))  # a damaged one counts nothing
+    seen = (*key, blake2b(data).digest())
+    known: Cell | None = _unsettled.get(seen)
+    if known is None:
+        whole = merged(part[-1] for part in parts)
+        sums = map(sum, zip(*(part[:-1] for part in parts), strict=True))
+        known = Cell(tuple(sums), Column(whole.counts), percentiles(whole))
+        _unsettled.put(seen, known, KEEP)
+    return known
+
+
 _memory = Memory(4000)
+_unsettled = Memory(60)
 #: By endpoint: a page shows up to a thousand of them, over one of a few ranges.
 _sparks = Memory(3000)
 _UNKNOWN = object()
@@ -183,6 +191,7 @@ _UNKNOWN = object()
 def forget() -> None:
     """Forget all remembered cells."""
     _memory.clear()
+    _unsettled.clear()
     _sparks.clear()
 
 
