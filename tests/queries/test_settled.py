@@ -66,3 +66,17 @@ def test_an_answer_with_a_remembered_past_is_as_a_new_one(store: Path) -> None:
     assert again == anew
     assert again["total"]["calls"] == first["total"]["calls"] + 89
     assert again["gc"]["paused"] == first["gc"]["paused"] + 89
+
+
+def test_a_call_that_ends_late_is_counted_where_it_began(store: Path) -> None:
+    asked = window.of_range("6h")
+    with connect(f"sqlite:///{store}") as connection:
+        first = memory(connection, asked)
+        writer = SQLiteStore(str(store), process(), 2**30)
+        # Begun ten minutes ago, where a second look reads nothing again unless something has come.
+        writer.write([record("GET /late", at=time.time_ns() - 600 * 10**9, duration_ns=590 * 10**9)], {})
+        writer.close()
+        again = memory(connection, asked)
+        settled.forget()
+        assert again == memory(connection, asked)
+    assert again["total"]["calls"] == first["total"]["calls"] + 1
