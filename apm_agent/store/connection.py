@@ -62,6 +62,7 @@ def _set_up(connection: sqlite3.Connection, path: str) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA journal_size_limit = 33554432")
-    connection.execute("PRAGMA cache_size = -2000")
+    # KiB, of each worker: four times as much made no batch cheaper, and each worker 1.5 MiB larger.
+    connection.execute("PRAGMA cache_size = -500")
     connection.create_function("histogram_merge", 2, merge_bytes, deterministic=True)
     migrate(connection, path)
