@@ -38,7 +38,12 @@ export function timeAxis(from: number, to: number): uPlot.Axis {
     size: 24,
     space: withDay ? 90 : 70,
     grid: { show: false },
-    values: (_, values) => values.map((t) => (withDay ? `${f.day(t).slice(5)} ${f.clock(t)}` : f.clock(t))),
+    // A label whose half is wider than what is left beside its moment would be cut by the edge.
+    values: (chart, values) =>
+      values.map((t) => {
+        const left = chart.width - chart.bbox.left / uPlot.pxRatio - chart.valToPos(t, 'x');
+        return left < (withDay ? 32 : 16) ? '' : withDay ? `${f.day(t).slice(5)} ${f.clock(t)}` : f.clock(t);
+      }),
   };
 }
 

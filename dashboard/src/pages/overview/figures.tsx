@@ -64,7 +64,7 @@ export function Figures({ data }: { data: OverviewAnswer }) {
         <Kpi
           label="Busy workers"
           formula="busy"
-          value={<Figure text={`${busy(kpi.busy.value)} on average`} />}
+          value={<Figure text={`${busy(kpi.busy.value)} avg`} />}
           note={<Than share={change(kpi.busy)} neutral />}
         >
           <Spark values={kpi.busy.spark} width={78} height={30} />
