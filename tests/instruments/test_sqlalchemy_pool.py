@@ -24,7 +24,7 @@ def seen(spans: list[Any]) -> list[tuple[str, str]]:
 
 def test_waiting_for_a_connection_is_a_wait_and_taking_one_is_none(traced: Any, tmp_path: Path) -> None:
     engine = sa.create_engine(
-        f"sqlite:///{tmp_path}/t.db", poolclass=QueuePool, pool_size=1, max_overflow=0, pool_timeout=0.2
+        f"sqlite:///{tmp_path}/t.db", poolclass=QueuePool, pool_size=1, max_overflow=0, pool_timeout=3
     )
     with engine.connect():
         pass
