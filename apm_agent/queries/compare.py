@@ -15,7 +15,7 @@ from apm_agent.queries import latency, names
 from apm_agent.queries.difference import flame, functions
 from apm_agent.queries.profile import PRUNE
 from apm_agent.queries.ran import Ran
-from apm_agent.queries.rollups import NOTHING, Measured, Totals
+from apm_agent.queries.rollups import Measured, Totals, added
 from apm_agent.queries.scope import Endpoint
 from apm_agent.queries.sides import Side, TransactionSide
 from apm_agent.queries.surely import SURE, Known, surenesses
@@ -49,8 +49,8 @@ def compare(a: Side, b: Side, prune: float = PRUNE) -> dict[str, Any]:
     """The whole comparison, `a` before and `b` after."""
     pairs = _paired(a.measured(), b.measured())
     before, after = (
-        _together([pair.before for pair in pairs.values()]),
-        _together([p.after for p in pairs.values()]),
+        added([pair.before for pair in pairs.values()]),
+        added([p.after for p in pairs.values()]),
     )
     if not before.sums.count and not after.sums.count:
         raise NothingError("neither side has a transaction to compare")
@@ -93,15 +93,9 @@ def _paired(
             shown[key] = endpoint.service
     before, after = sides
     return {
-        key: Pair(_together(before.get(key, [])), _together(after.get(key, [])), shown[key])
+        key: Pair(added(before.get(key, [])), added(after.get(key, [])), shown[key])
         for key in {**before, **after}
     }
-
-
-def _together(many: Sequence[Measured]) -> Measured:
-    if not many:
-        return NOTHING
-    return Measured(Totals.of(each.sums for each in many), latency.together(each.histogram for each in many))
 
 
 def _is_thin(before: int, after: int) -> bool:

@@ -254,9 +254,4 @@ def _duration(row: Row) -> tuple[int, int]:
     return row[3], row[0]
 
 
-def forget() -> None:
-    """Look for all of them anew."""
-    _memory.clear()
-
-
 _memory = Memory(50)
