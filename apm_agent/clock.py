@@ -9,6 +9,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+_CLOSE_NS = 20_000
+_LONGEST_NS = 2**63
+_TRIES = 8
 _THREAD_CLOCK: Callable[[], int] | None = getattr(time, "thread_time_ns", None)
 
 
@@ -32,6 +35,25 @@ class Clock:
         #: False where the platform has no per-thread CPU clock: CPU times are then unknown, not zero.
         self.has_cpu = cpu is not None
         self.cpu: Callable[[], int] = cpu or _no_thread_clock
+
+    def wall_at(self, moment: int) -> int:
+        """The wall time (Unix ns) at a moment of the monotonic clock, as the wall clock stands now.
+
+        The two clocks cannot be read at once, and a thread that loses the processor or the GIL between its looks
+        would put the moment milliseconds off, before others that began earlier. So the wall clock is read between
+        two looks at the monotonic one, again until these lie close together, and the closest pair counts.
+        """
+        monotonic, wall = self.monotonic, self.wall
+        found, closest = 0, _LONGEST_NS
+        for _ in range(_TRIES):
+            before = monotonic()
+            now = wall()
+            apart = monotonic() - before
+            if apart < closest:
+                found, closest = now - (before + apart // 2 - moment), apart
+            if closest <= _CLOSE_NS:
+                break
+        return found
 
 
 system = Clock()

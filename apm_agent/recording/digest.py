@@ -53,8 +53,8 @@ class Digest:
 
     def digest(self, transaction: Transaction) -> Record:
         """The record of a transaction that has ended."""
-        started = self._clock.wall() - (self._clock.monotonic() - transaction.start_ns)
-        identity = identity_of(transaction, self._clock)
+        started = self._clock.wall_at(transaction.start_ns)
+        identity = identity_of(transaction, started)
         record = Record(
             id=identity,
             kind=transaction.kind,
