@@ -24,13 +24,12 @@ from apm_agent.model import scrub, scrub_rules, threads
 from apm_agent.model.origin import Origin
 from apm_agent.model.threshold import Thresholds
 from apm_agent.profiling import decorated
-from apm_agent.profiling.allocations import Allocations
 from apm_agent.profiling.armed import Armed
-from apm_agent.profiling.cprofile import Deterministic, OnDemand
+from apm_agent.profiling.captures import captures
+from apm_agent.profiling.cprofile import Deterministic
 from apm_agent.profiling.cpu import Cpu
 from apm_agent.profiling.curve import Curve
 from apm_agent.profiling.gc import Collections
-from apm_agent.profiling.lines import LineTimings
 from apm_agent.profiling.live import Live, Whose
 from apm_agent.profiling.memory import Memory
 from apm_agent.profiling.sampler import Sampler
@@ -68,11 +67,7 @@ class Agent:
         self.armed = Armed(
             arms.folder_of(path_of(self.store)),
             partial(process.service_of, config),
-            {
-                arms.CPROFILE: OnDemand(self.deterministic),
-                arms.LINES: LineTimings(),
-                arms.MEMORY: Allocations(self.origin),
-            },
+            captures(self.origin, self.deterministic),
             self.arm,
         )
         self.recorder = Recorder(config.max_queue, config.ignore)

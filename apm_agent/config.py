@@ -6,7 +6,6 @@ Order of precedence: argument, environment (``APM_AGENT_…``), framework (Djang
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -285,6 +284,8 @@ def _parse(source: str, name: str, value: Any) -> Any:
     shown = PREFIX + name.upper() if source == "environment variable" else name
     declared = next((f for f in fields(Config) if f.name == name), None)
     if declared is None:
+        import difflib  # of use only to somebody who reads this message
+
         guesses = difflib.get_close_matches(name, NAMES, n=1)
         guess = f" Did you mean {guesses[0]!r}?" if guesses else f" Settings are: {', '.join(NAMES)}."
         raise ConfigError(f"unknown {source} {shown!r} (value {_show(name, value)}).{guess}")

@@ -248,7 +248,7 @@ class _Placement:
 
 
 def _manner(row: Row) -> tuple[Any, ...]:
-    return type(row), *(value for key, value in vars(row).items() if key != "target")
+    return type(row), *(value for key, value in row._asdict().items() if key != "target")
 
 
 def _raw(parent: Any, name: str) -> tuple[Any, bool]:

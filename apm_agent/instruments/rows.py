@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from apm_agent.model.span import Span
 
@@ -19,8 +18,7 @@ Wrapper = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], A
 Attach = Callable[[Any], Callable[[], None]]
 
 
-@dataclass(frozen=True)
-class Timed:
+class Timed(NamedTuple):
     """A span around each call of ``module:function`` or ``module:Class.method``, of whatever kind it is.
 
     The span is opened first, so outside a transaction nothing is described. When describing fails, that is
@@ -39,8 +37,7 @@ class Timed:
     inside: int = 0
 
 
-@dataclass(frozen=True)
-class Attached:
+class Attached(NamedTuple):
     """A library's official hook, used as soon as `module` is imported; always preferred to patching."""
 
     module: str
@@ -51,16 +48,14 @@ class Attached:
         return self.module
 
 
-@dataclass(frozen=True)
-class Returning:
+class Returning(NamedTuple):
     """A callable of which we change arguments or result: for objects made in C with no hook."""
 
     target: str
     wrapper: Wrapper
 
 
-@dataclass(frozen=True)
-class Passing:
+class Passing(NamedTuple):
     """A callable that takes another one: its argument at `position`, `self` not counted, goes through `wrap`.
 
     For what runs a function elsewhere (``ThreadPoolExecutor.submit(function, …)``), where `wrap` gives the
@@ -72,8 +67,7 @@ class Passing:
     wrap: Callable[[Any], Any]
 
 
-@dataclass(frozen=True)
-class Replaced:
+class Replaced(NamedTuple):
     """A plain function or method of Python in whose place another stands, made of it once.
 
     For what is called so often, as for each row of a result, that the way through `Returning` would cost more than

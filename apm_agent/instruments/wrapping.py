@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import pkgutil
 from collections.abc import Callable
 from types import FunctionType, TracebackType
 from typing import Any
@@ -271,7 +270,9 @@ class Double:
         name = getattr(self, "__qualname__", "")
         if not name:
             return self.__wrapped__.__reduce_ex__(protocol)
-        return pkgutil.resolve_name, (f"{self.__module__}:{name}",)
+        from pkgutil import resolve_name  # rarely pickled, and Python itself does without
+
+        return resolve_name, (f"{self.__module__}:{name}",)
 
     def __copy__(self) -> Any:
         return self

@@ -80,13 +80,14 @@ class Armed:
         self,
         folder: str,
         service: Callable[[], str],
-        captures: Mapping[str, Capture],
+        captures: Mapping[str, Callable[[], Capture]],
         switch: Callable[[bool], None],
         clock: Clock = system,
     ) -> None:
         self._folder = folder
         self._service = service
-        self._captures = dict(captures)
+        self._makers = captures
+        self._captures: Mapping[str, Capture] = {}
         self._switch = switch
         self._monotonic = clock.monotonic
         self._on = False
@@ -170,12 +171,17 @@ class Armed:
             if arm.service not in ("", self._service()):
                 continue
             if arm.id not in self._prepared:
-                self._prepared[arm.id] = refusal() or self._captures[arm.capture].prepare(arm)
+                self._prepared[arm.id] = refusal() or self._made(arm.capture).prepare(arm)
                 if self._prepared[arm.id]:
                     self._count(arm, self._prepared[arm.id])
             if not self._prepared[arm.id]:
                 live.append(_Live(arm, now + int((arm.until - time.time()) * 1e9)))
         self._live = tuple(live)
+
+    def _made(self, name: str) -> Capture:
+        if name not in self._captures:  # a new mapping, for threads of the application read this one
+            self._captures = {**self._captures, name: self._makers[name]()}
+        return self._captures[name]
 
     def _turn(self) -> None:
         """On when something is armed; off when nothing is and nothing of ours is at work any more."""

@@ -12,7 +12,6 @@ Where system calls are filtered nothing is asked for: a filter may answer one it
 from __future__ import annotations
 
 import os
-import platform
 import struct
 
 #: A turn: longer than a look takes, for one that is interrupted has the GIL meanwhile.
@@ -25,7 +24,7 @@ _ATTRIBUTES = struct.Struct("=IIQiIQQQ")
 
 def be_prompt() -> bool:
     """Ask for it, for the calling thread; whether the kernel agreed. One older than 6.12 agrees and does nothing."""
-    number = _NUMBERS.get(platform.machine(), 0)
+    number = _NUMBERS.get(os.uname().machine, 0) if hasattr(os, "uname") else 0
     if not number or not hasattr(os, "sched_getscheduler") or struct.calcsize("P") != 8:
         return False
     try:

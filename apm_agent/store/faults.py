@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import glob
 import logging
 import os
 import sqlite3
@@ -122,7 +121,12 @@ def quarantine(path: str, inode: tuple[int, int] | None, now: int) -> None:
 
 def _put_aside(path: str) -> list[str]:
     """The damaged files that lie beside the store, oldest first."""
-    return sorted(each for each in glob.glob(f"{glob.escape(path)}.corrupt-*") if each[-1].isdigit())
+    folder, name = os.path.split(path)
+    try:
+        beside = [each for each in os.listdir(folder or ".") if each.startswith(f"{name}.corrupt-")]
+    except OSError:
+        return []
+    return sorted(os.path.join(folder, each) for each in beside if each[-1].isdigit())
 
 
 def _delete(path: str) -> None:

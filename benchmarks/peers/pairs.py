@@ -108,11 +108,11 @@ def measure(python: str, framework: str, peer: ModuleType, rounds: int, folder: 
         for view, count in VIEWS.items():
             costs[view] = _view(both, view, count, rounds)
         requests = sum(VIEWS.values()) * rounds
+        rss = {who: each.ask(do="rss")["rss"] for who, each in both.items()}  # before its rows are read in it
         after = both["watched"].ask(do="kept")["kept"], collector.bytes
         collected = (after[1] - before[1]) / _LEAST_BYTES if peer.SENDS else after[0] - before[0]
         if collected < requests * 0.9:
             raise RuntimeError(f"{peer.TITLE} collected {collected:.0f} of {requests} requests: not measured")
-        rss = {who: each.ask(do="rss")["rss"] for who, each in both.items()}
     return Found(costs, statistics.median(starts) * 1e3, (rss["watched"] - rss["bare"]) / 2**20)
 
 

@@ -39,7 +39,7 @@ class Process:
         self.armed = Armed(
             str(folder),
             lambda: service,
-            {CPROFILE: OnDemand(Deterministic())},
+            {CPROFILE: lambda: OnDemand(Deterministic())},
             self.switch,
             Clock(monotonic=self.hand),
         )
