@@ -94,10 +94,7 @@ def sums_agree(path: str | Path) -> bool:
 
 
 def older_file(path: str | Path) -> None:
-    """A store of the first schema there was, which needs sqlite-utils to be brought up.
-
-    A new one does not where pandas is installed, as it is beside our tests and may not be beside others.
-    """
+    """A store of the first schema there was, which needs sqlite-utils to be brought up."""
     old = sqlite3.connect(path, isolation_level=None)
     first(old)
     old.execute("CREATE TABLE _sqlite_migrations (migration_set TEXT, name TEXT, applied_at TEXT)")

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import importlib.util
 import os
 import sqlite3
-import sys
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
-from apm_agent.errors import StoreError, contained
+from apm_agent.errors import StoreError
 from apm_agent.store.exclusive import exclusive
 from apm_agent.store.schema import CLOCKED, COUNTED, FAILED, FIRST, PLANNED, VERSION
 
 _SET = "apm_agent"
-#: What sqlite-utils imports where it is installed, only to know its types.
-_HEAVY = ("numpy", "pandas")
-_searching = contained("looking for what sqlite-utils would import")
 #: The table in which sqlite-utils notes what was applied, as its versions 4 make it.
 _NOTES = """
 CREATE TABLE "_sqlite_migrations" ("id" INTEGER PRIMARY KEY, "migration_set" TEXT, "name" TEXT, "applied_at" TEXT);
@@ -92,7 +87,7 @@ def load(path: str) -> None:
             found = version_of(connection)
         finally:
             connection.close()
-    if found != VERSION and (found or not _heavy()):
+    if found not in (0, VERSION):
         _sqlite_utils()
 
 
@@ -104,10 +99,12 @@ def migrate(connection: sqlite3.Connection, path: str) -> None:
             f"{path} was written by a newer apm-agent (schema {found}, this one knows {VERSION}). "
             "Upgrade apm-agent, or set `store` to another file"
         )
-    if found == VERSION:  # the usual case; a worker then never imports sqlite-utils
+    if found == VERSION:  # the usual case
         return
-    # Before the file is locked: an import gives the GIL up at every file, and may wait long to get it back.
-    apply = _plainly if found == 0 and _heavy() else _by_sqlite_utils()
+    # A worker that makes a new file would keep sqlite-utils and what that brings for as long as it runs: 1.2 MiB, and
+    # with pandas installed 100. Before the file is locked: an import gives the GIL up at every file, and may wait long
+    # to get it back.
+    apply = _by_sqlite_utils() if found else _plainly
     with exclusive(connection):
         apply(connection)
         connection.execute(f"PRAGMA user_version = {VERSION}")
@@ -130,15 +127,8 @@ def _by_sqlite_utils() -> Callable[[sqlite3.Connection], None]:
     return apply
 
 
-def _heavy() -> bool:
-    # With pandas beside it, importing sqlite-utils takes a third of a second and 100 MB, which the application may
-    # never have asked for; the file is the same either way (test_r44_a_file_made_plainly_...).
-    with _searching:
-        return any(name not in sys.modules and importlib.util.find_spec(name) for name in _HEAVY)
-    return False  # whatever an application has put into the way of imports
-
-
 def _plainly(connection: sqlite3.Connection) -> None:
+    """Make a new file as sqlite-utils makes it."""
     # Another process may have made the tables since `found` was read; this one holds the file alone.
     if version_of(connection):
         return

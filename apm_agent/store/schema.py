@@ -1,8 +1,8 @@
 """The tables of the store, as named additive migrations.
 
-The schema belongs to sqlite-utils: `migrate` runs its `Migrations` inside our own ``BEGIN IMMEDIATE``, so
-that many processes may start on an empty folder at once. `PRAGMA user_version` equals `VERSION` on a current
-file, and a worker that sees it never imports sqlite-utils.
+The schema belongs to sqlite-utils: `migrate` runs its `Migrations` on a file of an older schema, inside our own
+``BEGIN IMMEDIATE``, so that many processes may start at once; a new file is made as they would make it.
+`PRAGMA user_version` equals `VERSION` on a current file; a worker that sees that never imports sqlite-utils.
 
 Words: times are Unix nanoseconds (`started_at`), rollup times `t` are Unix seconds of the window's start,
 durations nanoseconds, sizes bytes. Ids of statements, frames and stacks are 63-bit hashes of their content,

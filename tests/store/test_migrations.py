@@ -6,8 +6,11 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
 
 from apm_agent.errors import StoreError
 from apm_agent.store.migrations import MIGRATIONS, load
@@ -85,46 +88,33 @@ def test_r34_looking_at_the_version_gives_up_no_lock(tmp_path: Path) -> None:
 
 
 def test_r44_a_file_made_plainly_is_the_one_that_sqlite_utils_makes(tmp_path: Path) -> None:
-    """Where pandas is installed, sqlite-utils is not imported, for it would import pandas into the application."""
+    """Without sqlite-utils, for that imports pandas where it is installed, and stays in the worker."""
+    (tmp_path / "sqlite_utils.py").write_text("raise SystemExit('sqlite-utils was imported')")
+    plainly, by = tmp_path / "plainly.db", tmp_path / "by.db"
     script = f"""
 import sys
-sys.path[:0] = {sys.path!r}
-folder = sys.argv[1]
-if sys.argv[2] == "plainly":
-    sys.path.insert(0, folder)
-else:
-    sys.modules["pandas"] = sys.modules["numpy"] = None  # not installed
+sys.path[:0] = {[str(tmp_path), *sys.path]!r}
 from records import process, record
 from apm_agent.store.sqlite import SQLiteStore
-store = SQLiteStore(folder + "/apm.db", process())
+store = SQLiteStore({str(plainly)!r}, process())
 store.write([record()])
 store.close()
-print("sqlite_utils" in sys.modules, "pandas" in sys.modules and sys.modules["pandas"] is not None)
 """
-    made = {}
-    for way, imported in (("plainly", "False False"), ("by", "True False")):
-        folder = tmp_path / way
-        folder.mkdir()
-        (folder / "pandas.py").write_text("raise SystemExit('pandas was imported')")
-        done = subprocess.run(
-            [sys.executable, "-c", script, str(folder), way],
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        assert done.stdout.strip() == imported, done.stderr
-        tables = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"
-        noted = "SELECT id, migration_set, name FROM _sqlite_migrations ORDER BY id"
-        settings = (
-            rows(folder / "apm.db", "PRAGMA user_version"),
-            rows(folder / "apm.db", "PRAGMA auto_vacuum"),
-        )
-        spaced = [
-            (*each[:3], each[3] and "".join(each[3].split())) for each in rows(folder / "apm.db", tables)
-        ]
-        made[way] = (spaced, rows(folder / "apm.db", noted), settings)
-    assert made["plainly"] == made["by"]
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+    connection = sqlite3.connect(by, isolation_level=None)
+    steps = Migrations("apm_agent")
+    for step in MIGRATIONS:
+        steps(name=step.__name__)(lambda db, step=step: step(db.conn))
+    steps.apply(Database(connection))
+    connection.close()
+
+    def made(path: Path) -> tuple[list[Any], list[Any]]:
+        tables = rows(path, "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name")
+        noted = rows(path, "SELECT id, migration_set, name FROM _sqlite_migrations ORDER BY id")
+        return [(*each[:3], each[3] and "".join(each[3].split())) for each in tables], noted
+
+    assert made(plainly) == made(by)
+    assert rows(plainly, "PRAGMA user_version") == [(VERSION,)]
 
 
 def test_r44_a_file_of_the_first_schema_is_brought_up_and_keeps_what_it_had(tmp_path: Path) -> None:
