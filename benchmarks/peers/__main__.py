@@ -20,7 +20,7 @@ import kept
 import rooms
 import serving
 from apps import FRAMEWORKS
-from pairs import measure
+from pairs import Found, measure, starts
 from told import tables
 
 
@@ -32,6 +32,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--peer", choices=rooms.PEERS, action="append")
     parser.add_argument("--framework", choices=FRAMEWORKS, action="append")
+    parser.add_argument("--starts", action="store_true", help="only how long they take to start")
     parser.add_argument("--write", action="store_true", help="into docs/overhead.md")
     options = parser.parse_args()
     found, versions = kept.load() if options.write else ({}, {})
@@ -44,9 +45,13 @@ def main() -> int:
                 continue
             with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
                 try:
-                    found[peer.TITLE, framework] = measure(
-                        python, framework, peer, options.rounds, Path(folder)
-                    )
+                    known = found.get((peer.TITLE, framework))
+                    if options.starts and isinstance(known, Found):
+                        later, bare = starts(python, framework, peer, Path(folder))
+                        known = known._replace(start_ms=later, bare_start_ms=bare)
+                    else:
+                        known = measure(python, framework, peer, options.rounds, Path(folder))
+                    found[peer.TITLE, framework] = known
                 except RuntimeError as error:
                     found[peer.TITLE, framework] = str(error)
                     print(error, file=sys.stderr)

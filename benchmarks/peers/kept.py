@@ -21,7 +21,7 @@ def load() -> tuple[Results, dict[str, str]]:
     for peer, framework, one in said["results"]:
         if isinstance(one, dict):
             views = {view: Cost(*cost) for view, cost in one["views"].items()}
-            results[peer, framework] = Found(views, one["start_ms"], one["rss_mib"])
+            results[peer, framework] = Found(**{**one, "views": views})
         else:
             results[peer, framework] = one
     return results, said["versions"]

@@ -19,6 +19,7 @@ from collector import Collector
 _WORKER = Path(__file__).with_name("worker.py")
 #: Bytes that a request must have brought to the collector, at the least, to count as collected.
 _LEAST_BYTES = 20
+_STARTS = 9
 
 
 class Cost(NamedTuple):
@@ -37,6 +38,7 @@ class Found(NamedTuple):
     views: dict[str, Cost]
     start_ms: float
     rss_mib: float
+    bare_start_ms: float = 0.0
 
 
 class Process:
@@ -96,12 +98,7 @@ def _started(
 def measure(python: str, framework: str, peer: ModuleType, rounds: int, folder: Path) -> Found:
     """Every view; raises RuntimeError where the peer collected nothing."""
     collector = Collector()
-    starts = []
-    for _ in range(
-        3
-    ):  # in one folder: stores and tables are there from the second start on, as they mostly are
-        with _started(python, framework, peer, folder / "start", collector) as both:
-            starts.append(both["watched"].start_s - both["bare"].start_s)
+    start_ms, bare_start_ms = starts(python, framework, peer, folder, collector)
     costs = {}
     with _started(python, framework, peer, folder / "run", collector) as both:
         before = both["watched"].ask(do="kept")["kept"], collector.bytes
@@ -113,7 +110,20 @@ def measure(python: str, framework: str, peer: ModuleType, rounds: int, folder: 
         collected = (after[1] - before[1]) / _LEAST_BYTES if peer.SENDS else after[0] - before[0]
         if collected < requests * 0.9:
             raise RuntimeError(f"{peer.TITLE} collected {collected:.0f} of {requests} requests: not measured")
-    return Found(costs, statistics.median(starts) * 1e3, (rss["watched"] - rss["bare"]) / 2**20)
+    return Found(costs, start_ms, (rss["watched"] - rss["bare"]) / 2**20, bare_start_ms)
+
+
+def starts(
+    python: str, framework: str, peer: ModuleType, folder: Path, collector: Collector | None = None
+) -> tuple[float, float]:
+    """How much later a process is ready for having the peer inside, and how long a bare one takes: medians, in ms."""
+    later, bare = [], []
+    # In one folder: stores and tables are there from the second start on, as they mostly are.
+    for _ in range(_STARTS):
+        with _started(python, framework, peer, folder / "start", collector or Collector()) as both:
+            later.append(both["watched"].start_s - both["bare"].start_s)
+            bare.append(both["bare"].start_s)
+    return statistics.median(later) * 1e3, statistics.median(bare) * 1e3
 
 
 def _view(both: dict[str, Process], view: str, count: int, rounds: int) -> Cost:

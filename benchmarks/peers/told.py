@@ -43,7 +43,7 @@ def _framework(framework: str, rows: dict[str, Found | str]) -> str:
     lines = [f"## {framework.capitalize()}\n"]
     if ours is not None:
         bare = ", ".join(f"{view} {ours.views[view].bare_us:,.0f} µs" for view in VIEWS)
-        lines.append(f"Bare: {bare}.\n")
+        lines.append(f"Bare: {bare}, ready after {ours.bare_start_ms:,.0f} ms.\n")
     lines += [
         "| | trivial: added µs | × ours | all CPU µs | × ours | 5 ms of CPU: added µs | all CPU µs | of it flushing |"
         " ten queries: added µs | all CPU µs | start + ms | RSS + MiB |",
@@ -53,14 +53,15 @@ def _framework(framework: str, rows: dict[str, Found | str]) -> str:
         if isinstance(each, str):
             lines.append(f"| {title} | not measured: {each.splitlines()[-1][:150]} |")
             continue
-        first = (ours or each).views
+        found, first = ours or each, (ours or each).views
+        start_ms = each.start_ms * found.bare_start_ms / each.bare_start_ms
         trivial, cpu, queries = (_at_the_speed_of(first[view], each.views[view]) for view in VIEWS)
         lines.append(
             f"| {title} | {trivial.added_us:,.0f} | {trivial.added_us / first['trivial'].added_us:.1f}"
             f" | {trivial.added_cpu_us:,.0f} | {trivial.added_cpu_us / first['trivial'].added_cpu_us:.1f}"
             f" | {cpu.added_us:,.0f} | {cpu.added_cpu_us:,.0f}"
             f" | {cpu.flushed_us:,.0f} | {queries.added_us:,.0f} | {queries.added_cpu_us:,.0f}"
-            f" | {each.start_ms:,.0f} | {each.rss_mib:,.1f} |"
+            f" | {start_ms:,.0f} | {each.rss_mib:,.1f} |"
         )
     return "\n".join(lines) + "\n"
 
