@@ -17,6 +17,7 @@ requests here, by the second where it runs. Each was checked to be collecting: a
 its own count had the requests.
 Wall times move with the machine, by half within minutes where its processors are shared: each figure is brought to the
 speed at which the bare process beside it takes as long as the one beside ours. What holds are the ratios of the rows.
+Scout hands what it saw to a daemon of its own, which takes processor time and memory that are not counted here.
 """
 
 
