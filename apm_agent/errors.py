@@ -37,6 +37,10 @@ class QuestionError(StoreError, ValueError):
     """A question to the store is malformed; the message names the value and what is allowed."""
 
 
+class NotFoundError(QuestionError):
+    """The question is well put, but what it is about is not in the store."""
+
+
 class contained:
     """Swallow and log once whatever our own code raises while the application runs.
 

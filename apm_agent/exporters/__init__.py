@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import NamedTuple, Protocol
 
-from apm_agent.errors import QuestionError
+from apm_agent.errors import NotFoundError, QuestionError
 from apm_agent.model.callgraph import Callgraph
 from apm_agent.model.profile import Profile
 from apm_agent.model.record import Record
@@ -107,6 +107,6 @@ def write(form: str, subject: Subject, source: str = "") -> bytes:
         if found is not None:
             written: bytes = import_module(row.module).export(found)
             return written
-    raise QuestionError(
+    raise NotFoundError(
         f"format={form} can only be written when {' or '.join(_LACKS[each] for each in sources)}"
     )

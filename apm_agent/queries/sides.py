@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from apm_agent.errors import QuestionError
+from apm_agent.errors import NotFoundError, QuestionError
 from apm_agent.model.histogram import Histogram
 from apm_agent.model.transaction import KINDS, TIMED_KINDS
 from apm_agent.queries import detail
@@ -142,8 +142,8 @@ class TransactionSide:
     def __init__(self, connection: Connection, label: str, number: int) -> None:
         row = connection.row(f"SELECT {COLUMNS} FROM {TABLES} WHERE x.id = ?", (number,))
         if row is None:
-            raise QuestionError(
-                f"the transaction {hex_id(number)} is not in the store; it may have been too old to keep"
+            raise NotFoundError(
+                f"the transaction {hex_id(number)} is not in the store, or of another host; too old ones are not kept"
             )
         self.label = label
         self._connection = connection

@@ -10,9 +10,11 @@ from apm_agent.model.histogram import Histogram
 from apm_agent.model.transaction import TIMED_KINDS
 from apm_agent.queries import captured, detail, latency, names, written
 from apm_agent.queries.connection import Connection, Row
+from apm_agent.queries.damage import MEETING_IT
 from apm_agent.queries.rollups import NOTHING, measure
 from apm_agent.queries.rows import COLUMNS, TABLES, listed
 from apm_agent.queries.scope import scope_of
+from apm_agent.queries.shape import unsound
 from apm_agent.queries.sourced import blocks
 from apm_agent.queries.units import hex_id, kb, millis, ms
 from apm_agent.queries.window import Window
@@ -35,6 +37,18 @@ def trace(connection: Connection, number: int, window: Window | None = None) -> 
     around = _around(row[2] / 1e9, window)
     blob = connection.row("SELECT data FROM traces WHERE transaction_id = ?", (number,))
     document, trouble = _document(blob)
+    try:
+        return _told(connection, row, around, document, trouble)
+    except MEETING_IT:
+        part = unsound(document)
+        if not part:
+            raise
+        return _told(connection, row, around, {}, f"the detail of this transaction is damaged: its {part}")
+
+
+def _told(
+    connection: Connection, row: Row, around: Window, document: dict[str, Any], trouble: str | None
+) -> dict[str, Any]:
     known = written.known_names(connection, row, document)
     whole = measure(connection, around, None, row[1]).get(row[1], NOTHING).histogram
     return {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from apm_agent.errors import QuestionError
+from apm_agent.errors import NotFoundError, QuestionError
 from apm_agent.exporters import EXPORTERS
 from apm_agent.queries import source_of
 from apm_agent.queries.blame import blame
@@ -14,7 +14,6 @@ from apm_agent.queries.source import Sources
 from apm_agent.queries.units import hex_id, parse_id
 from apm_agent.web import parameters as read
 from apm_agent.web import saved
-from apm_agent.web.missing import NotFoundError
 
 if TYPE_CHECKING:
     from apm_agent.queries.window import Window

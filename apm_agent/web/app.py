@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from werkzeug.wrappers import Request, Response
 
 from apm_agent import __version__
-from apm_agent.errors import ConfigError, QuestionError, StoreError, contained
+from apm_agent.errors import ConfigError, NotFoundError, QuestionError, StoreError, contained
 from apm_agent.model.database import databases
 from apm_agent.model.editor import pattern_of
 from apm_agent.plans.plan import DatabaseError, RefusedError
@@ -23,7 +23,6 @@ from apm_agent.web.common import with_common
 from apm_agent.web.declared import declared
 from apm_agent.web.fitting import fits
 from apm_agent.web.headers import guarded
-from apm_agent.web.missing import NotFoundError
 from apm_agent.web.routes import ROUTES, Asked, as_json, error
 from apm_agent.web.shapes import ANY
 from apm_agent.web.static import Static

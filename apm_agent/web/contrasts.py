@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from apm_agent.errors import NotFoundError
 from apm_agent.queries.compare import NothingError, compare
 from apm_agent.queries.connection import Connection
 from apm_agent.queries.sides import Wanted, side
 from apm_agent.queries.usual import usual
 from apm_agent.queries.window import Window
 from apm_agent.web import parameters as read
-from apm_agent.web.missing import NotFoundError
 
 #: Of the endpoint after, where it is another one: any of these alone is enough.
 _OTHER = ("b_name", "b_kind", "b_service")

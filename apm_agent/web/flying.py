@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from apm_agent.errors import NotFoundError
 from apm_agent.queries import live, seconds
 from apm_agent.queries.connection import Connection
 from apm_agent.web import parameters as read
-from apm_agent.web.missing import NotFoundError
 
 PARAMETERS = ("capture",)
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from werkzeug.wrappers import Response
 
-from apm_agent.errors import QuestionError
+from apm_agent.errors import NotFoundError, QuestionError
 from apm_agent.exporters import EXPORTERS, write
 from apm_agent.model.database import TITLES, Database
 from apm_agent.plans.allowed import refusal
@@ -36,7 +36,6 @@ from apm_agent.web import saved as saved_pages
 from apm_agent.web.acting import Acting
 from apm_agent.web.changes import parse_statement
 from apm_agent.web.declared import COLUMNAR, declared
-from apm_agent.web.missing import NotFoundError
 from apm_agent.web.parameters import Given
 
 Answer = dict[str, Any] | Response
@@ -92,7 +91,7 @@ def _trace(asked: Asked) -> tuple[Answer, Window | None]:
     found = trace_queries.trace(asked.connection, number, read.given_window(asked.given))
     if found is None:
         raise NotFoundError(
-            f"the transaction {hex_id(number)} is not in the store; it may have been too old to keep"
+            f"the transaction {hex_id(number)} is not in the store, or of another host; too old ones are not kept"
         )
     return found, found.pop("around")
 

@@ -44,7 +44,7 @@ def test_every_format_is_a_download(ask: Ask, one: str, form: str) -> None:
     assert answer.headers["Content-Disposition"] == f'attachment; filename="{one}{row.ending}"'
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.data == ask(f"format={form}&id={one}").data, "the same profile is the same file"
-    assert ask(f"format={form}").status_code == (400 if form == "chrome" else 200)
+    assert ask(f"format={form}").status_code == (404 if form == "chrome" else 200)
 
 
 def test_the_source_can_be_chosen(ask: Ask) -> None:

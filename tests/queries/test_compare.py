@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from apm_agent.errors import QuestionError
@@ -476,6 +476,9 @@ def test_what_changed_equally_is_in_the_order_of_its_name(thin: bool) -> None:
     assert orders[0] == orders[1]
 
 
+@settings(
+    deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)  # of a busy machine, not of what is tested
 @given(before=SIDES, after=SIDES, prune=st.floats(0, 0.5))
 def test_pruning_takes_only_what_is_small_on_both_sides(
     before: list[Profiled], after: list[Profiled], prune: float
