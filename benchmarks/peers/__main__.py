@@ -20,6 +20,7 @@ import kept
 import rooms
 import serving
 from apps import FRAMEWORKS
+from collector import Collector
 from pairs import Found, measure, starts
 from told import tables
 
@@ -47,7 +48,7 @@ def main() -> int:
                 try:
                     known = found.get((peer.TITLE, framework))
                     if options.starts and isinstance(known, Found):
-                        later, bare = starts(python, framework, peer, Path(folder))
+                        later, bare = starts(python, framework, peer, Path(folder), Collector())
                         known = known._replace(start_ms=later, bare_start_ms=bare)
                     else:
                         known = measure(python, framework, peer, options.rounds, Path(folder))

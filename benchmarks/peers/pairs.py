@@ -38,7 +38,7 @@ class Found(NamedTuple):
     views: dict[str, Cost]
     start_ms: float
     rss_mib: float
-    bare_start_ms: float = 0.0
+    bare_start_ms: float
 
 
 class Process:
@@ -114,13 +114,13 @@ def measure(python: str, framework: str, peer: ModuleType, rounds: int, folder: 
 
 
 def starts(
-    python: str, framework: str, peer: ModuleType, folder: Path, collector: Collector | None = None
+    python: str, framework: str, peer: ModuleType, folder: Path, collector: Collector
 ) -> tuple[float, float]:
     """How much later a process is ready for having the peer inside, and how long a bare one takes: medians, in ms."""
     later, bare = [], []
     # In one folder: stores and tables are there from the second start on, as they mostly are.
     for _ in range(_STARTS):
-        with _started(python, framework, peer, folder / "start", collector or Collector()) as both:
+        with _started(python, framework, peer, folder / "start", collector) as both:
             later.append(both["watched"].start_s - both["bare"].start_s)
             bare.append(both["bare"].start_s)
     return statistics.median(later) * 1e3, statistics.median(bare) * 1e3
