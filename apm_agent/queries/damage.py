@@ -15,7 +15,10 @@ from typing import TYPE_CHECKING
 from apm_agent.errors import ApmError, StoreError
 from apm_agent.model.record import KEPT
 from apm_agent.model.transaction import KINDS
+from apm_agent.queries.detail import unpack
 from apm_agent.queries.memory import Memory
+from apm_agent.queries.shape import unsound
+from apm_agent.queries.units import hex_id
 
 if TYPE_CHECKING:
     from apm_agent.queries.connection import Connection
@@ -47,6 +50,8 @@ _ALSO = {
 }  # fmt: skip
 #: How long a verdict is remembered: seconds, and so many times what it took to find.
 _AGAIN, _TIMES = 30.0, 100
+#: Details looked into, the newest: what reads more than one of them reads no more.
+_DETAILS = 2_000
 _verdicts = Memory(20)
 
 
@@ -93,6 +98,19 @@ def _look(connection: Connection) -> str:
                 found = _in_table(connection, table, ordered="WITHOUT ROWID" not in sql.upper())
                 if found:
                     return found
+        return _in_details(connection)
+    return ""
+
+
+def _in_details(connection: Connection) -> str:
+    newest = connection.rows(
+        "SELECT transaction_id, data FROM traces ORDER BY transaction_id DESC LIMIT ?", (_DETAILS,)
+    )
+    for number, data in newest:
+        with suppress(StoreError):  # one that cannot be unpacked is refused by whoever reads it
+            part = unsound(unpack(data))
+            if part:
+                return f"the {part} of the detail of {hex_id(number)}, which no writer writes so"
     return ""
 
 

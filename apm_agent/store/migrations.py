@@ -130,8 +130,13 @@ def _by_sqlite_utils() -> Callable[[sqlite3.Connection], None]:
 def _plainly(connection: sqlite3.Connection) -> None:
     """Make a new file as sqlite-utils makes it."""
     # Another process may have made the tables since `found` was read; this one holds the file alone.
-    if version_of(connection):
+    made = version_of(connection)
+    if made == VERSION:
         return
+    if made:  # by another version of ours; who tries again finds it so
+        raise StoreError(
+            f"the store was made meanwhile with schema {made}, this agent's is {VERSION}: tried again"
+        )
     _run(connection, _NOTES)
     for step in MIGRATIONS:
         step(connection)

@@ -14,7 +14,7 @@ from werkzeug.test import Client
 from apm_agent.queries.detail import unpack
 from apm_agent.queries.shape import unsound
 from apm_agent.web.app import dashboard
-from spoiled import copy, day
+from spoiled import copy, day, questions
 
 BROKEN = {
     "blocked": 1, "spans": [[0]], "samples": {"a": 1}, "gc": [1], "rss": [["x", 1]], "log": [[1, 2]], "failure": 7,
@@ -48,3 +48,17 @@ def test_r39_a_part_of_another_shape_is_named(part: str) -> None:
     assert told["trace"]["duration_ms"] > 0
     assert not told["detail"], told
     assert told["why_none"] == f"the detail of this transaction is damaged: its {part}"
+
+
+@pytest.mark.parametrize("part", BROKEN)
+def test_r39_whatever_reads_details_answers_or_says_which_is_damaged(part: str) -> None:
+    with copy() as path:
+        with closing(sqlite3.connect(path)) as raw, raw:
+            spoiled = zlib.compress(json.dumps({"v": 1, part: BROKEN[part]}).encode())
+            raw.execute("UPDATE traces SET data = ?", (spoiled,))
+        client = Client(dashboard(f"sqlite:///{path}", open_to_all=True))
+        for question in questions():
+            with client.get(f"/api/v1/{question}") as answer:
+                assert answer.status_code in (200, 400, 404, 503), f"{question}: {answer.text[:300]}"
+                if answer.status_code == 503:
+                    assert f"the {part} of the detail of" in answer.text

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
 from apm_agent.errors import StoreError
-from apm_agent.store.migrations import MIGRATIONS, load
+from apm_agent.store.migrations import MIGRATIONS, first, load, migrate
 from apm_agent.store.schema import VERSION
 from apm_agent.store.sqlite import SQLiteStore
 from records import older_file, process, record, rows
@@ -115,6 +117,32 @@ store.close()
 
     assert made(plainly) == made(by)
     assert rows(plainly, "PRAGMA user_version") == [(VERSION,)]
+
+
+def test_r44_a_file_that_another_version_makes_meanwhile_is_not_called_current(tmp_path: Path) -> None:
+    path = tmp_path / "apm.db"
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+
+    def make() -> str:
+        connection = sqlite3.connect(path, isolation_level=None, timeout=20)
+        try:
+            migrate(connection, str(path))
+        except StoreError as error:
+            return str(error)
+        finally:
+            connection.close()
+        return ""
+
+    with ThreadPoolExecutor() as pool:
+        made = pool.submit(make)
+        time.sleep(0.5)  # it has read the version by then, and waits for the file
+        first(other)
+        other.execute("PRAGMA user_version = 1")
+        other.execute("COMMIT")
+        assert "made meanwhile with schema 1" in made.result(30)
+    other.close()
+    assert rows(path, "PRAGMA user_version") == [(1,)]
 
 
 def test_r44_a_file_of_the_first_schema_is_brought_up_and_keeps_what_it_had(tmp_path: Path) -> None:
