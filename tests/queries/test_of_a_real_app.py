@@ -131,7 +131,11 @@ def test_the_two_speeds(pages: dict[str, Any]) -> None:
 
 
 def test_the_regression(pages: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> None:
-    """At its best: calls that a machine stood still in scatter, and then it is rightly not sure."""
+    """At its best: calls that a machine stood still in scatter, and then it is rightly not sure.
+
+    Of the function it is sure by three standard deviations, and a call is one witness: from 12 to 40 ms in 60 calls
+    these are five, from 28 to 46 ms, which neighbours on the machine can make of them, fewer than three.
+    """
     again = (two_releases(tmp_path_factory.mktemp("again")) for _ in count())
     told = chain([pages], again)
     at_best(lambda: regressed(next(told)))
@@ -143,5 +147,6 @@ def regressed(pages: dict[str, Any]) -> None:
     assert (evidence["release_before"], evidence["release"]) == ("1.0", "2.0")
     assert evidence["low_ms"] > 10
     grown = evidence["grown"]
+    assert grown is not None, slower
     assert grown["name"] in {"busy()", "ranked()"}
     assert slower["where"]["file"] == "shop.py"
