@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -50,6 +51,7 @@ class Program:
         self.port = port
         self.url = f"http://127.0.0.1:{port}" if port else ""
         self._last_output = ""
+        self._workers = _workers(command)
         # A file, because a pipe nobody reads would stop a talkative program.
         self._printed = tempfile.TemporaryFile()  # noqa: SIM115  (open as long as the program)
         self.process = subprocess.Popen(
@@ -98,6 +100,7 @@ class Program:
     def stop(self, signum: int = signal.SIGTERM, patience: float = _PATIENCE) -> int:
         """Asks it to end and returns its exit code; what does not end is killed, with all it started."""
         if self.process.poll() is None:
+            self._wait_until_its_workers_hear()
             self.process.send_signal(signum)
         try:
             return self.process.wait(patience)
@@ -107,6 +110,19 @@ class Program:
         finally:
             self._kill_group()
 
+    def _wait_until_its_workers_hear(self, patience: float = 10.0) -> None:
+        """Until each worker of gunicorn has handlers of its own in place of its master's, which end nobody.
+
+        Those note a signal for the master's loop, which no worker runs; the master then waits for it as long as for a
+        request at work, the 30 s of `--graceful-timeout`. So it is without the agent too.
+        """
+        deadline = time.monotonic() + patience
+        while self._workers and time.monotonic() < deadline:
+            hear = [not _handles(child, signal.SIGHUP) for child in _children(self.pid)]
+            if len(hear) >= self._workers and all(hear):
+                return
+            time.sleep(0.02)
+
     def _kill_group(self) -> None:
         try:
             os.killpg(self.process.pid, signal.SIGKILL)
@@ -115,6 +131,30 @@ class Program:
         self.process.wait(_PATIENCE)
         self._last_output = self.output
         self._printed.close()
+
+
+def _workers(command: Sequence[str]) -> int:
+    """How many processes gunicorn will start; 0 of what is not gunicorn."""
+    if not any(Path(part).name == "gunicorn" for part in command):
+        return 0
+    return next((int(after) for option, after in pairwise(command) if option in {"--workers", "-w"}), 1)
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def _handles(pid: int, signum: int) -> bool:
+    """Whether it has a handler for the signal; that of SIGHUP is the master's, which a worker takes away."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:  # it is gone
+        return False
+    caught = next(line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:"))
+    return bool(int(caught, 16) >> (signum - 1) & 1)
 
 
 @contextmanager
