@@ -5,6 +5,7 @@ ApmError
 ├── InstallError    install() called twice with different settings, or too late
 └── StoreError      the store cannot be used: unwritable folder, newer schema, network file system
     └── QuestionError   a question to the store is malformed (a URL parameter, a range)
+        └── NotFoundError   it is well put, but what it is about is not there
 """
 
 from __future__ import annotations

@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from apm_agent.errors import NotFoundError, QuestionError
+from apm_agent.errors import QuestionError
 from apm_agent.model.histogram import Histogram
 from apm_agent.model.transaction import KINDS, TIMED_KINDS
-from apm_agent.queries import detail
+from apm_agent.queries import detail, missing
 from apm_agent.queries.connection import Connection, Row
 from apm_agent.queries.profile import Profiled, by_endpoint, of_transaction, pieces_of
 from apm_agent.queries.ran import Ran, by_text
@@ -142,9 +142,7 @@ class TransactionSide:
     def __init__(self, connection: Connection, label: str, number: int) -> None:
         row = connection.row(f"SELECT {COLUMNS} FROM {TABLES} WHERE x.id = ?", (number,))
         if row is None:
-            raise NotFoundError(
-                f"the transaction {hex_id(number)} is not in the store, or of another host; too old ones are not kept"
-            )
+            raise missing.transaction(number)
         self.label = label
         self._connection = connection
         self._number = number

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from apm_agent.errors import NotFoundError, QuestionError
+from apm_agent.errors import QuestionError
 from apm_agent.exporters import EXPORTERS
-from apm_agent.queries import source_of
+from apm_agent.queries import missing, source_of
 from apm_agent.queries.blame import blame
 from apm_agent.queries.connection import Connection
 from apm_agent.queries.scope import one_endpoint
 from apm_agent.queries.source import Sources
-from apm_agent.queries.units import hex_id, parse_id
+from apm_agent.queries.units import parse_id
 from apm_agent.web import parameters as read
 from apm_agent.web import saved
 
@@ -62,14 +62,14 @@ def _sources(asked: Asked) -> Sources:
         number = parse_id(given["id"])
         found = source_of.of_transaction(connection, number)
         if found is None:
-            raise NotFoundError(f"the transaction {hex_id(number)} is not in the store")
+            raise missing.transaction(number)
         return found
     name = read.text(given, "name")
     if not name:
         raise QuestionError("id= or name= is missing: of which transaction or endpoint is the line?")
     endpoint = one_endpoint(connection, name, read.text(given, "kind"), read.text(given, "service"))
     if endpoint is None:
-        raise NotFoundError(f"there is no endpoint {name[:100]!r} in the store")
+        raise missing.endpoint(name)
     return source_of.of_endpoint(connection, endpoint, read.window(given))
 
 

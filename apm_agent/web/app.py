@@ -143,6 +143,8 @@ class Dashboard:
             return error(400, "refused", str(refused))
         except DatabaseError as unreached:
             return error(503, "database", str(unreached))
+        except NotFoundError as missing:
+            return error(404, "not_found", str(missing))
         except QuestionError as refused:
             return error(400, "bad_parameter", str(refused))
         except StoreError as broken:

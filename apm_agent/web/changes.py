@@ -17,7 +17,7 @@ from apm_agent.model.database import Database
 from apm_agent.model.live import ASKED_FOR
 from apm_agent.plans import keeping
 from apm_agent.plans.explain import explain
-from apm_agent.queries import arms, live, plans, seconds, statement
+from apm_agent.queries import arms, live, missing, plans, seconds, statement
 from apm_agent.queries.connection import Connection
 
 #: Bytes of a document.
@@ -66,7 +66,7 @@ def _plan(site: Site, given: Given) -> dict[str, Any]:
     number = parse_statement(_text(given, "statement"))
     text = statement.text_of(site.connection, number)
     if text is None:
-        raise QuestionError(f"statement={number} is not in the store")
+        raise missing.statement(number)
     database = _database(site, _text(given, "database"))
     release = statement.last_release(site.connection, number)
     made = explain(database, text)

@@ -87,17 +87,21 @@ def _question(name: str, told: Mapping[str, Parameter]) -> dict[str, Any]:
         content = {_JSON: {"schema": _schema(answer)}}
     if "format" in told and COLUMNAR in told["format"].choices:
         content = _with_downloads(content)
-    missing = any(each.required or each.pattern for key, each in told.items() if key not in COMMON)
-    missing = missing or "name" in told
     return {
         "operationId": name,
         "summary": meanings.QUESTIONS.get(name, ""),
         "parameters": [_parameter(key, each) for key, each in told.items()],
         "responses": {
             "200": {"description": "The answer.", "content": content},
-            **_errors("400", "403", *(("404",) if missing else ()), "503"),
+            **_errors("400", "403", *_missing(told), "503"),
         },
     }
+
+
+def _missing(told: Mapping[str, Parameter]) -> tuple[str, ...]:
+    """Where something is asked for by its id or name, it may not be there."""
+    named = any(each.required or each.pattern for key, each in told.items() if key not in COMMON)
+    return ("404",) if named or "name" in told else ()
 
 
 def _with_downloads(content: dict[str, Any]) -> dict[str, Any]:
@@ -123,7 +127,7 @@ def _change(name: str, told: Mapping[str, Parameter]) -> dict[str, Any]:
                 "description": "What was done.",
                 "content": {_JSON: {"schema": _schema(CHANGED.get(name, shapes.Each(shapes.ANY)))}},
             },
-            **_errors("400", "403", "503"),
+            **_errors("400", "403", *_missing(told), "503"),
         },
     }
 

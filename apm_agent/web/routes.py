@@ -17,6 +17,7 @@ from apm_agent.queries import arms as arms_queries
 from apm_agent.queries import endpoint as endpoint_queries
 from apm_agent.queries import health as health_queries
 from apm_agent.queries import leaks as leak_queries
+from apm_agent.queries import missing
 from apm_agent.queries import overview as overview_queries
 from apm_agent.queries import profile as profile_queries
 from apm_agent.queries import statement as statement_queries
@@ -82,7 +83,7 @@ def _endpoint(asked: Asked) -> tuple[Answer, Window | None]:
     kind = read.text(asked.given, "kind")
     found = endpoint_queries.endpoint(asked.connection, window, name, kind, **_narrowed(asked.given))
     if found is None:
-        raise NotFoundError(f"there is no endpoint {name[:100]!r} in the store")
+        raise missing.endpoint(name)
     return found, window
 
 
@@ -90,9 +91,7 @@ def _trace(asked: Asked) -> tuple[Answer, Window | None]:
     number = parse_id(read.required(asked.given, "id"))
     found = trace_queries.trace(asked.connection, number, read.given_window(asked.given))
     if found is None:
-        raise NotFoundError(
-            f"the transaction {hex_id(number)} is not in the store, or of another host; too old ones are not kept"
-        )
+        raise missing.transaction(number)
     return found, found.pop("around")
 
 
@@ -137,7 +136,7 @@ def _subject(asked: Asked) -> tuple[Subject, str, Window | None]:
         return Endpoints(connection, window, scope.endpoints, scope.releases), "all", window
     found = one_endpoint(connection, name, read.text(given, "kind"), narrowed["service"])
     if found is None:
-        raise NotFoundError(f"there is no endpoint {name[:100]!r} in the store")
+        raise missing.endpoint(name)
     return Endpoints(connection, window, [found.id], scope.releases), name, window
 
 
@@ -206,7 +205,7 @@ def _query(asked: Asked) -> tuple[Answer, Window | None]:
     number = parse_statement(read.required(asked.given, "id"))
     found = statement_queries.statement(asked.connection, window, number, **_narrowed(asked.given))
     if found is None:
-        raise NotFoundError(f"there is no statement {number} in the store")
+        raise missing.statement(number)
     names = [{"name": each.name, "engine": TITLES[each.engine]} for each in asked.databases]
     return {**found, "explain": {"databases": names, "refused": refusal(found["text"])}}, window
 
@@ -219,7 +218,7 @@ def _arms(asked: Asked) -> tuple[Answer, Window | None]:
 def _captures(asked: Asked) -> tuple[Answer, Window | None]:
     found, window = measured.answer(asked.connection, asked.given)
     if found is None:
-        raise NotFoundError(f"there is no endpoint {asked.given['name'][:100]!r} in the store")
+        raise missing.endpoint(asked.given["name"])
     return found, window
 
 

@@ -65,7 +65,6 @@ def test_r40_a_get_asks_nothing(site: Asked) -> None:
         ({"statement": "9" * 19}, "is not the id of a statement"),
         ({"statement": "\u0663"}, "is not the id of a statement"),
         ({"statement": 7}, "is not a text"),
-        ({"statement": "7"}, "statement=7 is not in the store"),
         ({"statement": "7", "sql": "DROP TABLE customer"}, "object of statement, database"),
         ({"statement": "ours", "database": "../x"}, "database='../x' is not one of shop, old"),
         ({"statement": "ours"}, "database='' is not one of shop, old"),
@@ -78,6 +77,13 @@ def test_r39_what_makes_no_sense_is_named(document: dict[str, Any], named: str, 
     answer = site.client.post("/api/v1/plan", json=document, environ_base=HERE)
     assert answer.status_code == 400, answer.text
     assert named in answer.get_json()["error"]["message"]
+    assert kept(site) == 0
+
+
+def test_a_statement_that_is_not_there(site: Asked) -> None:
+    answer = site.client.post("/api/v1/plan", json={"statement": "7"}, environ_base=HERE)
+    assert answer.status_code == 404
+    assert answer.get_json()["error"]["message"] == "there is no statement 7 in the store"
     assert kept(site) == 0
 
 
