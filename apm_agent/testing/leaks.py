@@ -49,19 +49,17 @@ def now() -> State:
 def leaving_nothing(allowed: Collection[str] = ()) -> Iterator[None]:
     """`AssertionError` at the end of the block that says what is there and was not before; `allowed` are of `KINDS`.
 
-    What seems to be left is first given collections of garbage and `PATIENCE` seconds to go away.
+    What seems to be left is first given collections of garbage, and `PATIENCE` seconds beside them, to go away.
     """
     before = now()
     yield
     found = left(before, now(), allowed)
-    if found:
-        deadline, pause = time.monotonic() + PATIENCE, 0.01
-        while found and time.monotonic() < deadline:
-            gc.collect()  # again, for another thread may only now let go of what holds the rest
-            if found := left(before, now(), allowed):
-                time.sleep(pause)
-                pause = min(2 * pause, 0.5)
-                found = left(before, now(), allowed)
+    waited, pause = 0.0, 0.01
+    while found and waited < PATIENCE:  # a large process may spend seconds in collecting alone
+        gc.collect()  # again, for another thread may only now let go of what holds the rest
+        time.sleep(pause)
+        waited, pause = waited + pause, min(2 * pause, 0.5)
+        found = left(before, now(), allowed)
     if found:
         raise AssertionError("the test left behind:\n" + "\n".join(f"  {each}" for each in found))
 

@@ -107,3 +107,24 @@ def test_what_goes_away_by_itself_is_none(run: Run) -> None:
         }
     )
     assert done.counts == {"passed": 4}, done.text
+
+
+def test_what_collecting_takes_is_not_taken_from_the_patience(run: Run) -> None:
+    """In a large process a collection takes as long as the patience is."""
+    done = run(
+        {
+            "conftest.py": CONFTEST.replace("0.2", "0.5"),
+            "test_leaks.py": """
+                import gc, threading, time
+
+                def slow(phase, info):
+                    if phase == "stop" and info["generation"] == 2:
+                        time.sleep(0.5)
+
+                def test_a_thread_that_is_ending():
+                    threading.Thread(target=time.sleep, args=(1.2,)).start()
+                    gc.callbacks.append(slow)
+            """,
+        }
+    )
+    assert done.counts == {"passed": 1}, done.text
