@@ -18,8 +18,10 @@ from apm_agent.queries.summed import summed
 from apm_agent.queries.window import Window
 
 _KEYS = ("endpoint_id", "kind", "statement_id", "frame_id")
-_SUMS = ("transactions", "count", "cost_ns", "cost_bytes", "cost_max_ns")
-#: of the transaction it cost most
+#: Which one the words and the example are of, as the store has it: where it was worst, and of equals the later one.
+_WORST = "printf('%019d%019d', max(cost_max_ns, count_max), transaction_id) AS worst_max"
+_SUMS = ("transactions", "count", "cost_ns", "cost_bytes", _WORST)
+#: of that transaction
 _CARRIED = ("text", "transaction_id")
 
 

@@ -49,8 +49,10 @@ _STATEMENT = _upsert(
     ("count", "duration_ns", "transactions"),
     {"duration_max_ns": "max(duration_max_ns, excluded.duration_max_ns)"},
 )
+#: Of two that were as bad the later one, by its id, so that it is the same in whichever order they are written.
 _WORSE = (
-    "CASE WHEN max(excluded.cost_max_ns, excluded.count_max) >= max(cost_max_ns, count_max) THEN excluded."
+    "CASE WHEN (max(excluded.cost_max_ns, excluded.count_max), excluded.transaction_id)"
+    " >= (max(cost_max_ns, count_max), transaction_id) THEN excluded."
 )
 _INSIGHT = _upsert(
     "insight_rollups",
@@ -246,7 +248,7 @@ def _add_insight(cells: dict[Key, list[Any]], key: Key, values: list[Any]) -> No
     if cell is None:
         cells[key] = values[:]
         return
-    if max(values[6:]) >= max(cell[6:]):
+    if (max(values[6:]), values[5]) >= (max(cell[6:]), cell[5]):
         cell[4:6] = values[4:6]
     for at in range(4):
         cell[at] += values[at]

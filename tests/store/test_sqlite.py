@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import struct
+from itertools import permutations
 from pathlib import Path
+
+import pytest
 
 from apm_agent.model.histogram import Histogram
 from apm_agent.model.insight import Insight
@@ -145,6 +148,29 @@ def test_the_worst_transaction_gives_an_insight_its_words(tmp_path: Path) -> Non
         columns = "transactions, cost_ns, cost_max_ns, text, transaction_id"
         assert rows(path, f"SELECT {columns} FROM insight_rollups WHERE resolution = ?", level) == [
             (3, 208_000_000, 200_000_000, "takes 200 ms", made[1].id)
+        ]
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+@pytest.mark.parametrize("together", [True, False])
+def test_of_two_as_bad_it_is_the_later_in_whichever_order_they_are_written(
+    tmp_path: Path, order: tuple[int, ...], together: bool
+) -> None:
+    """Else the same example would be another one where a day is read by its hours."""
+    path = tmp_path / "apm.db"
+    store = SQLiteStore(str(path), process())
+    start = 1_790_000_000 * SECOND
+    made = [
+        record(at=start + n, id=7 + n, insights=[Insight("hot_line", f"the {n}th", cost, 1, VIEW)])
+        for n, cost in enumerate((2_000_000, 2_000_000, 1_000_000))
+    ]
+    written = [made[n] for n in order]
+    for batch in [written] if together else [[each] for each in written]:
+        store.write(batch)
+    store.close()
+    for level in LEVELS:
+        assert rows(path, "SELECT text, transaction_id FROM insight_rollups WHERE resolution = ?", level) == [
+            ("the 1th", 8)
         ]
 
 
