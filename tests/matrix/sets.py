@@ -60,9 +60,21 @@ def number(text: str) -> tuple[int, ...]:
     return tuple(map(int, text.split(".")))
 
 
+#: What of these is the oldest that is built for a Python, or does not warn of it, by set.
+_SINCE = {
+    "asyncpg": (("3.12", "asyncpg", "0.29"), ("3.13", "asyncpg", "0.30")),
+    "django_cache": (("3.13", "Django", "5.2"),),
+    "falcon": (("3.13", "falcon", "4.0"),),
+    "grpc": (("3.13", "grpcio", "1.66"),),
+}
+
+
 def _each(files: str, tests: str, *names: str) -> tuple[Set, ...]:
     """A set of each library whose file and whose tests are named as it is, in these folders."""
-    return tuple(Set(name, (f"{files}/{name}",), (f"{tests}/test_{name}.py",)) for name in names)
+    return tuple(
+        Set(name, (f"{files}/{name}",), (f"{tests}/test_{name}.py",), since=_SINCE.get(name, ()))
+        for name in names
+    )
 
 
 _DJANGO = (
@@ -125,7 +137,12 @@ SETS = (
         ("integrations/aiohttp",),
         ("integrations/test_aiohttp.py", "instruments/test_more_http_clients.py"),
     ),
-    Set("rest", ("integrations/django/naming",), ("integrations/test_django_rest.py",)),
+    Set(
+        "rest",
+        ("integrations/django/naming",),
+        ("integrations/test_django_rest.py",),
+        beside=("Django==5.2.*",),  # the oldest Ninja registers a converter that Django 6 has of its own
+    ),
     Set(
         "http",
         ("instruments/requests", "instruments/urllib3", "instruments/httpx"),
@@ -136,6 +153,7 @@ SETS = (
         "grpc",
         ("instruments/grpc", "instruments/grpc_aio", "integrations/grpc_server"),
         ("instruments/test_grpc.py", "instruments/test_grpc_aio.py", "integrations/test_grpc_server.py"),
+        since=_SINCE["grpc"],
     ),
     *_each("instruments", "instruments", "jinja2", "mako"),
     Set("logs", ("instruments/loguru", "instruments/structlog"), ("logs",)),
