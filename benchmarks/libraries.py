@@ -1,8 +1,11 @@
 """What watching adds to one call of each library, beside OpenTelemetry's, Sentry's and Elastic's instrumentations.
 
-    python benchmarks/libraries.py [--rounds 15] [--calls 200] [--case redis] [--watcher ours]
+    python benchmarks/libraries.py [--rounds 15] [--calls 200] [--case redis] [--watcher ours] [--spread]
 
-Each library is called by processes of its own: one bare, one a watcher. They take turns, batch by batch, in one run;
+Each library is called by processes of its own: one bare, one a watcher. All are kept on one processor, with the servers
+they call: spread over several, a call waits for another processor to wake, which takes from 10 to 100 µs as the machine
+likes and is no watcher's doing (`--spread` leaves them where the system puts them). They take turns, batch by
+batch, in one run;
 a figure is the median over rounds of what a call took with a watcher minus bare, and with ÷ bare. A batch is inside
 one transaction, and each call's span is really made and handed on: ours to the writer and its store; OpenTelemetry's
 through a SimpleSpanProcessor to an exporter that drops it; Sentry's in a transaction to a transport that drops it;
@@ -248,12 +251,15 @@ def main() -> int:
     )
     parser.add_argument("--case", action="append", choices=list(CASES), help="only these libraries")
     parser.add_argument("--watcher", action="append", choices=WATCHERS, help="only these watchers")
+    parser.add_argument("--spread", action="store_true", help="not all on one processor")
     parser.add_argument("--worker", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
         case, watcher, port = options.worker
         worker(case, watcher, int(port), options.calls)
         return 0
+    if not options.spread and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # what is started from here stays there too
     watchers = options.watcher or list(WATCHERS)
     print("| a call of | bare µs |" + "".join(f" {name} adds µs (ratio) |" for name in watchers))
     print("|---|--:|" + "--:|" * len(watchers), flush=True)
