@@ -29,6 +29,16 @@ from apm_agent.web.static import Static
 
 API = "api/v1/"
 _STATIC = "static/"
+#: What each kind of refusal is answered with: status and code, the kinds before those they are of.
+_REFUSALS: tuple[tuple[type[StoreError], int, str], ...] = (
+    (changes.ForeignError, 403, "foreign"),
+    (RefusedError, 400, "refused"),
+    (NotFoundError, 404, "not_found"),
+    (QuestionError, 400, "bad_parameter"),
+    (DatabaseError, 503, "database"),
+    (TooSlowError, 503, "too_slow"),
+    (StoreError, 503, "store"),
+)
 _READS = ("GET", "HEAD")
 FIRST_PAGE = "overview"
 
@@ -137,18 +147,8 @@ class Dashboard:
             given = changes.read(request, allowed)
             with self._pool.session() as connection:
                 return as_json(change(changes.Site(connection, self._databases), given))
-        except changes.ForeignError as foreign:
-            return error(403, "foreign", str(foreign))
-        except RefusedError as refused:
-            return error(400, "refused", str(refused))
-        except DatabaseError as unreached:
-            return error(503, "database", str(unreached))
-        except NotFoundError as missing:
-            return error(404, "not_found", str(missing))
-        except QuestionError as refused:
-            return error(400, "bad_parameter", str(refused))
-        except StoreError as broken:
-            return error(503, "store", str(broken))
+        except StoreError as why:
+            return _refused(why)
 
     def _answer(self, request: Request, name: str) -> Response:
         route = ROUTES[name]
@@ -163,14 +163,14 @@ class Dashboard:
                 if not fits(whole, ANSWERS.get(name, ANY)):
                     blame(connection)
                 return as_json(whole)
-        except NotFoundError as missing:
-            return error(404, "not_found", str(missing))
-        except QuestionError as refused:
-            return error(400, "bad_parameter", str(refused))
-        except TooSlowError as slow:
-            return error(503, "too_slow", str(slow))
-        except StoreError as broken:
-            return error(503, "store", str(broken))
+        except StoreError as why:
+            return _refused(why)
+
+
+def _refused(why: StoreError) -> Response:
+    """Questions and changes alike: the first kind that it is."""
+    status, code = next((status, code) for kind, status, code in _REFUSALS if isinstance(why, kind))
+    return error(status, code, str(why))
 
 
 def dashboard(
