@@ -118,7 +118,7 @@ class Program:
         """
         deadline = time.monotonic() + patience
         while self._workers and time.monotonic() < deadline:
-            hear = [not _handles(child, signal.SIGHUP) for child in _children(self.pid)]
+            hear = [not _handles(child, signal.SIGHUP) for child in _forked(self.pid)]
             if len(hear) >= self._workers and all(hear):
                 return
             time.sleep(0.02)
@@ -134,17 +134,26 @@ class Program:
 
 
 def _workers(command: Sequence[str]) -> int:
-    """How many processes gunicorn will start; 0 of what is not gunicorn."""
-    if not any(Path(part).name == "gunicorn" for part in command):
+    """How many processes gunicorn will start; 0 of what is not gunicorn, and where it cannot be told what they hear."""
+    if not any(Path(part).name == "gunicorn" for part in command) or not Path("/proc/self/status").exists():
         return 0
     return next((int(after) for option, after in pairwise(command) if option in {"--workers", "-w"}), 1)
 
 
-def _children(pid: int) -> list[int]:
+def _forked(pid: int) -> list[int]:
+    """Its children of the same command line; a dashboard that was started beside it has another."""
     try:
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except OSError:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:  # it is gone
         return []
+    return [int(child) for child in children if _command(child) == _command(pid)]
+
+
+def _command(pid: int | str) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def _handles(pid: int, signum: int) -> bool:
